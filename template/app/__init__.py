@@ -1,0 +1,1 @@
+"""Your app. An update of the template never touches this folder."""

@@ -1,0 +1,25 @@
+"""The tables."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from kit.database import BigKey, UtcDateTime
+
+MAX_TEXT = 280
+"""The longest message, in characters."""
+
+
+class Base(DeclarativeBase):
+    """All tables of the app."""
+
+
+class Message(Base):
+    """One message on the wall."""
+
+    __tablename__ = "messages"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    text: Mapped[str] = mapped_column(String(MAX_TEXT))
+    posted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: datetime.now(UTC))

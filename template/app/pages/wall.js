@@ -1,0 +1,48 @@
+// Shows what others post without a reload, and tells each time in the reader's own words.
+// It asks every 3 seconds, more rarely while nothing happens, and never in a hidden tab.
+const list = document.getElementById("messages");
+const often = 3000, rarely = 30000;
+let wait = often, seen, timer;
+
+const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const words = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+
+function tellTimes() {
+  for (const time of list.querySelectorAll("time")) {
+    const then = new Date(time.dateTime);
+    const ago = Math.max(0, Math.round((Date.now() - then) / 1000));
+    const [unit, seconds] = units.find(([, size]) => ago >= size) ?? units.at(-1);
+    time.textContent = words.format(-Math.floor(ago / seconds), unit);
+    time.title = then.toLocaleString();
+  }
+}
+
+async function look() {
+  try {
+    const answer = await fetch(list.dataset.live);
+    if (!answer.ok) throw new Error(`the wall answered ${answer.status}`);
+    const etag = answer.headers.get("etag");
+    if (etag === seen) {
+      wait = Math.min(wait * 1.3, rarely);
+    } else {
+      list.innerHTML = await answer.text(); // the app's own, escaped HTML
+      seen = etag;
+      wait = often;
+    }
+  } catch {
+    wait = rarely;
+  }
+  tellTimes();
+  lookLater();
+}
+
+function lookLater() {
+  clearTimeout(timer);
+  if (!document.hidden) timer = setTimeout(look, wait * (0.8 + 0.4 * Math.random())); // no two tabs in step
+}
+
+tellTimes();
+if (list.dataset.live) {
+  lookLater();
+  document.addEventListener("visibilitychange", () => { wait = often; lookLater(); });
+}

@@ -1,0 +1,37 @@
+"""The wall: what may be posted, and which messages a page shows."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from app.models import MAX_TEXT, Message
+from kit import database
+
+PAGE = 20
+"""Messages on one page."""
+
+
+class Unpostable(ValueError):
+    """A message that the wall does not take; the sentence is for its writer."""
+
+
+def post(text: str) -> None:
+    """Put a message on the wall; raises `Unpostable` when it is empty or too long."""
+    text = text.replace("\r\n", "\n").replace("\0", "").strip()
+    if not text:
+        raise Unpostable("The message is empty. Write something first.")
+    if len(text) > MAX_TEXT:
+        raise Unpostable(f"The message has {len(text):,} characters; {MAX_TEXT} is the most it can have.")
+    with database.session() as session:
+        session.add(Message(text=text))
+
+
+def page(before: int | None = None) -> tuple[Sequence[Message], int | None]:
+    """Give one page, newest first, of the messages older than `before`, and where the next page begins, if any."""
+    newest_first = select(Message).order_by(Message.id.desc()).limit(PAGE + 1)
+    if before is not None:
+        newest_first = newest_first.where(Message.id < before)
+    with database.session() as session:
+        messages = session.scalars(newest_first).all()
+    more = len(messages) > PAGE
+    return messages[:PAGE], messages[PAGE - 1].id if more else None

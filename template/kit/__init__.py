@@ -1,0 +1,13 @@
+"""The plumbing under your app: `copier update` rewrites this folder, so keep your own code in `app/`.
+
+settings        what the app reads from its environment
+logs            one line a happening: JSON in the cloud, plain in a terminal
+wiring          the names by which the kit finds your app
+database        the engine and the session
+migrations      bringing a database to the newest schema
+web             what every request gets: an id, a log line, safe headers, a same-origin check
+forms           reading a posted form
+lambda_web      the web app as a Lambda function
+commands        the command line, `python -m kit …`
+testing         what your tests lean on
+"""

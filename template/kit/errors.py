@@ -1,0 +1,5 @@
+"""Errors that are the person's to mend: the command line prints them as a sentence, without a traceback."""
+
+
+class UsageError(Exception):
+    """Something was asked for that cannot be done; the message says what to do instead."""

@@ -1,0 +1,74 @@
+"""Logs: a line of JSON for each happening, or a readable line where a person watches a terminal.
+
+Every line carries the id of the request it belongs to. Extra fields ride along:
+
+    logging.getLogger(__name__).info("welcomed", extra={"user_id": 42})
+"""
+
+import json
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TextIO
+
+from kit import settings
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request being answered; `kit.web` sets it."""
+
+_PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+
+
+def configure(stream: TextIO = sys.stderr) -> None:
+    """Send every logger's lines through one handler to `stream`; safe to call again."""
+    wanted = settings.current()
+    text = wanted.log_format == "text" or (wanted.log_format == "auto" and stream.isatty())
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(TextFormatter() if text else JsonFormatter())
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(wanted.log_level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # uvicorn brings handlers of its own
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    for name in ("uvicorn.access", "mangum.http"):  # kit.web writes this line, with the request's id
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # it announces each of its parts
+
+
+def extras(record: logging.LogRecord) -> dict[str, object]:
+    """The fields given with `extra=`."""
+    return {name: value for name, value in record.__dict__.items() if name not in _PLAIN}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, as CloudWatch Logs Insights reads it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if current := request_id.get():
+            line["request_id"] = current
+        line |= extras(record)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """Time, level, message, and the request's id at the end of the line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
+        line = f"{time} {record.levelname:<7} {record.getMessage()}"
+        for name, value in extras(record).items():
+            line += f" {name}={value}"
+        if current := request_id.get():
+            line += f"  [{current[:8]}]"
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line

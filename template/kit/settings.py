@@ -1,0 +1,140 @@
+"""Settings: what the app reads from its environment, checked once, before anything else runs.
+
+A setting is a field, and its variable is the field's name in capitals. Your own are a subclass:
+
+    @dataclass(frozen=True, kw_only=True)
+    class MySettings(Settings):
+        greeting: str = setting("what visitors read first", default="Hello")
+
+    my_settings = MySettings.load()
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from kit.errors import UsageError
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The folder that holds `app/` and `kit/`."""
+
+
+class SettingsError(UsageError):
+    """Every setting that is wrong or missing, a line each, with what would be right."""
+
+
+def setting(help: str, *, default: Any = MISSING, parse: Callable[[str], Any] = str) -> Any:
+    """Declare a setting; `parse` turns the variable's text into its value or raises `ValueError`.
+
+    A `default` that is a function is called when the variable is not set, and may raise too.
+    """
+    return field(metadata={"help": help, "default": default, "parse": parse})
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Accept one of a few words, in any case."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"it is {text!r}; choose one of {', '.join(choices)}")
+        return text.lower()
+
+    return parse
+
+
+def database_url(text: str) -> str:
+    """Accept `sqlite:///file` or `mysql://user:password@host/database`; an error never repeats a password."""
+    scheme, separator, _ = text.partition("://")
+    dialect, _, driver = scheme.partition("+")
+    example = "write it as mysql://user:password@host/database or sqlite:///file.db"
+    if not separator:
+        raise ValueError(f"it is not a URL; {example}")
+    if dialect not in {"sqlite", "mysql"} or driver not in {"", "pymysql"}:
+        raise ValueError(f"it begins with {scheme}://, which the kit does not know; {example}")
+    if dialect == "mysql":
+        _check_mysql(text, example)
+    return text
+
+
+def _check_mysql(text: str, example: str) -> None:
+    try:
+        parts: SplitResult = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"its host or port cannot be read; {example}") from error
+    if not host:
+        raise ValueError(f"it names no host; {example}")
+    if not unquote(parts.path).strip("/"):
+        raise ValueError(f"it names no database; {example}")
+
+
+def _sqlite_of_the_project() -> str:
+    """A laptop needs no database server; a cloud function cannot keep a file and must be told where to go."""
+    if not os.access(PROJECT, os.W_OK):
+        raise ValueError("it is not set, and no SQLite file can be kept here; set mysql://user:password@host/database")
+    return f"sqlite:///{PROJECT / 'data' / 'app.db'}"
+
+
+def existing_file(text: str) -> str:
+    """Accept the path of a file that is there."""
+    if not Path(text).is_file():
+        raise ValueError(f"there is no file {text}")
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the kit itself needs to know."""
+
+    database_url: str = setting(
+        "the database, as PlanetScale shows it; a laptop keeps a SQLite file in data/ without it",
+        default=_sqlite_of_the_project,
+        parse=database_url,
+    )
+    database_ca: str | None = setting(
+        "a file with the certificate authority that signed the MySQL server's certificate, if the system's do not",
+        default=None,
+        parse=existing_file,
+    )
+    log_level: str = setting(
+        "debug, info, warning or error", default="info", parse=one_of("debug", "info", "warning", "error")
+    )
+    log_format: str = setting(
+        "json, text, or auto: text in a terminal", default="auto", parse=one_of("auto", "json", "text")
+    )
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read every setting from `environ` (the process's own by default).
+
+        Raises `SettingsError` that names all that are wrong or missing at once.
+        """
+        environ = os.environ if environ is None else environ
+        values, problems = {}, []
+        for declared in fields(cls):
+            name = declared.name.upper()
+            try:
+                values[declared.name] = _read(environ.get(name, "").strip(), **declared.metadata)
+            except ValueError as error:
+                problems.append(f"  {name}: {error}\n  {'':{len(name)}}  ({declared.metadata['help']})")
+        if problems:
+            raise SettingsError("\n".join(["These settings keep the app from starting:", *problems]))
+        return cls(**values)
+
+
+def _read(text: str, *, default: Any, parse: Callable[[str], Any], help: str) -> Any:
+    if text:
+        return parse(text)
+    if default is MISSING:
+        raise ValueError("it is not set")
+    return default() if callable(default) else default
+
+
+@cache
+def current() -> Settings:
+    """The settings of this process, read on first use."""
+    return Settings.load()

@@ -1,0 +1,22 @@
+"""The messages on the wall."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from kit.database import BigKey, UtcDateTime
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "messages",
+        sa.Column("id", BigKey, primary_key=True),
+        sa.Column("text", sa.String(280), nullable=False),
+        sa.Column("posted_at", UtcDateTime(), nullable=False),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("messages")
