@@ -1,1 +1,49 @@
-#!/usr/bin/env python3
+"""Checks a new project once: that everything rendered, and that it builds. Runs in the project's folder.
+
+Copier's task calls it after `copy`. By hand: `cd my-app && python /path/to/hooks/check.py`.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036  (whatever Python copier was installed with)
+    sys.exit(f"Python 3.11 or later is needed, and copier runs on {sys.version.split()[0]}. Install copier with a newer one.")
+
+import build
+import render
+from report import Failed, Report
+
+CHECKS = [*render.CHECKS, *build.CHECKS]
+
+
+def main(arguments: list[str]) -> int:
+    """Run the checks in order up to the first that fails; give the exit code."""
+    project = Path.cwd()
+    report = Report(f"Checking {project.name}")
+    try:
+        for name, check in CHECKS:
+            report.run(name, lambda check=check: check(project))
+    except Failed as failure:
+        report.explain(failure, project)
+        if "--copier-cleans-up" in arguments and os.name == "posix":
+            keep_what_copier_made()
+        return 1
+    except KeyboardInterrupt:
+        report.stopped(project)
+        return 130
+    return 0
+
+
+def keep_what_copier_made() -> None:
+    """End copier so that it leaves the project's folder alone.
+
+    Copier deletes the folder it has made when a task fails, and with it the answers and the reason for the
+    failure. An interrupt makes it stop, non-zero all the same, without deleting anything.
+    """
+    os.kill(os.getppid(), signal.SIGINT)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,29 @@
+# What is done to the template, by name. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format
+
+PORT ?= 8000
+# The generated app brings a uv that fetches itself where a machine has none; it serves here too.
+UV := python3 template/uvw
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: ## generate an app into build/demo, check it, and serve it on http://127.0.0.1:$PORT (8000)
+	@python3 -c 'import socket; socket.create_server(("127.0.0.1", int("$(PORT)")))' 2>/dev/null || \
+		{ echo "Port $(PORT) is taken, or no port at all. Choose another: make demo PORT=8001"; exit 2; }
+	@rm -rf build/demo
+	@$(UV) run --quiet --no-dev copier copy --quiet --trust --defaults --no-cleanup --vcs-ref HEAD "$(CURDIR)" build/demo
+	@$(MAKE) --no-print-directory -C build/demo dev PORT="$(PORT)"
+
+test: ## run the template's tests
+	@$(UV) run --quiet pytest
+
+check: ## format, lint and types
+	@$(UV) run --quiet ruff format --check
+	@$(UV) run --quiet ruff check
+	@cd hooks && $(CURDIR)/template/uvw run --quiet mypy --strict .
+
+format: ## format the Python files and mend what the linter can
+	@$(UV) run --quiet ruff format
+	@$(UV) run --quiet ruff check --fix

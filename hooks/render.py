@@ -1,0 +1,88 @@
+"""That the project rendered: nothing of the template is left in it, and every file is what it claims to be."""
+
+import ast
+import json
+import os
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import yaml
+from report import Failed
+
+ANSWERS = ".copier-answers.yml"
+NOT_OURS = {".git", ".venv", "data", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+
+
+def files(project: Path) -> Iterator[tuple[str, Path]]:
+    """Every file that was generated, with its path inside the project."""
+    for folder, folders, names in os.walk(project):
+        folders[:] = sorted(set(folders) - NOT_OURS)
+        for name in sorted(names):
+            path = Path(folder, name)
+            yield path.relative_to(project).as_posix(), path
+
+
+def no_marker_is_left(project: Path) -> str:
+    """Look for a question's name between braces, and for names that only a template has."""
+    answers = yaml.safe_load((project / ANSWERS).read_text(encoding="utf-8"))
+    names = "|".join(re.escape(name) for name in answers if not name.startswith("_"))
+    marker = re.compile(r"\{[{%][^{}]*\b(" + names + r"|_copier_\w+|cookiecutter)\b")
+    found, count = [], 0
+    for name, path in files(project):
+        count += 1
+        if name.endswith(".jinja") or "{{" in name or "{%" in name:
+            found.append(f"{name}: the name itself")
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            if marker.search(line):
+                found.append(f"{name}:{number}: {line.strip()}")
+    if found:
+        raise Failed(f"{len(found)} left", output="\n".join(found))
+    return f"{count} files"
+
+
+def files_parse(project: Path) -> str:
+    """Read every Python, TOML, JSON and YAML file with its own parser."""
+    parsers: dict[str, Callable[[str], object]] = {
+        ".py": ast.parse,
+        ".toml": tomllib.loads,
+        ".json": json.loads,
+        ".yml": lambda text: list(yaml.safe_load_all(text)),
+        ".yaml": lambda text: list(yaml.safe_load_all(text)),
+    }
+    counts: Counter[str] = Counter()
+    broken = []
+    for name, path in files(project):
+        if parse := parsers.get(path.suffix):
+            counts[path.suffix.removeprefix(".")] += 1
+            try:
+                parse(path.read_text(encoding="utf-8"))
+            except (SyntaxError, ValueError, yaml.YAMLError) as error:
+                broken.append(f"{name}: {error}")
+    if broken:
+        raise Failed(f"{len(broken)} broken", output="\n".join(broken))
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+
+
+def scripts_can_be_run(project: Path) -> str:
+    """A file is executable exactly when it begins with `#!`; Windows has no such bit."""
+    if os.name != "posix":
+        return "no modes on this system"
+    wrong, scripts = [], 0
+    for name, path in files(project):
+        script = path.read_bytes()[:2] == b"#!"
+        scripts += script
+        if script != os.access(path, os.X_OK):
+            wrong.append(f"{name}: {'begins with #! but is not' if script else 'is'} executable")
+    if wrong:
+        raise Failed(f"{len(wrong)} wrong", output="\n".join(wrong))
+    return f"{scripts} script{'s' * (scripts != 1)}"
+
+
+CHECKS = [
+    ("everything is rendered", no_marker_is_left),
+    ("files parse", files_parse),
+    ("scripts can be run", scripts_can_be_run),
+]
