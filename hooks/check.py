@@ -6,10 +6,13 @@ Copier's task calls it after `copy`. By hand: `cd my-app && python /path/to/hook
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036  (whatever Python copier was installed with)
-    sys.exit(f"Python 3.11 or later is needed, and copier runs on {sys.version.split()[0]}. Install copier with a newer one.")
+    sys.exit(
+        f"Python 3.11 or later is needed, and copier runs on {sys.version.split()[0]}. Install copier with a newer one."
+    )
 
 import build
 import render
@@ -24,7 +27,7 @@ def main(arguments: list[str]) -> int:
     report = Report(f"Checking {project.name}")
     try:
         for name, check in CHECKS:
-            report.run(name, lambda check=check: check(project))
+            report.run(name, partial(check, project))
     except Failed as failure:
         report.explain(failure, project)
         if "--copier-cleans-up" in arguments and os.name == "posix":

@@ -74,7 +74,12 @@ class Report:
             if not self.terminal:
                 return self._line("...", name, "", "", YELLOW)
             while not done.wait(0.2):
-                print(f"\r  {'...':<5} {name:<24}{time.perf_counter() - begun:7.1f} s", end="", file=sys.stderr, flush=True)
+                print(
+                    f"\r  {'...':<5} {name:<24}{time.perf_counter() - begun:7.1f} s",
+                    end="",
+                    file=sys.stderr,
+                    flush=True,
+                )
             print("\r\033[K", end="", file=sys.stderr)
 
         watcher = threading.Thread(target=tell, daemon=True)
