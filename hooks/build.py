@@ -29,7 +29,7 @@ def uv(project: Path, *arguments: str) -> str:
 
 def installed(project: Path) -> None:
     """Raise `Skipped` when the dependencies could not be installed."""
-    if not (project / ".venv").is_dir():
+    if not any((project / ".venv").glob("*/pytest*")):
         raise Skipped("the dependencies are not installed")
 
 

@@ -1,0 +1,26 @@
+"""Rendering the template through copier's own API."""
+
+import warnings
+from pathlib import Path
+
+import copier
+import yaml
+from copier.errors import DirtyLocalWarning
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = ROOT / "template"
+CONFIG = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
+QUESTIONS = {
+    name: question
+    for name, question in CONFIG.items()
+    if not name.startswith("_") and question.get("when") is not False
+}
+
+
+def render(folder: Path, **answers: str) -> Path:
+    """Render this work tree as it stands into `folder`, without the tasks; give the folder."""
+    assert answers.keys() <= QUESTIONS.keys(), "copier ignores an answer to no question"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DirtyLocalWarning)
+        copier.run_copy(str(ROOT), folder, answers, defaults=True, vcs_ref="HEAD", skip_tasks=True, quiet=True)
+    return folder

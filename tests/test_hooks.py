@@ -1,0 +1,206 @@
+"""The hooks: a new project is checked once, and whatever a check finds, nothing is lost."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rendering import ROOT
+
+sys.path.append(str(ROOT / "hooks"))
+import build
+import render as rendered
+from report import Failed, Report, Skipped
+
+
+def copier(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run copier's command line, as a person would."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "copier", *map(str, arguments)],
+        env=os.environ | environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    return subprocess.run(
+        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A copy of this template that a test may break, as a repository with one version."""
+    folder = tmp_path / "template"
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", "build", ".*_cache", "__pycache__"))
+    git(folder, "init", "--quiet")
+    commit(folder, "v1.0.0")
+    return folder
+
+
+def commit(template: Path, version: str) -> None:
+    git(template, "add", "--all")
+    git(template, "commit", "--quiet", "--message", version)
+    git(template, "tag", version)
+
+
+@pytest.fixture
+def project(app: Path, tmp_path: Path) -> Path:
+    """A rendered project that a test may change, in no repository."""
+    return shutil.copytree(app, tmp_path / "my-app")
+
+
+@pytest.fixture
+def someone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person whom git knows."""
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "Someone")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "someone@example.com")
+
+
+@pytest.mark.usefixtures("someone")
+def test_a_new_project_is_checked_and_its_first_commit_made(template: Path, tmp_path: Path) -> None:
+    done = copier("copy", "--quiet", "--trust", "--defaults", template, tmp_path / "my-app")
+    assert done.returncode == 0, done.stdout
+    told = re.findall(r"^  (ok|skip) +(\S.+?)  +\d+\.\d s  \S", done.stdout, re.MULTILINE)
+    assert [name for _, name in told] == [name for name, _ in [*rendered.CHECKS, *build.CHECKS]]
+    assert {word for word, name in told if name != "image builds"} == {"ok"}
+    assert git(tmp_path / "my-app", "status", "--porcelain") == ""
+    assert "uv.lock" in git(tmp_path / "my-app", "ls-files")
+
+
+@pytest.mark.usefixtures("someone")
+def test_a_check_that_fails_keeps_the_project_and_says_how_to_go_on(template: Path, tmp_path: Path) -> None:
+    (template / "template" / "tests" / "test_broken.py").write_text("def test_broken() -> None:\n    assert 1 == 2\n")
+    commit(template, "v1.0.1")
+    done = copier("copy", "--trust", "--defaults", template, tmp_path / "my-app")
+    assert done.returncode != 0
+    assert re.search(r"^  FAIL +tests pass ", done.stdout, re.MULTILINE)
+    assert "assert 1 == 2" in done.stdout
+    assert f"cd {tmp_path / 'my-app'} && ./uvw run --no-sync pytest -q" in done.stdout
+    assert (tmp_path / "my-app" / "app" / "web.py").is_file()
+    assert git(tmp_path / "my-app", "log", "--format=%s") == "Generate the project with Spikeproof"
+
+
+def test_an_update_leaves_the_users_folders_alone_and_checks_nothing(template: Path, tmp_path: Path) -> None:
+    project = tmp_path / "my-app"
+    assert copier("copy", "--quiet", "--trust", "--skip-tasks", "--defaults", template, project).returncode == 0
+    git(project, "init", "--quiet")
+    (project / "app" / "wall.py").unlink()
+    (project / "app" / "web.py").rename(project / "app" / "site.py")
+    (project / "tests" / "test_web.py").write_text("# mine\n")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "mine")
+    for name in ("kit/forms.py", "app/wall.py", "app/web.py", "tests/test_web.py", "migrations/env.py"):
+        with (template / "template" / name).open("a") as file:
+            file.write("# newer\n")
+    (template / "template" / "app" / "brand_new.py").touch()
+    commit(template, "v1.1.0")
+    done = copier("update", "--trust", "--defaults", project)
+    assert done.returncode == 0, done.stdout
+    assert "Checking" not in done.stdout
+    assert "make check" in done.stdout
+    git(project, "add", "--all")
+    assert git(project, "diff", "--cached", "--name-only").split() == [".copier-answers.yml", "kit/forms.py"]
+
+
+def test_a_person_whom_git_does_not_know_is_told_what_to_set(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    with pytest.raises(Skipped, match=r"git config --global user\.name .* git commit -m"):
+        build.first_commit(project)
+    assert "app/web.py" in git(project, "diff", "--cached", "--name-only")
+
+
+@pytest.mark.usefixtures("someone")
+def test_no_repository_is_made_inside_another(project: Path) -> None:
+    git(project.parent, "init", "--quiet")
+    with pytest.raises(Skipped, match="inside the repository"):
+        build.first_commit(project)
+    assert not (project / ".git").exists()
+
+
+@pytest.mark.usefixtures("someone")
+def test_a_repository_that_is_there_is_left_as_it_is(project: Path) -> None:
+    git(project, "init", "--quiet")
+    with pytest.raises(Skipped, match="there is a repository already"):
+        build.first_commit(project)
+
+
+def test_without_a_network_the_checks_say_so_and_the_project_stays(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    for check in (build.lock, build.install):
+        with pytest.raises(Skipped, match=r"no network; run make check when there is one"):
+            check(project)
+    for check in (build.migrate, build.tests):
+        with pytest.raises(Skipped, match="dependencies are not installed"):
+            check(project)
+    assert (project / "app" / "web.py").is_file()
+
+
+def test_without_docker_the_image_is_skipped(installed_app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    with pytest.raises(Skipped, match="docker is not installed|no Docker engine answers; start it, then: make image"):
+        build.image(installed_app)
+
+
+def test_the_checks_never_touch_the_persons_own_database(installed_app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://production:secret@127.0.0.1:9/production")
+    monkeypatch.setenv("TEST_DATABASE_URL", "mysql://production:secret@127.0.0.1:9/production")
+    build.migrate(installed_app)
+    assert re.match(r"\d+ passed", build.tests(installed_app))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "check", "problem"),
+    [
+        ("a.txt", "one\n{{ project_name }}\n", rendered.no_marker_is_left, r"a\.txt:2: \{\{ project_name \}\}"),
+        ("b.txt", "{% if aws_region %}", rendered.no_marker_is_left, r"b\.txt:1"),
+        ("c.toml.jinja", "", rendered.no_marker_is_left, r"c\.toml\.jinja: the name itself"),
+        ("d.json", "{,}", rendered.files_parse, r"d\.json"),
+        ("e.toml", "a = ", rendered.files_parse, r"e\.toml"),
+        ("f.yml", "a: [", rendered.files_parse, r"f\.yml"),
+        ("g.py", "def", rendered.files_parse, r"g\.py"),
+        ("h", "#!/bin/sh\n", rendered.scripts_can_be_run, r"h: begins with #! but is not executable"),
+    ],
+)
+def test_what_did_not_render_is_named(project: Path, name: str, text: str, check, problem: str) -> None:
+    (project / name).write_text(text)
+    with pytest.raises(Failed) as failure:
+        check(project)
+    assert re.search(problem, failure.value.output)
+
+
+def test_a_slow_check_says_that_it_is_running(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import threading
+
+    monkeypatch.setattr("report.SLOW", 0.0)
+    told = threading.Event()
+    report = Report("Checking")
+    line = report._line
+
+    def line_and_tell(*arguments) -> None:
+        line(*arguments)
+        told.set()
+
+    monkeypatch.setattr(report, "_line", line_and_tell)
+    report.run("something slow", lambda: str(told.wait(10)))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[2].split() == ["...", "something", "slow"]
+    assert re.match(r"  ok +something slow +\d+\.\d s  True", lines[3])

@@ -1,0 +1,111 @@
+"""The questions: what each accepts, and what it says of an answer that it does not."""
+
+import keyword
+import re
+import tempfile
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import boto3
+import pytest
+import yaml
+from rendering import CONFIG, QUESTIONS, TEMPLATE, render
+
+GOOD = {
+    "project_name": ["ab", "a1", "photo-wall", "a-b-c-d", "x" * 30],
+    "project_description": [
+        "x",
+        "x" * 120,
+        'Say "hi" \\ & <b>it\'s</b>',
+        "みんなの壁 🎉",
+        "جدار للجميع",
+        "100 % {fun}",
+    ],
+    "aws_region": ["us-east-1", "ap-northeast-1", "eu-central-2", "us-gov-west-1"],
+    "planetscale_organization": ["my-org", "0rg", "a_b", "x" * 63],
+    "planetscale_database": ["my-app", "a_b", "7"],
+}
+BAD = {
+    "project_name": [
+        *("", " ", "a", "My App!", "1app", "app-", "-app", "a--b", "a_b", "naïve", "x" * 31, "x" * 80, "ab\n", "a b"),
+        *("app", "kit", "test", "tests", "class", "import", "starlette", "sqlalchemy"),
+    ],
+    "project_description": ["", "  ", "x" * 121, "two\nlines", "a\ttab", "{{ it }}", "{% it %}"],
+    "aws_region": ["", "us-east", "eu-cental-1", "US-EAST-1", "us-east-1a", "us-east-1\n"],
+    "planetscale_organization": ["", "My Org", "-org", "a/b", "x" * 64],
+    "planetscale_database": ["", "My App", "a.b", "ab\n"],
+}
+
+
+def cases(answers: dict[str, list[str]]) -> list[tuple[str, str]]:
+    return [(question, answer) for question, each in answers.items() for answer in each]
+
+
+def test_every_question_is_tried() -> None:
+    assert GOOD.keys() == BAD.keys() == QUESTIONS.keys()
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_question_has_help_a_default_and_a_validator(name: str) -> None:
+    assert QUESTIONS[name]["help"].strip()
+    assert QUESTIONS[name]["default"]
+    assert QUESTIONS[name]["validator"]
+
+
+@pytest.mark.parametrize(("question", "answer"), cases(GOOD))
+def test_a_good_answer_is_kept_as_it_was_given(tmp_path: Path, question: str, answer: str) -> None:
+    app = render(tmp_path / "app", **{question: answer})
+    assert yaml.safe_load((app / ".copier-answers.yml").read_text(encoding="utf-8"))[question] == answer
+
+
+@pytest.mark.parametrize(("question", "answer"), cases(BAD))
+def test_a_bad_answer_is_refused_with_an_example_and_nothing_is_written(
+    tmp_path: Path, question: str, answer: str
+) -> None:
+    with pytest.raises(ValueError, match="such as: ") as refusal:
+        render(tmp_path / "app", **{question: answer})
+    assert not (tmp_path / "app").exists()
+    example = re.search(r"such as: (.+)", str(refusal.value))
+    assert example
+    accepted(question, example[1].strip())
+
+
+@cache
+def accepted(question: str, answer: str) -> None:
+    """Fail unless the question takes the answer; each is tried once."""
+    with tempfile.TemporaryDirectory() as folder:
+        render(Path(folder) / "app", **{question: answer})
+
+
+def test_the_regions_are_those_that_aws_has() -> None:
+    session = boto3.Session()
+    public = {"aws", "aws-cn", "aws-us-gov", "aws-eusc"} & set(session.get_available_partitions())
+    known = {region for name in public for region in session.get_available_regions("lambda", partition_name=name)}
+    asked = set(re.findall(r"[a-z]+-[a-z-]+-\d", QUESTIONS["aws_region"]["validator"].partition("{%- if")[0]))
+    assert asked == known
+
+
+def test_no_name_is_taken_twice(app: Path, installed_app: Path) -> None:
+    taken = set(yaml.safe_load(CONFIG["taken_names"]["default"]))
+    packages = tomllib.loads((installed_app / "uv.lock").read_text(encoding="utf-8"))["package"]
+    folders = {path.name for path in app.iterdir() if path.is_dir()}
+    keywords = {word for word in keyword.kwlist if word.islower()}
+    assert {package["name"] for package in packages} - {"my-app"} | folders | keywords <= taken
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(Exception, match=r"is not empty: it has .*notes\.txt\. Name a new one"):
+        render(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_folder_with_a_fresh_repository_is_taken(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    assert (render(tmp_path) / "Makefile").is_file()
+
+
+def test_the_template_is_where_copier_looks() -> None:
+    assert CONFIG["_subdirectory"] == TEMPLATE.name

@@ -1,0 +1,87 @@
+"""The render: what copier makes of `template/`, for the plainest and the oddest answers."""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from rendering import ROOT, TEMPLATE, render
+
+sys.path.append(str(ROOT / "hooks"))
+import render as rendered
+
+ODD = {
+    "project_name": "x1-" * 9 + "abc",
+    "project_description": 'Say "hi" \\ & <b>it\'s</b> #1: みんなの壁 🎉 – [x] {y}',
+    "aws_region": "ap-northeast-1",
+    "planetscale_organization": "0",
+    "planetscale_database": "1e3",
+}
+
+
+@pytest.fixture(scope="module")
+def odd_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An app whose answers hold every character that some file format gives a meaning."""
+    return render(tmp_path_factory.mktemp("odd") / "app", **ODD)
+
+
+@pytest.mark.parametrize("which", ["app", "odd_app"])
+@pytest.mark.parametrize(("name", "check"), rendered.CHECKS)
+def test_the_hook_finds_nothing_wrong(which: str, name: str, check, request: pytest.FixtureRequest) -> None:
+    assert check(request.getfixturevalue(which))
+
+
+def test_odd_answers_arrive_as_they_were_given(odd_app: Path) -> None:
+    project = tomllib.loads((odd_app / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["name"] == ODD["project_name"]
+    assert project["description"] == ODD["project_description"]
+    about: dict[str, str] = {}
+    exec((odd_app / "app" / "about.py").read_text(encoding="utf-8"), about)  # noqa: S102
+    assert about["NAME"] == ODD["project_name"]
+    assert about["DESCRIPTION"] == ODD["project_description"]
+
+
+def test_planetscale_reads_names_and_never_numbers(odd_app: Path) -> None:
+    config = yaml.safe_load((odd_app / ".pscale.yml").read_text(encoding="utf-8"))
+    assert (config["org"], config["database"]) == ("0", "1e3")
+
+
+def test_plain_files_are_rendered_as_they_stand(app: Path) -> None:
+    plain = [path for path in TEMPLATE.rglob("*") if path.is_file() and path.suffix not in {".jinja", ".pyc"}]
+    plain = [path for path in plain if not rendered.NOT_OURS & set(path.relative_to(TEMPLATE).parts)]
+    assert len(plain) > 30
+    for path in plain:
+        copy = app / path.relative_to(TEMPLATE)
+        assert copy.read_bytes() == path.read_bytes()
+        assert copy.stat().st_mode & 0o111 == path.stat().st_mode & 0o111
+
+
+def test_two_renders_of_the_same_answers_are_equal(app: Path, tmp_path: Path) -> None:
+    def contents(folder: Path) -> dict[str, bytes]:
+        return {name: path.read_bytes() for name, path in rendered.files(folder) if name != rendered.ANSWERS}
+
+    assert contents(render(tmp_path / "again")) == contents(app)
+
+
+def test_every_path_is_legal_on_windows(app: Path) -> None:
+    names = [name for name, _ in rendered.files(app)]
+    reserved = re.compile(r"(^|/)(con|prn|aux|nul|com\d|lpt\d)(\.|/|$)", re.IGNORECASE)
+    assert not [name for name in names if re.search(r'[<>:"\\|?*\x00-\x1f]|[ .](/|$)', name) or reserved.search(name)]
+    assert len({name.lower() for name in names}) == len(names)
+
+
+def test_the_tests_run_with_what_the_app_depends_on(app: Path) -> None:
+    ours = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["app"]
+    theirs = tomllib.loads((app / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    assert ours == theirs
+
+
+def test_every_setting_is_documented(app: Path) -> None:
+    from dataclasses import fields
+
+    from kit.settings import Settings
+
+    example = (app / ".env.example").read_text(encoding="utf-8")
+    assert re.findall(r"^# ([A-Z_]+)=", example, re.MULTILINE) == [field.name.upper() for field in fields(Settings)]
