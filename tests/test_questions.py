@@ -63,12 +63,12 @@ def test_a_good_answer_is_kept_as_it_was_given(tmp_path: Path, question: str, an
 def test_a_bad_answer_is_refused_with_an_example_and_nothing_is_written(
     tmp_path: Path, question: str, answer: str
 ) -> None:
-    with pytest.raises(ValueError, match="such as: ") as refusal:
+    with pytest.raises(ValueError, match="such as “") as refusal:
         render(tmp_path / "app", **{question: answer})
     assert not (tmp_path / "app").exists()
-    example = re.search(r"such as: (.+)", str(refusal.value))
+    example = re.search(r"such as “(.+?)”", str(refusal.value))
     assert example
-    accepted(question, example[1].strip())
+    accepted(question, example[1])
 
 
 @cache
