@@ -1,0 +1,68 @@
+"""What the tests share, made once a session and named for what it gives."""
+
+import os
+import shutil
+import subprocess
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import containers
+import copier
+import mysql
+import pytest
+from copier.errors import DirtyLocalWarning
+
+ROOT = Path(__file__).resolve().parent.parent
+CANARY = "spikeproof-canary-5b1c9e"
+"""A secret that lies in .env and in the environment while the image is built."""
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an app rendered with the default answers, from this work tree as it stands."""
+    folder = tmp_path_factory.mktemp("app") / "my-app"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DirtyLocalWarning)
+        copier.run_copy(str(ROOT), folder, defaults=True, vcs_ref="HEAD", skip_tasks=True, quiet=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def installed_app(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same app with its uv.lock and its .venv, got by its own ./uvw."""
+    folder = tmp_path_factory.mktemp("installed") / app.name
+    shutil.copytree(app, folder)
+    environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    subprocess.run(["./uvw", "sync", "--quiet"], cwd=folder, env=environ, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def image(installed_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The tag of the app's image, built by `make image` with secrets lying about that must not get in."""
+    containers.require_engine()
+    folder = tmp_path_factory.mktemp("image") / installed_app.name
+    shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv", "data"))
+    folder.joinpath(".env").write_text(f"LOG_LEVEL={CANARY}\n")
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    tag = f"spikeproof-test:{os.getpid()}"
+    done = subprocess.run(
+        ["make", "image", f"IMAGE={tag}"],
+        cwd=folder,
+        env=os.environ | {"DATABASE_URL": f"mysql://app:{CANARY}@host/app"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    yield tag
+    containers.docker("image", "rm", "--force", tag, check=False)
+
+
+@pytest.fixture(scope="session")
+def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mysql.Server]:
+    """A real MySQL server that speaks TLS alone."""
+    containers.require_engine()
+    with mysql.server(tmp_path_factory.mktemp("mysql")) as server:
+        yield server

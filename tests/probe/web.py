@@ -1,0 +1,53 @@
+"""What the wall has no address for: each answer tries one thing between Lambda and an ASGI app."""
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from kit import web
+
+
+async def echo(request: Request) -> Response:
+    """Say what arrived."""
+    body = await request.body()
+    return JSONResponse(
+        {
+            "path": request.url.path,
+            "query": request.query_params.multi_items(),
+            "cookies": request.cookies,
+            "body": body.hex(),
+            "client": request.client.host if request.client else None,
+            "scheme": request.url.scheme,
+        }
+    )
+
+
+def cookies(request: Request) -> Response:
+    """Set several cookies at once."""
+    answer = PlainTextResponse("set")
+    answer.set_cookie("first", "1", httponly=True)
+    answer.set_cookie("second", "2; 二".encode().hex())
+    return answer
+
+
+def every_byte(request: Request) -> Response:
+    """Answer with bytes that are no text."""
+    return Response(bytes(range(256)), media_type="application/octet-stream")
+
+
+def fail(request: Request) -> Response:
+    """Fail as a bug does."""
+    raise RuntimeError("the inside of the app")
+
+
+app = web.wrap(
+    Starlette(
+        routes=[
+            Route("/echo/{rest:path}", echo, methods=["GET", "POST"]),
+            Route("/cookies", cookies),
+            Route("/bytes", every_byte),
+            Route("/fail", fail),
+        ]
+    )
+)

@@ -1,0 +1,79 @@
+"""The Lambda runtime interface emulator: AWS's own program, out of the wheel of its SAM command line.
+
+It speaks the runtime API to what the image starts, and takes one event at a time over HTTP.
+Source: https://docs.aws.amazon.com/lambda/latest/dg/images-test.html
+"""
+
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import containers
+import httpx2 as httpx
+import parts
+import waiting
+
+SAM = "aws-sam-cli==1.170.0"
+TOOLS = Path(__file__).resolve().parent.parent / "build" / "tools"
+AS_ON_LAMBDA = ["--user", "993:990", "--read-only", "--tmpfs", "/tmp"]  # noqa: S108
+"""A user that the image does not know, and files that cannot be written but in /tmp."""
+
+
+def program() -> Path:
+    """Give the emulator for this machine, fetched once into build/tools."""
+    folder = TOOLS / SAM.replace("==", "-")
+    machine = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
+    found = folder / "samcli" / "local" / "rapid" / f"aws-lambda-rie-{machine}"
+    if not found.is_file():
+        _fetch(folder)
+    found.chmod(0o755)
+    return found
+
+
+def _fetch(folder: Path) -> None:
+    uv = parts.program("uv")
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    done = subprocess.run(
+        [uv, "pip", "install", "--quiet", "--no-deps", "--target", str(partial), SAM], capture_output=True, text=True
+    )
+    if done.returncode:
+        parts.missing("the Lambda runtime emulator", f"{SAM} cannot be fetched: {done.stderr.strip()[-200:]}")
+    partial.rename(folder)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A Lambda function that takes events."""
+
+    container: containers.Container
+
+    def invoke(self, event: Any) -> Any:
+        """Send one event and give the function's answer, or its error."""
+        url = f"http://127.0.0.1:{self.container.port(8080)}/2015-03-31/functions/function/invocations"
+        return httpx.post(url, json=event, timeout=30, trust_env=False).json()
+
+
+@contextmanager
+def function(image: str, *, options: Sequence[str] = (), handler: str = "kit.lambda_web.handler") -> Iterator[Function]:
+    """Run the image as Lambda does: through its own runtime client, as Lambda's user, on a read-only file system."""
+    mount = ["--volume", f"{program()}:/rie:ro", "--entrypoint", "/rie"]
+    command = ["python", "-m", "awslambdaric", handler]
+    with containers.running(image, command, options=[*AS_ON_LAMBDA, *mount, *options], publish=[8080]) as container:
+        made = Function(container)
+        waiting.until(lambda: _answers(container), what="the runtime emulator")
+        yield made
+
+
+def _answers(container: containers.Container) -> bool:
+    """Whether the emulator takes requests; no event reaches the function by this."""
+    try:
+        httpx.get(f"http://127.0.0.1:{container.port(8080)}/", timeout=2, trust_env=False)
+    except httpx.TransportError:
+        return False
+    return True

@@ -1,0 +1,220 @@
+"""The image as a Lambda function: real events, through AWS's own runtime emulator."""
+
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import containers
+import events
+import pytest
+import rie
+
+HTML = "text/html; charset=utf-8"
+SCRIPTS = ["Hello", "こんにちは、世界", "👩🏽‍🚀🎉", "مرحبا بالعالم", "שלום עולם"]
+
+
+@pytest.fixture(scope="module")
+def database(image: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The options of a container whose SQLite file the image itself has migrated."""
+    folder = tmp_path_factory.mktemp("database")
+    folder.chmod(0o777)
+    options = ["--volume", f"{folder}:/database", "--env", "DATABASE_URL=sqlite:////database/app.db"]
+    containers.run(image, ["-m", "kit", "migrate"], options=[*rie.AS_ON_LAMBDA, *options, "--entrypoint", "python"])
+    return options
+
+
+@pytest.fixture(scope="module")
+def wall(image: str, database: list[str]) -> Iterator[rie.Function]:
+    """The app's function."""
+    with rie.function(image, options=database) as function:
+        yield function
+
+
+@pytest.fixture(scope="module")
+def probe(image: str, database: list[str]) -> Iterator[rie.Function]:
+    """The same image with the addresses of probe/web.py instead of the wall's."""
+    file = Path(__file__).parent / "probe" / "web.py"
+    with rie.function(image, options=[*database, "--volume", f"{file}:/var/task/app/web.py:ro"]) as function:
+        yield function
+
+
+def log_lines(function: rie.Function) -> list[dict[str, Any]]:
+    """The lines of JSON among what the function has logged."""
+    return [json.loads(line) for line in function.container.logs().splitlines() if line.startswith('{"time": ')]
+
+
+def page(function: rie.Function) -> str:
+    return events.content(function.invoke(events.http())).decode()
+
+
+def test_text_is_answered_as_text(wall: rie.Function) -> None:
+    answer = wall.invoke(events.http(path="/health"))
+    assert (answer["statusCode"], answer["body"], answer["isBase64Encoded"]) == (200, "ok", False)
+    assert answer["headers"]["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_html_is_answered_as_html(wall: rie.Function) -> None:
+    answer = wall.invoke(events.http())
+    assert (answer["statusCode"], answer["headers"]["content-type"]) == (200, HTML)
+    assert answer["body"].startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_a_posted_form_is_kept_and_leads_back_to_the_wall(wall: rie.Function, text: str) -> None:
+    answer = wall.invoke(events.form({"text": text}))
+    assert (answer["statusCode"], answer["headers"]["location"]) == (303, "/")
+    assert text in page(wall)
+
+
+def test_a_form_whose_body_is_not_in_base64_is_taken_too(wall: rie.Function) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    assert wall.invoke(events.http("POST", headers=headers, body="text=plainly+sent"))["statusCode"] == 303
+    assert "plainly sent" in page(wall)
+
+
+def test_who_looks_on_gets_a_304_without_a_body(wall: rie.Function) -> None:
+    etag = wall.invoke(events.http(path="/messages"))["headers"]["etag"]
+    answer = wall.invoke(events.http(path="/messages", headers={"if-none-match": etag}))
+    assert (answer["statusCode"], answer["body"]) == (304, "")
+
+
+def test_a_head_request_gets_the_headers_alone(wall: rie.Function) -> None:
+    answer = wall.invoke(events.http("HEAD", "/health"))
+    assert (answer["statusCode"], answer["headers"]["content-length"]) == (200, "2")
+
+
+def test_several_cookies_are_set_in_the_cookies_list(probe: rie.Function) -> None:
+    answer = probe.invoke(events.http(path="/cookies"))
+    assert [cookie.partition(";")[0] for cookie in answer["cookies"]] == ["first=1", f"second={'2; 二'.encode().hex()}"]
+    assert "set-cookie" not in answer["headers"]
+
+
+def test_several_cookies_arrive(probe: rie.Function) -> None:
+    answer = probe.invoke(events.http(path="/echo/", cookies=["first=1", "second=2"]))
+    assert json.loads(answer["body"])["cookies"] == {"first": "1", "second": "2"}
+
+
+def test_bytes_are_answered_in_base64(probe: rie.Function) -> None:
+    answer = probe.invoke(events.http(path="/bytes"))
+    assert answer["isBase64Encoded"] is True
+    assert events.content(answer) == bytes(range(256))
+
+
+def test_bytes_arrive_in_base64(probe: rie.Function) -> None:
+    answer = probe.invoke(events.upload(bytes(range(256)), path="/echo/"))
+    assert bytes.fromhex(json.loads(answer["body"])["body"]) == bytes(range(256))
+
+
+def test_repeated_query_keys_all_arrive_in_their_order(probe: rie.Function) -> None:
+    answer = probe.invoke(events.http(path="/echo/", query="tag=b&tag=a%2Cc&q=%E6%9D%B1%E4%BA%AC&empty="))
+    wanted = [["tag", "b"], ["tag", "a,c"], ["q", "東京"], ["empty", ""]]
+    assert json.loads(answer["body"])["query"] == wanted
+
+
+@pytest.mark.parametrize("path", ["/echo/東京/写真", "/echo/%E6%9D%B1%E4%BA%AC/%E5%86%99%E7%9C%9F"])
+def test_a_japanese_path_arrives(probe: rie.Function, path: str) -> None:
+    answer = probe.invoke(events.http(path=path))
+    assert json.loads(answer["body"])["path"] == "/echo/東京/写真"
+
+
+def test_the_visitors_address_and_scheme_arrive(probe: rie.Function) -> None:
+    arrived = json.loads(probe.invoke(events.http(path="/echo/"))["body"])
+    assert (arrived["client"], arrived["scheme"]) == ("192.0.2.1", "https")
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/無い", "/../etc/passwd", "//"])
+def test_an_unknown_address_is_not_found(wall: rie.Function, path: str) -> None:
+    answer = wall.invoke(events.http(path=path))
+    assert (answer["statusCode"], answer["headers"]["content-type"]) == (404, HTML)
+
+
+def test_another_method_is_refused(wall: rie.Function) -> None:
+    assert wall.invoke(events.http("DELETE"))["statusCode"] == 405
+
+
+def test_a_failure_tells_the_visitor_nothing_and_the_logs_everything(probe: rie.Function) -> None:
+    answer = probe.invoke(events.http(path="/fail"))
+    assert (answer["statusCode"], answer["body"]) == (500, "Something went wrong on our side.")
+    assert "the inside of the app" not in json.dumps(answer)
+    logged = next(line for line in log_lines(probe) if line["level"] == "ERROR")
+    assert logged["request_id"] == events.REQUEST_ID
+    assert "RuntimeError: the inside of the app" in logged["exception"]
+    assert probe.invoke(events.http(path="/cookies"))["statusCode"] == 200, "one failure must not end the function"
+
+
+def test_every_answer_carries_api_gateways_request_id_and_so_does_its_log_line(wall: rie.Function) -> None:
+    answer = wall.invoke(events.http(path="/health", query="token=secret"))
+    assert answer["headers"]["x-request-id"] == events.REQUEST_ID
+    logged = [line for line in log_lines(wall) if line["message"] == "GET /health"]
+    assert (logged[-1]["request_id"], logged[-1]["status"]) == (events.REQUEST_ID, 200)
+    assert "secret" not in wall.container.logs()
+
+
+@pytest.mark.parametrize("path", ["/", "/messages", "/health", "/nowhere"])
+def test_every_answer_has_the_security_headers(wall: rie.Function, path: str) -> None:
+    headers = wall.invoke(events.http(path=path))["headers"]
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert headers["strict-transport-security"] == "max-age=31536000"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+
+
+def test_each_page_has_a_nonce_of_its_own(wall: rie.Function) -> None:
+    nonces = set()
+    for _ in range(2):
+        answer = wall.invoke(events.http())
+        nonce = re.search(r"'nonce-([^']+)'", answer["headers"]["content-security-policy"])
+        assert nonce
+        assert f'<script nonce="{nonce[1]}">' in answer["body"]
+        nonces.add(nonce[1])
+    assert len(nonces) == 2
+
+
+def test_a_long_page_is_compressed_for_who_takes_it(wall: rie.Function) -> None:
+    answer = wall.invoke(events.http(headers={"accept-encoding": "gzip, br"}))
+    assert (answer["headers"]["content-encoding"], answer["isBase64Encoded"]) == ("gzip", True)
+    assert gzip.decompress(events.content(answer)).startswith(b"<!doctype html>")
+
+
+@pytest.mark.parametrize("headers", [{"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}])
+def test_a_form_forged_on_another_site_is_refused(wall: rie.Function, headers: dict[str, str]) -> None:
+    answer = wall.invoke(events.form({"text": "this was forged"}, headers=headers))
+    assert answer["statusCode"] == 403
+    assert "another site" in answer["body"]
+    assert "this was forged" not in page(wall)
+
+
+def test_the_pages_own_form_is_accepted(wall: rie.Function) -> None:
+    headers = {"sec-fetch-site": "same-origin", "origin": f"https://{events.HOST}"}
+    assert wall.invoke(events.form({"text": "my own"}, headers=headers))["statusCode"] == 303
+
+
+def test_a_body_that_is_not_utf_8_is_refused_in_a_sentence(wall: rie.Function) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = wall.invoke(events.upload(b"text=\xff\xfe", headers=headers))
+    assert (answer["statusCode"], answer["headers"]["content-type"]) == (400, HTML)
+    assert "not valid UTF-8" in answer["body"]
+
+
+@pytest.mark.parametrize("text", ["", "x" * 10_000], ids=["empty", "10,000 characters"])
+def test_what_the_wall_does_not_take_comes_back_to_its_writer(wall: rie.Function, text: str) -> None:
+    answer = wall.invoke(events.form({"text": text}))
+    assert answer["statusCode"] == 422
+    assert text in answer["body"]
+
+
+def test_an_event_that_is_no_request_gets_an_error_with_a_hint(wall: rie.Function) -> None:
+    answer = wall.invoke(events.queue())
+    assert answer["errorType"] == "RuntimeError"
+    assert "payload is valid for a supported handler" in answer["errorMessage"]
+    assert wall.invoke(events.http(path="/health"))["statusCode"] == 200
+
+
+def test_without_a_database_the_function_does_not_start_and_names_the_setting(image: str) -> None:
+    with rie.function(image) as function:
+        answer = function.invoke(events.http(path="/health"))
+        assert "statusCode" not in answer
+        assert "DATABASE_URL: it is not set" in json.dumps(answer) + function.container.logs()
