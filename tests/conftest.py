@@ -3,17 +3,14 @@
 import os
 import shutil
 import subprocess
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import containers
-import copier
 import mysql
 import pytest
-from copier.errors import DirtyLocalWarning
+from rendering import render
 
-ROOT = Path(__file__).resolve().parent.parent
 CANARY = "spikeproof-canary-5b1c9e"
 """A secret that lies in .env and in the environment while the image is built."""
 
@@ -21,11 +18,7 @@ CANARY = "spikeproof-canary-5b1c9e"
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an app rendered with the default answers, from this work tree as it stands."""
-    folder = tmp_path_factory.mktemp("app") / "my-app"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DirtyLocalWarning)
-        copier.run_copy(str(ROOT), folder, defaults=True, vcs_ref="HEAD", skip_tasks=True, quiet=True)
-    return folder
+    return render(tmp_path_factory.mktemp("app") / "my-app")
 
 
 @pytest.fixture(scope="session")

@@ -54,11 +54,25 @@ def server(folder: Path) -> Iterator[Server]:
     folder.chmod(0o755)
     for file in folder.iterdir():
         file.chmod(0o644)
-    flags = ["--ssl-ca=/tls/ca.pem", "--ssl-cert=/tls/cert.pem", "--ssl-key=/tls/key.pem", "--require-secure-transport=ON"]
+    flags = [
+        "--ssl-ca=/tls/ca.pem",
+        "--ssl-cert=/tls/cert.pem",
+        "--ssl-key=/tls/key.pem",
+        "--require-secure-transport=ON",
+    ]
     user = {"DATABASE": "app", "USER": "app", "PASSWORD": "p@ss:word", "ROOT_PASSWORD": "root"}
     options = [option for name, value in user.items() for option in ("--env", f"MYSQL_{name}={value}")]
     with containers.network() as network:
-        options += ["--network", network, "--network-alias", NAME, "--network-alias", ALIAS, "--volume", f"{folder}:/tls:ro"]
+        options += [
+            "--network",
+            network,
+            "--network-alias",
+            NAME,
+            "--network-alias",
+            ALIAS,
+            "--volume",
+            f"{folder}:/tls:ro",
+        ]
         with containers.running(IMAGE, ["mysqld", *flags], options=options, publish=[3306]) as container:
             made = Server(network, container.port(3306), folder / "ca.pem")
             waiting.until(lambda: _answers(made, container), what="MySQL", seconds=90)
