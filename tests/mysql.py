@@ -16,7 +16,7 @@ NAME = "database"
 """The server's name on its network, and in its certificate."""
 ALIAS = "impostor"
 """Another name of the server on its network, which its certificate does not have."""
-PASSWORD = "p%40ss%3Aword"  # noqa: S105
+PASSWORD = "p%40ss%3Aword"
 """As it stands in a URL: `p@ss:word`, which must be written so."""
 
 

@@ -20,7 +20,7 @@ import waiting
 
 SAM = "aws-sam-cli==1.170.0"
 TOOLS = Path(__file__).resolve().parent.parent / "build" / "tools"
-AS_ON_LAMBDA = ["--user", "993:990", "--read-only", "--tmpfs", "/tmp"]  # noqa: S108
+AS_ON_LAMBDA = ["--user", "993:990", "--read-only", "--tmpfs", "/tmp"]
 """A user that the image does not know, and files that cannot be written but in /tmp."""
 
 

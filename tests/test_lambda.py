@@ -137,7 +137,7 @@ def test_another_method_is_refused(wall: rie.Function) -> None:
 
 def test_a_failure_tells_the_visitor_nothing_and_the_logs_everything(probe: rie.Function) -> None:
     answer = probe.invoke(events.http(path="/fail"))
-    assert (answer["statusCode"], answer["body"]) == (500, "Something went wrong on our side.")
+    assert (answer["statusCode"], answer["body"]) == (500, "Internal Server Error")
     assert "the inside of the app" not in json.dumps(answer)
     logged = next(line for line in log_lines(probe) if line["level"] == "ERROR")
     assert logged["request_id"] == events.REQUEST_ID

@@ -1,0 +1,147 @@
+"""The rendered app's own make targets: what they do on a bare machine, and what they say when they cannot."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import waiting
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a machine that has Python, git and make, and nothing else; uv's cache is kept, for speed."""
+    folder = tmp_path_factory.mktemp("bare")
+    programs = folder / "bin"
+    programs.mkdir()
+    for name in ("awk", "env", "git", "make", "sh", "uname"):
+        if found := shutil.which(name):
+            programs.joinpath(name).symlink_to(found)
+    python = Path(sys.base_prefix) / "bin" / "python3"
+    programs.joinpath("python3").symlink_to(os.path.realpath(python))
+    home = folder / "home"
+    home.mkdir()
+    cache = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if re.search(r"_PROXY$|SSL|CERT|INDEX_URL|^LANG$", name, re.IGNORECASE)
+    }
+    return kept | {"PATH": str(programs), "HOME": str(home), "UV_CACHE_DIR": str(cache)}
+
+
+def make(folder: Path, *arguments: str, env: dict[str, str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """Run make in the app; both outputs come as one."""
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def without_venv(**changes: str) -> dict[str, str]:
+    """This process's environment, but its virtual one."""
+    return {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"} | changes
+
+
+def test_its_checks_pass_on_a_machine_with_only_python_git_and_make(
+    app: Path, bare: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / app.name
+    shutil.copytree(app, folder)
+    done = make(folder, "check", env=bare, timeout=180)
+    assert done.returncode == 0, done.stdout
+    assert "Fetching uv" in done.stdout
+    assert re.search(r"^\d+ passed", done.stdout, re.MULTILINE), done.stdout
+    assert sorted(path.name for path in folder.iterdir() if path.name not in {file.name for file in app.iterdir()}) == [
+        ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv", "uv.lock",
+    ]  # fmt: skip
+
+
+def test_the_formatter_and_the_linter_leave_a_fresh_render_as_it_is(installed_app: Path, app: Path) -> None:
+    done = make(installed_app, "format", env=without_venv())
+    assert done.returncode == 0, done.stdout
+    for file in app.rglob("*"):
+        if file.is_file() and "__pycache__" not in file.parts:
+            assert installed_app.joinpath(file.relative_to(app)).read_bytes() == file.read_bytes(), file
+
+
+def test_make_alone_lists_every_target(app: Path, bare: dict[str, str]) -> None:
+    done = make(app, env=bare)
+    assert done.returncode == 0
+    listed = set(re.findall(r"^  make ([a-z-]+) ", done.stdout, re.MULTILINE))
+    phony = re.search(r"^\.PHONY: (.*)$", app.joinpath("Makefile").read_text(), re.MULTILINE)
+    assert phony
+    assert listed == set(phony[1].split())
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port at which another program listens."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def assert_told(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """It failed, said so in these words, and showed no traceback."""
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    for word in words:
+        assert word in done.stdout, done.stdout
+
+
+def test_a_taken_port_is_told(installed_app: Path, taken_port: int) -> None:
+    done = make(installed_app, "dev", f"PORT={taken_port}", env=without_venv())
+    assert_told(done, f"Port {taken_port} is taken", "make dev PORT=")
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "70000", "-1", "8000; echo injected", ""])
+def test_a_port_that_is_none_is_told(installed_app: Path, port: str) -> None:
+    assert_told(
+        make(installed_app, "dev", f"PORT={port}", env=without_venv()), f"PORT is {port!r}", "make dev PORT=8001"
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "postgres://app:hush-hush@host/app",
+        "mysql://app:hush-hush@/app",
+        "mysql://app:hush-hush@host:port/app",
+    ],
+)
+def test_a_database_url_that_is_nonsense_is_told(installed_app: Path, url: str) -> None:
+    done = make(installed_app, "dev", f"PORT={waiting.free_port()}", env=without_venv(DATABASE_URL=url))
+    assert_told(done, "DATABASE_URL", "mysql://user:password@host/database")
+    assert "hush-hush" not in done.stdout
+
+
+@pytest.mark.parametrize("target", ["dev", "migrate"])
+def test_a_database_whose_server_is_down_is_told(installed_app: Path, target: str) -> None:
+    url = f"mysql://app:hush-hush@127.0.0.1:{waiting.free_port()}/app"
+    done = make(installed_app, target, f"PORT={waiting.free_port()}", env=without_venv(DATABASE_URL=url))
+    assert_told(done, "cannot be used", "Check DATABASE_URL")
+    assert "hush-hush" not in done.stdout
+
+
+def test_an_image_without_docker_is_told(installed_app: Path, bare: dict[str, str]) -> None:
+    done = make(installed_app, "image", env=bare)
+    assert_told(done, "No Docker engine answers. Install Docker, or start it")
+
+
+def test_an_image_whose_docker_engine_is_away_is_told(installed_app: Path) -> None:
+    nowhere = f"tcp://127.0.0.1:{waiting.free_port()}"
+    done = make(installed_app, "image", env=without_venv(DOCKER_HOST=nowhere))
+    assert_told(done, "No Docker engine answers. Install Docker, or start it")
