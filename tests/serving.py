@@ -1,0 +1,41 @@
+"""`make dev` of a rendered app, as a person runs it: until Ctrl-C."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import waiting
+
+
+@contextmanager
+def dev(folder: Path, *, database: Path) -> Iterator[str]:
+    """Serve the app on a free port and give its address; at the end, Ctrl-C must end it by itself."""
+    port = waiting.free_port()
+    environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    with (database.parent / "dev.log").open("w+") as log:
+        process = subprocess.Popen(
+            ["make", "dev", f"PORT={port}"],
+            cwd=folder,
+            env=environ | {"DATABASE_URL": f"sqlite:///{database}"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+
+            def listens() -> bool:
+                assert process.poll() is None, Path(log.name).read_text()
+                return waiting.listens(port)
+
+            waiting.until(listens, what="make dev")
+            yield f"http://127.0.0.1:{port}"
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(timeout=15)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    assert "Traceback" not in Path(log.name).read_text()

@@ -1,0 +1,157 @@
+"""The page in a real browser, as `make dev` serves it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import browser as browsers
+import pytest
+import serving
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+SHOTS = Path(__file__).resolve().parent.parent / "build" / "screenshots"
+TEXTS = [
+    "こんにちは、世界",
+    "👩🏽‍🚀🎉 it flies",
+    "مرحبا بالعالم",
+    "שלום עולם",
+    "two\nlines",
+    "<script>alert(1)</script><b>bold</b>",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsers.chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def site(browser: Browser, installed_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the running app, whose wall all these tests share."""
+    with serving.dev(installed_app, database=tmp_path_factory.mktemp("wall") / "app.db") as address:
+        yield address
+
+
+@pytest.fixture
+def visitor(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
+    """Make pages of visitors who know nothing of each other; in none of them may anything go wrong."""
+    contexts: list[BrowserContext] = []
+    watched: list[list[str]] = []
+
+    def visit(path: str = "/", **context: object) -> Page:
+        contexts.append(browser.new_context(locale="en-GB", **context))  # type: ignore[arg-type]
+        page = contexts[-1].new_page()
+        watched.append(browsers.watch(page))
+        page.goto(site + path)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert watched == [[] for _ in watched]
+
+
+def post(page: Page, text: str) -> None:
+    page.get_by_label("Write on the wall").fill(text)
+    page.get_by_role("button", name="Post").click()
+    page.wait_for_load_state()
+
+
+def newest(page: Page) -> str:
+    return page.locator("article p").first.inner_text()
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_message_is_posted_and_seen_as_it_was_written(
+    visitor: Callable[..., Page], text: str, javascript: bool
+) -> None:
+    page = visitor(java_script_enabled=javascript)
+    post(page, text)
+    expect(page.locator("article p").first).to_have_text(text, use_inner_text=True)
+    assert page.locator("article b, article script").count() == 0
+
+
+def test_what_another_visitor_posts_arrives_without_a_reload(visitor: Callable[..., Page]) -> None:
+    looking, writing = visitor(), visitor()
+    looking.evaluate("window.neverReloaded = true")
+    looking.get_by_label("Write on the wall").fill("a draft of my own")
+    post(writing, "news from the other side")
+    expect(looking.locator("article p").first).to_have_text("news from the other side", timeout=10_000)
+    assert looking.evaluate("window.neverReloaded") is True
+    expect(looking.get_by_label("Write on the wall")).to_have_value("a draft of my own")
+
+
+def test_markup_that_arrives_without_a_reload_is_text_too(visitor: Callable[..., Page]) -> None:
+    looking, writing = visitor(), visitor()
+    text = "<img src=x onerror=alert(2)><script>alert(3)</script>"
+    post(writing, text)
+    expect(looking.locator("article p").first).to_have_text(text, timeout=10_000)
+    assert looking.locator("article img, article script").count() == 0
+
+
+@pytest.mark.parametrize("direction, text", [("rtl", "مرحبا بالعالم"), ("ltr", "Hello, world")])
+def test_each_message_runs_in_its_own_direction(visitor: Callable[..., Page], direction: str, text: str) -> None:
+    page = visitor()
+    post(page, text)
+    assert page.locator("article p").first.evaluate("element => getComputedStyle(element).direction") == direction
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_pages_lead_to_older_messages_and_back(visitor: Callable[..., Page], javascript: bool) -> None:
+    page = visitor(java_script_enabled=javascript)
+    for number in range(21):
+        assert page.request.post(page.url, form={"text": f"number {number}"}).ok
+    page.reload()
+    assert (page.locator("article").count(), newest(page)) == (20, "number 20")
+    page.get_by_role("link", name="Older").click()
+    expect(page.locator("article p").first).to_have_text("number 0")
+    page.get_by_role("link", name="Newest").click()
+    expect(page.locator("article p").first).to_have_text("number 20")
+
+
+def test_an_empty_message_is_not_sent(visitor: Callable[..., Page]) -> None:
+    page = visitor()
+    post(page, "before the empty one")
+    post(page, "")
+    assert newest(page) == "before the empty one"
+
+
+@pytest.mark.parametrize("path", ["/", "/?before=1"])
+def test_a_narrow_phone_scrolls_one_way_only(visitor: Callable[..., Page], path: str) -> None:
+    page = visitor(viewport={"width": 320, "height": 640}, is_mobile=True, has_touch=True)
+    post(page, "long" * 70)
+    page.goto(page.url.rstrip("/") + path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_dark_mode_is_dark_and_light_mode_is_light(visitor: Callable[..., Page]) -> None:
+    shades = []
+    for scheme in ("light", "dark"):
+        page = visitor(color_scheme=scheme)
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        shades.append(sum(int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split(",")))
+    light, dark = shades
+    assert light > 600
+    assert dark < 150
+
+
+@pytest.mark.parametrize(
+    ("name", "context"),
+    [
+        ("phone", {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}),
+        ("desktop-dark", {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"}),
+    ],
+)
+def test_the_page_is_pictured(visitor: Callable[..., Page], name: str, context: dict[str, object]) -> None:
+    page = visitor(**context)
+    for text in [
+        "こんにちは、世界！ 東京から参加しています。",
+        "مرحبا بالعالم 🌍",
+        "We are live! 🎉",
+        "👩🏽‍🚀 Three hours until the demo.",
+    ]:
+        post(page, text)
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png")
+    assert (SHOTS / f"{name}.png").stat().st_size > 10_000
