@@ -4,6 +4,7 @@ It speaks the runtime API to what the image starts, and takes one event at a tim
 Source: https://docs.aws.amazon.com/lambda/latest/dg/images-test.html
 """
 
+import os
 import platform
 import shutil
 import subprocess
@@ -36,7 +37,7 @@ def program() -> Path:
 
 
 def _fetch(folder: Path) -> None:
-    uv = parts.program("uv")
+    uv = os.environ.get("UV") or parts.program("uv")  # `uv run` says where it is
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     done = subprocess.run(
