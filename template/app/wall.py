@@ -31,7 +31,7 @@ def page(before: int | None = None) -> tuple[Sequence[Message], int | None]:
     newest_first = select(Message).order_by(Message.id.desc()).limit(PAGE + 1)
     if before is not None:
         newest_first = newest_first.where(Message.id < before)
-    with database.session() as session:
+    with database.reading() as session:
         messages = session.scalars(newest_first).all()
     more = len(messages) > PAGE
     return messages[:PAGE], messages[PAGE - 1].id if more else None

@@ -3,7 +3,11 @@
 settings        what the app reads from its environment
 logs            one line a happening: JSON in the cloud, plain in a terminal
 wiring          the names by which the kit finds your app
-database        the engine and the session
+database        the engine, and two ways to use it: session() and reading()
+connection      from one URL to an engine: TLS, the pool, what happens after a drop
+columns         column types that mean the same on SQLite and on MySQL
+limits          PlanetScale's limits, felt on every database
+batches         changing or deleting many rows, a short transaction at a time
 migrations      bringing a database to the newest schema
 web             what every request gets: an id, a log line, safe headers, a same-origin check
 forms           reading a posted form

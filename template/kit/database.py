@@ -1,89 +1,108 @@
-"""The database: one engine a process, and one way to a session.
+"""The database: one engine a process, and two ways to use it, the same in a request, a job, a script and a test.
 
-    with database.session() as session:
+    with database.session() as session:         # one transaction: committed at the end, rolled back by an exception
         session.add(Message(text="hello"))
 
-The block is one transaction: committed at its end, rolled back when it raises.
+    with database.reading() as session:         # reads alone: no transaction is begun, so none is paid for
+        messages = session.scalars(select(Message).limit(20)).all()
+
+What was loaded stays readable after the block. See `kit.limits` for what a transaction may take.
 """
 
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextvars import ContextVar
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, create_engine, event, make_url
-from sqlalchemy.dialects.mysql import DATETIME
+from sqlalchemy import Engine, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
-from sqlalchemy.types import TypeDecorator
 
-from kit import settings
+from kit import connection, limits, settings
+from kit.columns import BigKey, UtcDateTime
 from kit.errors import UsageError
 
-BigKey = BigInteger().with_variant(Integer, "sqlite")
-"""A 64-bit key that counts up by itself; SQLite's own keys are 64 bits under the name INTEGER."""
+__all__ = ["BigKey", "NestedSession", "UtcDateTime", "engine", "is_planetscale", "reading", "session"]
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment, to the microsecond: stored in UTC, aware when read."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        return dialect.type_descriptor(DATETIME(fsp=6) if dialect.name == "mysql" else DateTime())
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone; use datetime.now(UTC)")
-        return value and value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value and value.replace(tzinfo=UTC)
+class NestedSession(RuntimeError):
+    """A session was opened inside another: on Lambda, with its one connection, it would wait for itself."""
 
 
 @cache
 def engine() -> Engine:
     """The process's one engine, for the database that the settings name."""
     wanted = settings.current()
-    return connect(wanted.database_url, ca=wanted.database_ca)
-
-
-def connect(url: str, *, ca: str | None = None) -> Engine:
-    """Make an engine; MySQL always through TLS, verified by host name against `ca` or the system's authorities."""
-    target = make_url(url)
-    if target.get_backend_name() == "sqlite":
-        return _sqlite(url)
-    return create_engine(
-        # Clients write TLS into the query each in its own way (?ssl=…, ?sslaccept=…); here it is never up for choice.
-        target.set(drivername="mysql+pymysql", query={}),
-        connect_args={"ssl": ssl.create_default_context(cafile=ca), "charset": "utf8mb4", "connect_timeout": 5},
-        pool_pre_ping=True,
-        pool_recycle=3600,
-    )
-
-
-def _sqlite(url: str) -> Engine:
-    if (file := make_url(url).database) and file != ":memory:":
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-    made = create_engine(url)
-
-    @event.listens_for(made, "connect")
-    def _pragmas(connection: Any, _: object) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    return made
+    return connection.connect(wanted.database_url, ca=wanted.database_ca, strict=wanted.database_limits == "enforce")
 
 
 @contextmanager
 def session() -> Iterator[Session]:
-    """Give a session whose block is one transaction; what it loaded stays readable afterwards."""
-    with Session(engine(), expire_on_commit=False) as opened, opened.begin():
+    """Give a session whose block is one transaction.
+
+    Raises `NestedSession` inside another's block, and `limits.LimitExceeded` for what PlanetScale would refuse.
+    """
+    with _open(_Session(engine(), expire_on_commit=False)) as opened, opened.begin():
         yield opened
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Give a session that reads without a transaction: each query sees what is committed by then.
+
+    A query that found its connection dropped is asked again on a new one. What it loads cannot be changed through
+    it: that raises. Raises `NestedSession` and `limits.LimitExceeded` as `session` does.
+    """
+    with _open(_ReadingSession(_reading(engine()), expire_on_commit=False, autoflush=False)) as opened:
+        yield opened
+        opened.flush()
+
+
+def is_planetscale(url: str) -> bool:
+    """Whether the URL leads to PlanetScale, where a schema changes by deploy request only."""
+    host = make_url(url).host or ""
+    return host.endswith(".psdb.cloud")
+
+
+class _Session(Session):
+    """Known by a class of its own, so that its commit is noted before any other listener hears of it."""
+
+
+class _ReadingSession(Session):
+    """Refuses to write."""
+
+    def flush(self, objects: Any = None) -> None:
+        if self.new or self.deleted or any(self.is_modified(changed) for changed in self.dirty):
+            raise RuntimeError("This session is for reading. Change things in a block of database.session().")
+
+
+@cache
+def _reading(of: Engine) -> Engine:
+    return of.execution_options(**{limits.NO_TRANSACTION: True})
+
+
+_current: ContextVar[tuple[Session, limits.Place] | None] = ContextVar("session", default=None)
+
+
+@event.listens_for(_Session, "after_commit")
+def _committed(done: Session) -> None:
+    done.info["committed"] = True  # what others run from here on may open a session of its own
+
+
+@contextmanager
+def _open(opened: Session) -> Iterator[Session]:
+    if (outer := _current.get()) and not outer[0].info.get("committed"):
+        raise NestedSession(
+            f"A session is open already, since {outer[1]}. Pass that one on, or end its block first: "
+            "on Lambda there is one connection, and a second session would wait for it for ever."
+        )
+    token = _current.set((opened, limits.Place.of_caller()))
+    try:
+        with opened:
+            yield opened
+    finally:
+        _current.reset(token)
 
 
 @contextmanager

@@ -100,6 +100,11 @@ class Settings:
         default=None,
         parse=existing_file,
     )
+    database_limits: str = setting(
+        "what PlanetScale would refuse: enforce makes it fail here too, warn only logs it, as the image does",
+        default="enforce",
+        parse=one_of("enforce", "warn"),
+    )
     log_level: str = setting(
         "debug, info, warning or error", default="info", parse=one_of("debug", "info", "warning", "error")
     )

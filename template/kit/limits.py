@@ -1,0 +1,173 @@
+"""PlanetScale's limits, felt on every database: what it would refuse fails on a laptop and in tests.
+
+A transaction may take 20 seconds, and a result may have 100,000 rows. In the image (`DATABASE_LIMITS=warn`) the
+same watch writes a warning before a limit is reached, and leaves the refusal to PlanetScale.
+Source: planetscale.com/docs/vitess/troubleshooting/planetscale-system-limits
+"""
+
+import logging
+import sqlite3
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, event
+
+TRANSACTION_SECONDS = 20
+RESULT_ROWS = 100_000
+WARN_AT = 0.75
+"""The part of a limit at which production is warned."""
+
+NO_TRANSACTION = "kit_no_transaction"
+"""The execution option of a connection whose statements stand alone."""
+
+UNWATCHED = "kit_unwatched"
+"""The execution option of a connection to which no limit applies, such as the one that migrates."""
+
+clock = time.monotonic
+"""Seconds; tests move it."""
+
+log = logging.getLogger(__name__)
+
+
+class LimitExceeded(RuntimeError):
+    """PlanetScale would have refused this; the message says where it began and what to do."""
+
+
+class TransactionTooLong(LimitExceeded):
+    """A transaction took more than `TRANSACTION_SECONDS`."""
+
+
+class ResultTooLarge(LimitExceeded):
+    """A result has more than `RESULT_ROWS` rows."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the app's code."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    @classmethod
+    def of_caller(cls) -> Self:
+        """The innermost line on the stack that belongs neither to the kit, nor to SQLAlchemy, nor to contextlib."""
+        frame = sys._getframe(1)
+        while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _PLUMBING:
+            frame = frame.f_back
+        return cls(frame.f_code.co_filename, frame.f_lineno)
+
+
+_PLUMBING = {"kit", "sqlalchemy", "contextlib", "pymysql", "alembic"}
+
+
+def watch(engine: Engine, *, strict: bool) -> None:
+    """Measure each transaction and each result of this engine; `strict` makes what is too much fail."""
+    watched = _Watch(strict)
+    event.listen(engine, "begin", watched.begin)
+    event.listen(engine, "before_cursor_execute", watched.before)
+    event.listen(engine, "after_cursor_execute", watched.after)
+    event.listen(engine, "commit", watched.check_time)
+    if engine.dialect.name == "sqlite" and strict:
+
+        @event.listens_for(engine, "do_connect")
+        def _count(_dialect: object, _record: object, _positional: object, named: dict[str, Any]) -> None:
+            named["factory"] = _CountingConnection
+
+
+class _Watch:
+    def __init__(self, strict: bool) -> None:
+        self.strict = strict
+
+    def begin(self, connection: Connection) -> None:
+        connection.info["kit_transaction"] = None
+        options = connection.get_execution_options()
+        if not options.get(UNWATCHED) and not options.get(NO_TRANSACTION):
+            connection.info["kit_transaction"] = (clock(), Place.of_caller())
+
+    def before(self, connection: Connection, *_: object) -> None:
+        self.check_time(connection)
+
+    def after(self, connection: Connection, cursor: Any, *_: object) -> None:
+        self.check_time(connection)
+        if cursor.description and not connection.get_execution_options().get(UNWATCHED):
+            self.check_rows(cursor.rowcount)
+
+    def check_time(self, connection: Connection) -> None:
+        if not (begun := connection.info.get("kit_transaction")):
+            return
+        took = clock() - begun[0]
+        if took <= TRANSACTION_SECONDS * WARN_AT:
+            return
+        if not self.strict:
+            connection.info["kit_transaction"] = None  # once a transaction is enough
+            log.warning(
+                "a transaction has been open for %.0f s; PlanetScale ends it at %d s",
+                took,
+                TRANSACTION_SECONDS,
+                extra={"began": str(begun[1])},
+            )
+        elif took > TRANSACTION_SECONDS:
+            raise TransactionTooLong(
+                f"The transaction that began at {begun[1]} has been open for {took:.0f} s; PlanetScale ends it at "
+                f"{TRANSACTION_SECONDS} s. Do the work in short transactions (kit.batches), or outside of the block."
+            )
+
+    def check_rows(self, rows: int) -> None:
+        if rows <= RESULT_ROWS * WARN_AT:
+            return
+        if not self.strict:
+            log.warning(
+                "a result has %s rows; PlanetScale refuses more than %s",
+                f"{rows:,}",
+                f"{RESULT_ROWS:,}",
+                extra={"asked": str(Place.of_caller())},
+            )
+        elif rows > RESULT_ROWS:
+            raise _too_large()
+
+
+def _too_large() -> ResultTooLarge:
+    return ResultTooLarge(
+        f"The query at {Place.of_caller()} gives more than {RESULT_ROWS:,} rows, which PlanetScale refuses. "
+        "Ask for a page at a time (limit), or go through the table in batches (kit.batches)."
+    )
+
+
+class _CountingCursor(sqlite3.Cursor):
+    """Takes the whole result at once, as MySQL sends it, so that its size is known whatever is read of it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._rows: deque[Any] = deque()
+
+    def execute(self, *arguments: Any) -> Self:
+        super().execute(*arguments)
+        self._rows = deque(super().fetchmany(RESULT_ROWS + 1) if self.description else ())
+        if len(self._rows) > RESULT_ROWS:
+            raise _too_large()
+        return self
+
+    def fetchone(self) -> Any:
+        return self._rows.popleft() if self._rows else None
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        return [self._rows.popleft() for _ in range(min(size or self.arraysize, len(self._rows)))]
+
+    def fetchall(self) -> list[Any]:
+        rows, self._rows = list(self._rows), deque()
+        return rows
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        return iter(self.fetchall())
+
+
+class _CountingConnection(sqlite3.Connection):
+    def cursor(self, factory: Any = _CountingCursor) -> Any:
+        return super().cursor(factory)

@@ -1,0 +1,162 @@
+"""Connections: one an environment on Lambda, made anew after a drop, and never a write sent twice."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pymysql
+import pytest
+from conftest import Tls
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from kit import connection, database
+
+WRITES = 2000
+
+
+@pytest.fixture
+def mysql_engine(tls_server: Tls, project: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setenv("DATABASE_URL", tls_server.server.url())
+    monkeypatch.setenv("DATABASE_CA", tls_server.ca)
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "web")
+    with database.session() as session:
+        session.execute(text("CREATE TABLE IF NOT EXISTS writes (token BIGINT NOT NULL, KEY (token))"))
+        session.execute(text("TRUNCATE writes"))
+    return database.engine()
+
+
+def kill_all(server: Tls) -> int:
+    """End every connection but our own; how many there were."""
+    with server.server.admin() as admin, admin.cursor() as cursor:
+        cursor.execute("SELECT id FROM performance_schema.processlist WHERE user = 'root' AND id <> CONNECTION_ID()")
+        ended = 0
+        for (one,) in cursor.fetchall():
+            with suppress(pymysql.Error):  # it may have gone by itself
+                cursor.execute(f"KILL {one}")
+                ended += 1
+    return ended
+
+
+def statements(server: Tls) -> int:
+    with server.server.admin() as admin, admin.cursor() as cursor:
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'Questions'")
+        return int(cursor.fetchall()[0][1])
+
+
+def test_lambda_keeps_one_connection_and_others_a_bounded_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "web")
+    pool = connection.connect("mysql://u:p@host/db").pool
+    assert isinstance(pool, QueuePool)
+    assert (pool.size(), pool._max_overflow) == (1, 0)
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME")
+    pool = connection.connect("mysql://u:p@host/db").pool
+    assert isinstance(pool, QueuePool)
+    assert pool.size() + pool._max_overflow == 10
+
+
+def test_a_connection_is_made_anew_before_planetscale_ends_it() -> None:
+    assert connection.connect("mysql://u:p@host/db").pool._recycle < 24 * 3600
+
+
+def test_a_warm_read_is_one_round_trip_and_a_write_three(mysql_engine: Engine, tls_server: Tls) -> None:
+    def cost(use: object) -> int:
+        before = statements(tls_server)
+        use()  # type: ignore[operator]
+        return statements(tls_server) - before - nothing
+
+    def read() -> None:
+        with database.reading() as session:
+            session.execute(text("SELECT count(*) FROM writes")).all()
+
+    def write() -> None:
+        with database.session() as session:
+            session.execute(text("INSERT INTO writes VALUES (1)"))
+
+    nothing = 0
+    nothing = cost(lambda: None)
+    assert (cost(read), cost(write)) == (1, 3)
+
+
+def test_what_the_server_dropped_is_made_anew_without_anyone_noticing(mysql_engine: Engine, tls_server: Tls) -> None:
+    for _ in range(3):
+        assert kill_all(tls_server) == 1
+        with database.reading() as session:
+            assert session.execute(text("SELECT 1")).scalar() == 1
+        assert kill_all(tls_server) == 1
+        with database.session() as session:
+            session.execute(text("INSERT INTO writes VALUES (7)"))
+    with database.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM writes WHERE token = 7")).scalar() == 3
+
+
+def test_a_transaction_that_lost_its_connection_fails_and_leaves_nothing(mysql_engine: Engine, tls_server: Tls) -> None:
+    with pytest.raises(DBAPIError), database.session() as session:
+        session.execute(text("INSERT INTO writes VALUES (8)"))
+        kill_all(tls_server)
+        session.execute(text("INSERT INTO writes VALUES (8)"))
+    with database.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM writes WHERE token = 8")).scalar() == 0
+
+
+def test_a_commit_that_got_no_answer_is_told_and_not_sent_again(mysql_engine: Engine, tls_server: Tls) -> None:
+    with pytest.raises(DBAPIError), database.session() as session:
+        session.execute(text("INSERT INTO writes VALUES (9)"))
+        kill_all(tls_server)
+    with database.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM writes WHERE token = 9")).scalar() == 0
+
+
+def test_killed_at_random_no_write_is_lost_or_done_twice(mysql_engine: Engine, tls_server: Tls) -> None:
+    done = threading.Event()
+    killed = 0
+
+    def kill_at_random() -> None:
+        nonlocal killed
+        chance = random.Random(4)
+        while not done.is_set():
+            killed += kill_all(tls_server)
+            done.wait(chance.uniform(0.002, 0.03))
+
+    killer = threading.Thread(target=kill_at_random)
+    killer.start()
+    acknowledged, failed = [], []
+    begun = time.monotonic()
+    try:
+        for token in range(10_000, 10_000 + WRITES):
+            try:
+                with database.session() as session:
+                    session.execute(text("INSERT INTO writes VALUES (:token)"), {"token": token})
+                acknowledged.append(token)
+            except DBAPIError:
+                failed.append(token)
+    finally:
+        done.set()
+        killer.join()
+    with database.reading() as session:
+        counted = dict(session.execute(text("SELECT token, count(*) FROM writes GROUP BY token")).all())
+    print(f"{WRITES} writes, {killed} kills, {len(failed)} failed, {time.monotonic() - begun:.1f} s")
+    assert killed > 20
+    assert [token for token in acknowledged if counted.get(token) != 1] == []
+    assert [token for token in failed if counted.get(token, 0) > 1] == []
+
+
+def test_a_silent_connection_is_asked_before_it_is_trusted(
+    mysql_engine: Engine, tls_server: Tls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.session() as session:
+        session.execute(text("SELECT 1"))
+    now = time.time()
+    monkeypatch.setattr(connection.time, "time", lambda: now + 3600)  # a freeze, as the wall clock sees it
+    kill_all(tls_server)
+    with mysql_engine.connect() as opened:
+        opened.execute(text("INSERT INTO writes VALUES (11)"))
+        opened.commit()
+
+
+def test_reading_refuses_to_write(mysql_engine: Engine) -> None:
+    with pytest.raises(RuntimeError, match="for reading"), database.reading() as session:
+        session.execute(text("INSERT INTO writes VALUES (1)"))
