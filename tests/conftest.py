@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import containers
-import mysql
+import mysql_network
 import pytest
 from rendering import render
 
@@ -54,8 +54,8 @@ def image(installed_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="session")
-def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mysql.Server]:
+def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mysql_network.Server]:
     """A real MySQL server that speaks TLS alone."""
     containers.require_engine()
-    with mysql.server(tmp_path_factory.mktemp("mysql")) as server:
+    with mysql_network.server(tmp_path_factory.mktemp("mysql")) as server:
         yield server
