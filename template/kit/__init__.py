@@ -8,7 +8,8 @@ connection      from one URL to an engine: TLS, the pool, what happens after a d
 columns         column types that mean the same on SQLite and on MySQL
 limits          PlanetScale's limits, felt on every database
 batches         changing or deleting many rows, a short transaction at a time
-migrations      bringing a database to the newest schema
+migrations      writing migrations, and bringing a database to the newest schema
+schema          what PlanetScale would refuse of them, and the way round
 web             what every request gets: an id, a log line, safe headers, a same-origin check
 forms           reading a posted form
 lambda_web      the web app as a Lambda function

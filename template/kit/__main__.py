@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from kit.commands import dev, migrate
+from kit.commands import dev, migrate, migration, schema
 from kit.errors import UsageError
 
-COMMANDS = [dev, migrate]
+COMMANDS = [dev, migrate, migration, schema]
 
 
 def main() -> int:

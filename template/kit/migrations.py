@@ -1,29 +1,130 @@
-"""Migrations: bringing the database to the newest schema with Alembic.
+"""Migrations: writing them, and bringing the database to the newest schema with Alembic.
 
-`upgrade` is for every database; `run` is what `migrations/env.py` calls.
+`upgrade` is for every database but PlanetScale (see `kit.planetscale`); `run` is what `migrations/env.py` calls.
 """
+
+import io
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
 
 from alembic import command, context
 from alembic.config import Config
+from alembic.operations import ops
+from sqlalchemy import Column, Connection, Engine, MetaData, create_engine
 
-from kit import database, settings, wiring
+from kit import columns, database, limits, settings, wiring
+from kit.errors import UsageError
 
 
-def config() -> Config:
-    """Alembic's configuration: the scripts in `migrations/`."""
-    made = Config()
+def config(engine: Engine | None = None) -> Config:
+    """Alembic's configuration: the scripts in `migrations/`, for the app's database or the one of `engine`."""
+    made = Config(stdout=io.StringIO())
     made.set_main_option("script_location", str(settings.PROJECT / "migrations"))
+    made.set_main_option("revision_environment", "true")
+    made.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    made.attributes["engine"] = engine
     return made
 
 
-def upgrade() -> None:
-    """Apply every migration that the database does not have yet."""
-    command.upgrade(config(), "head")
+def upgrade(engine: Engine | None = None) -> None:
+    """Apply every migration that the database does not have yet.
+
+    Raises `UsageError` for PlanetScale, whose schema changes by deploy request; only `kit.planetscale` passes the
+    `engine` of a development branch.
+    """
+    if engine is None and database.is_planetscale(settings.current().database_url):
+        raise UsageError("A PlanetScale database gets its schema by a deploy request, never directly: make migrate")
+    command.upgrade(config(engine), "head")
 
 
 def run() -> None:
     """Run the migrations that Alembic has chosen, over the app's own connection."""
-    with database.engine().connect() as connection:
-        context.configure(connection=connection, target_metadata=wiring.load(wiring.METADATA))
-        with context.begin_transaction():
-            context.run_migrations()
+    engine = context.config.attributes.get("engine") or database.engine()
+    with engine.connect() as connection:
+        run_over(connection.execution_options(**{limits.UNWATCHED: True}))
+
+
+def run_over(connection: Connection) -> None:
+    """Run them over this connection."""
+    context.configure(
+        connection=connection,
+        target_metadata=wiring.load(wiring.METADATA),
+        render_as_batch=True,  # on SQLite a column is changed by copying its table; on MySQL this is plain ALTER
+        render_item=_render,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def write(message: str) -> Path | None:
+    """Write a migration from the difference between the migrations so far and the models; None without one."""
+
+    def only_changes(_context: Any, _revision: Any, directives: list[Any]) -> None:
+        if directives[0].upgrade_ops.is_empty():
+            directives[:] = []
+
+    written = _revision(message, only_changes, autogenerate=True)
+    return written[0] if written else None
+
+
+def rename(table: str, old: str, new: str) -> list[Path]:
+    """Write the two migrations that rename a column: one adds it under its new name, one drops the old one.
+
+    Raises `UsageError` when the models have no such column, under either name.
+    """
+    metadata: MetaData = wiring.load(wiring.METADATA)
+    known: Any = metadata.tables[table].columns if table in metadata.tables else {}
+    if (column := known.get(old)) is None and (column := known.get(new)) is None:
+        raise UsageError(f"The models have no {table}.{old}; name a table and a column as the database does.")
+    added = Column(new, column.type, nullable=True)
+    dropped = Column(old, column.type, nullable=True)
+    return [
+        *_revision(f"add {new} to {table}", _only(ops.AddColumnOp(table, added), ops.DropColumnOp(table, new))),
+        *_revision(f"drop {old} from {table}", _only(ops.DropColumnOp(table, old), ops.AddColumnOp(table, dropped))),
+    ]
+
+
+def _only(forward: Any, back: Any) -> Callable[[Any, Any, list[Any]], None]:
+    def fill(_context: Any, _revision: Any, directives: list[Any]) -> None:
+        directives[0].upgrade_ops.ops = [forward]
+        directives[0].downgrade_ops.ops = [back]
+
+    return fill
+
+
+def _revision(message: str, fill: Callable[..., None], *, autogenerate: bool = False) -> list[Path]:
+    """Write a revision, with the migrations so far applied to a database in memory: no one's data is looked at."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    engine = create_engine("sqlite://")
+    upgrade(engine)
+    options = config(engine)
+    number = _next_number()
+    made = command.revision(
+        options, message, autogenerate=autogenerate, rev_id=number, process_revision_directives=fill
+    )
+    engine.dispose()
+    files = [Path(script.path) for script in (made if isinstance(made, Iterable) else [made]) if script]
+    for tidy in (["check", "--fix"], ["format"]):  # as `make check` wants to see them
+        if files:
+            subprocess.run([sys.executable, "-m", "ruff", *tidy, "--quiet", *map(str, files)], check=False)  # noqa: S603
+    return files
+
+
+def _next_number() -> str:
+    """Migrations are numbered, so that they are listed in their order."""
+    numbers = [
+        int(file.name[:4]) for file in (settings.PROJECT / "migrations" / "versions").glob("[0-9]" * 4 + "_*.py")
+    ]
+    return f"{max(numbers, default=0) + 1:04}"
+
+
+def _render(kind: str, item: Any, autogenerated: Any) -> Any:
+    """How the kit's own types are written in a migration."""
+    if kind == "type" and isinstance(item, columns.UtcDateTime):
+        autogenerated.imports.add("from kit.database import UtcDateTime")
+        return "UtcDateTime()"
+    return False

@@ -1,0 +1,67 @@
+"""Writing migrations: from the models, numbered, checked at once."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import BigInteger, MetaData, String, Table, Text
+from sqlalchemy import Column as SqlColumn
+
+from kit import columns, migrations, settings, wiring
+from kit.errors import UsageError
+
+
+@pytest.fixture
+def metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MetaData]:
+    """The models of a project that has the wall's migrations so far."""
+    shutil.copytree(settings.PROJECT / "migrations", tmp_path / "migrations")
+    monkeypatch.setattr(settings, "PROJECT", tmp_path)
+    models = MetaData()
+    monkeypatch.setattr(wiring, "load", lambda _: models)
+    Table(
+        "messages",
+        models,
+        SqlColumn("id", columns.BigKey, primary_key=True),
+        SqlColumn("text", String(280), nullable=False),
+        SqlColumn("posted_at", columns.UtcDateTime, nullable=False),
+    )
+    yield models
+
+
+def test_a_migration_is_written_from_the_models_and_runs(metadata: MetaData, tmp_path: Path) -> None:
+    metadata.tables["messages"].append_column(SqlColumn("edited_at", columns.UtcDateTime, nullable=True))
+    Table("tags", metadata, SqlColumn("id", BigInteger, primary_key=True), SqlColumn("name", Text))
+    file = migrations.write("tags and edits")
+    assert file == tmp_path / "migrations" / "versions" / "0002_tags_and_edits.py"
+    text = file.read_text()
+    assert "from kit.database import UtcDateTime" in text
+    assert 'batch_op.add_column(sa.Column("edited_at", UtcDateTime()' in text
+    assert migrations.write("nothing more") is None
+
+
+def test_nothing_changed_writes_nothing(metadata: MetaData, tmp_path: Path) -> None:
+    assert migrations.write("nothing") is None
+    assert len(list((tmp_path / "migrations" / "versions").glob("*.py"))) == 1
+
+
+def test_a_rename_becomes_two_migrations_that_the_check_accepts(metadata: MetaData, tmp_path: Path) -> None:
+    from kit.commands import schema
+
+    expand, contract = migrations.rename("messages", "text", "body")
+    assert 'op.add_column("messages", sa.Column("body", sa.String(length=280), nullable=True))' in expand.read_text()
+    assert 'op.drop_column("messages", "text")' in contract.read_text()
+    assert schema.check(tmp_path / "migrations") == []
+
+
+def test_a_rename_of_what_is_not_there_is_refused(metadata: MetaData) -> None:
+    with pytest.raises(UsageError, match=r"have no messages\.title"):
+        migrations.rename("messages", "title", "headline")
+    with pytest.raises(UsageError, match=r"have no users\.a"):
+        migrations.rename("users", "a", "b")
+
+
+def test_a_planetscale_database_is_never_changed_directly(project: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://u:p@aws.connect.psdb.cloud/app")
+    with pytest.raises(UsageError, match="deploy request"):
+        migrations.upgrade()
