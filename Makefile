@@ -22,7 +22,7 @@ test: ## run the template's tests
 check: ## format, lint and types
 	@$(UV) run --quiet ruff format --check
 	@$(UV) run --quiet ruff check
-	@cd hooks && $(CURDIR)/template/uvw run --quiet mypy --strict .
+	@$(UV) run --quiet mypy
 
 format: ## format the Python files and mend what the linter can
 	@$(UV) run --quiet ruff format

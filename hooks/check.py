@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     except Failed as failure:
         report.explain(failure, project)
         if "--copier-cleans-up" in arguments and os.name == "posix":
-            keep_what_copier_made()
+            keep_what_was_made()
         return 1
     except KeyboardInterrupt:
         report.stopped(project)
@@ -39,11 +39,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def keep_what_copier_made() -> None:
-    """End copier so that it leaves the project's folder alone.
+def keep_what_was_made() -> None:
+    """End copier, or cookiecutter, so that it leaves the project's folder alone.
 
-    Copier deletes the folder it has made when a task fails, and with it the answers and the reason for the
-    failure. An interrupt makes it stop, non-zero all the same, without deleting anything.
+    Both delete the folder that they have made when a task or a hook fails, and with it the answers and the
+    reason for the failure. An interrupt makes them stop, non-zero all the same, without deleting anything.
     """
     os.kill(os.getppid(), signal.SIGINT)
 

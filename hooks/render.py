@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import yaml
+
 from report import Failed
 
 ANSWERS = ".copier-answers.yml"

@@ -6,10 +6,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import containers
 import mysql_network
-import pytest
-from rendering import render
+from releases import commit, git
+from rendering import ROOT, render
 
 CANARY = "spikeproof-canary-5b1c9e"
 """A secret that lies in .env and in the environment while the image is built."""
@@ -59,3 +61,13 @@ def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mysql_net
     containers.require_engine()
     with mysql_network.server(tmp_path_factory.mktemp("mysql")) as server:
         yield server
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A copy of this template that a test may break, as a repository with one version."""
+    folder = tmp_path / "template"
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", "build", ".*_cache", "__pycache__"))
+    git(folder, "init", "--quiet")
+    commit(folder, "v1.0.0")
+    return folder

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import containers
 import pymysql
 import trustme
+
+import containers
 import waiting
 
 IMAGE = "mysql:8.4"

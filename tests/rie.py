@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import containers
 import httpx2 as httpx
+
+import containers
 import parts
 import waiting
 

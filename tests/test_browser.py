@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import browser as browsers
 import pytest
-import serving
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+import browser as browsers
+import serving
 
 SHOTS = Path(__file__).resolve().parent.parent / "build" / "screenshots"
 TEXTS = [

@@ -3,53 +3,14 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from rendering import ROOT
 
-sys.path.append(str(ROOT / "hooks"))
 import build
 import render as rendered
+from releases import commit, copier, git
 from report import Failed, Report, Skipped
-
-
-def copier(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run copier's command line, as a person would."""
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "copier", *map(str, arguments)],
-        env=os.environ | environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
-    return subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout.strip()
-
-
-@pytest.fixture
-def template(tmp_path: Path) -> Path:
-    """A copy of this template that a test may break, as a repository with one version."""
-    folder = tmp_path / "template"
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", "build", ".*_cache", "__pycache__"))
-    git(folder, "init", "--quiet")
-    commit(folder, "v1.0.0")
-    return folder
-
-
-def commit(template: Path, version: str) -> None:
-    git(template, "add", "--all")
-    git(template, "commit", "--quiet", "--message", version)
-    git(template, "tag", version)
 
 
 @pytest.fixture

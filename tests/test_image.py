@@ -6,9 +6,10 @@ import re
 import tarfile
 from pathlib import Path
 
-import containers
 import httpx2 as httpx
 import pytest
+
+import containers
 import waiting
 from conftest import CANARY
 

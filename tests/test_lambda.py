@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import containers
 import events
-import pytest
 import rie
 
 HTML = "text/html; charset=utf-8"

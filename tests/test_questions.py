@@ -10,6 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 import yaml
+
 from rendering import CONFIG, QUESTIONS, TEMPLATE, render
 
 GOOD = {

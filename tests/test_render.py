@@ -1,16 +1,14 @@
 """The render: what copier makes of `template/`, for the plainest and the oddest answers."""
 
 import re
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
-from rendering import ROOT, TEMPLATE, render
 
-sys.path.append(str(ROOT / "hooks"))
 import render as rendered
+from rendering import ROOT, TEMPLATE, render
 
 ODD = {
     "project_name": "x1-" * 9 + "abc",

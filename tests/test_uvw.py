@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from rendering import TEMPLATE
 
 OTHERS = ["py3-none-win32", "py3-none-win_amd64", "py3-none-macosx_11_0_arm64", "py3-none-manylinux_2_17_s390x"]

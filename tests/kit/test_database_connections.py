@@ -8,11 +8,11 @@ from contextlib import suppress
 
 import pymysql
 import pytest
-from conftest import Tls
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from conftest import Tls
 from kit import connection, database
 
 WRITES = 2000

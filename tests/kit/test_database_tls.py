@@ -5,10 +5,10 @@ import datetime
 import mysql
 import pytest
 import trustme
-from conftest import Tls
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from conftest import Tls
 from kit import connection
 
 SPELLINGS = [
