@@ -1,6 +1,7 @@
 """The plumbing under your app: `copier update` rewrites this folder, so keep your own code in `app/`.
 
 settings        what the app reads from its environment
+secrets         the database's URL from SSM or Secrets Manager
 logs            one line a happening: JSON in the cloud, plain in a terminal
 wiring          the names by which the kit finds your app
 database        the engine, and two ways to use it: session() and reading()

@@ -72,8 +72,15 @@ def _check_mysql(text: str, example: str) -> None:
         raise ValueError(f"it names no database; {example}")
 
 
-def _sqlite_of_the_project() -> str:
-    """A laptop needs no database server; a cloud function cannot keep a file and must be told where to go."""
+def _database_elsewhere() -> str:
+    """The URL that DATABASE_URL_SECRET names; without one, a laptop needs no database server.
+
+    A cloud function cannot keep a file and must be told where to go.
+    """
+    if name := os.environ.get("DATABASE_URL_SECRET", "").strip():
+        from kit import secrets
+
+        return database_url(secrets.read(name).strip())
     if not os.access(PROJECT, os.W_OK):
         raise ValueError("it is not set, and no SQLite file can be kept here; set mysql://user:password@host/database")
     return f"sqlite:///{PROJECT / 'data' / 'app.db'}"
@@ -92,8 +99,12 @@ class Settings:
 
     database_url: str = setting(
         "the database, as PlanetScale shows it; a laptop keeps a SQLite file in data/ without it",
-        default=_sqlite_of_the_project,
+        default=_database_elsewhere,
         parse=database_url,
+    )
+    database_url_secret: str | None = setting(
+        "where DATABASE_URL is kept: an SSM parameter such as /my-app/database-url, or the ARN of a secret",
+        default=None,
     )
     database_ca: str | None = setting(
         "a file with the certificate authority that signed the MySQL server's certificate, if the system's do not",

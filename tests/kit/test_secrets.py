@@ -1,0 +1,166 @@
+"""The database's URL from SSM or Secrets Manager: read once, asked again when throttled, or no start at all."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from kit import secrets, settings
+
+URL = "mysql://user:pa55@host/app"
+PARAMETER = "/my-app/database-url"
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:my-app-x1Yz"
+
+
+class Aws:
+    """The two operations of AWS that are asked for; `answers` come first, one a request."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
+        self.answers: list[tuple[int, dict[str, Any]]] = []
+
+    def answer(self, headers: dict[str, str], body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        self.requests.append((headers, body))
+        if self.answers:
+            return self.answers.pop(0)
+        if headers["x-amz-target"] == "AmazonSSM.GetParameter" and body["WithDecryption"]:
+            return 200, {"Parameter": {"Name": body["Name"], "Type": "SecureString", "Value": URL}}
+        return 200, {"ARN": body["SecretId"], "SecretString": URL}
+
+
+@pytest.fixture
+def aws(project: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    behind = Aws()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            status, said = behind.answer({name.lower(): value for name, value in self.headers.items()}, sent)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(said).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI",
+        "AWS_SESSION_TOKEN": "token",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(secrets.time, "sleep", lambda _: None)
+    yield behind
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("name", [PARAMETER, SECRET])
+def test_the_url_is_read_once_for_a_process(aws: Aws, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("DATABASE_URL_SECRET", name)
+    assert settings.current().database_url == URL
+    assert settings.current().database_url == URL
+    assert len(aws.requests) == 1
+
+
+def test_a_url_that_is_set_needs_no_secret(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite://")
+    monkeypatch.setenv("DATABASE_URL_SECRET", PARAMETER)
+    assert settings.current().database_url == "sqlite://"
+    assert aws.requests == []
+
+
+def test_throttling_is_waited_out_a_little_longer_each_time(aws: Aws) -> None:
+    aws.answers = [(400, {"__type": "ThrottlingException", "message": "Rate exceeded"})] * 3 + [(500, {})]
+    waits: list[float] = []
+    assert secrets.read(PARAMETER, sleep=waits.append) == URL
+    assert len(waits) == 4
+    assert all(0 <= wait <= 0.1 * 2**attempt for attempt, wait in enumerate(waits, 1))
+    assert len(set(waits)) == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "asked"),
+    [
+        ((400, {"__type": "ParameterNotFound"}), "ParameterNotFound", 1),
+        ((400, {"__type": "AccessDeniedException", "Message": "not authorized"}), "not authorized", 1),
+        ((400, {"__type": "com.amazonaws#ThrottlingException", "message": "Rate exceeded"}), "Rate exceeded", 6),
+        ((503, {}), "HTTP 503", 6),
+        ((200, {"Parameter": {"Value": ""}}), "has no text", 1),
+    ],
+)
+def test_the_start_fails_with_the_name_and_the_reason(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, dict[str, Any]], reason: str, asked: int
+) -> None:
+    monkeypatch.setenv("DATABASE_URL_SECRET", PARAMETER)
+    aws.answers = [answer] * 10
+    with pytest.raises(settings.SettingsError) as failure:
+        settings.current()
+    assert PARAMETER in str(failure.value)
+    assert reason in str(failure.value)
+    assert len(aws.requests) == asked
+
+
+def test_a_secret_that_is_no_url_is_never_repeated(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL_SECRET", PARAMETER)
+    aws.answers = [(200, {"Parameter": {"Value": "hunter2"}})]
+    with pytest.raises(settings.SettingsError) as failure:
+        settings.current()
+    assert "not a URL" in str(failure.value)
+    assert "hunter2" not in str(failure.value)
+
+
+@pytest.mark.parametrize(("missing", "reason"), [("AWS_REGION", "AWS_REGION"), ("AWS_ACCESS_KEY_ID", "credentials")])
+def test_what_is_missing_to_ask_is_named(aws: Aws, monkeypatch: pytest.MonkeyPatch, missing: str, reason: str) -> None:
+    monkeypatch.delenv(missing)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    with pytest.raises(secrets.SecretUnavailable, match=reason):
+        secrets.read(PARAMETER)
+
+
+def test_a_name_of_neither_kind_is_refused() -> None:
+    with pytest.raises(secrets.SecretUnavailable, match="neither an SSM parameter"):
+        secrets.read("database-url")
+
+
+def test_nobody_answering_is_told(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(secrets.SecretUnavailable, match="does not answer"):
+        secrets.read(PARAMETER)
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-central-1", "ssm.eu-central-1.amazonaws.com"),
+        ("cn-north-1", "ssm.cn-north-1.amazonaws.com.cn"),
+        ("eusc-de-east-1", "ssm.eusc-de-east-1.amazonaws.eu"),
+    ],
+)
+def test_each_partition_has_its_own_address(monkeypatch: pytest.MonkeyPatch, region: str, host: str) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    assert secrets.endpoint("ssm", region) == f"https://{host}/"
+
+
+def test_the_signature_is_the_one_that_botocore_makes() -> None:
+    url, body = "https://ssm.eu-central-1.amazonaws.com/", b'{"Name": "/a"}'
+    headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": "AmazonSSM.GetParameter"}
+    who = secrets.Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI", "token")
+    request = AWSRequest("POST", url, headers=dict(headers), data=body)
+    SigV4Auth(Credentials(who.key, who.secret, who.token), "ssm", "eu-central-1").add_auth(request)
+    when = datetime.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    ours = secrets.sign(url, headers, body, "ssm", "eu-central-1", who, when)
+    assert ours["authorization"] == request.headers["Authorization"]
