@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import String
+from sqlalchemy import String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from kit.database import BigKey, UtcDateTime
@@ -23,3 +23,5 @@ class Message(Base):
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     text: Mapped[str] = mapped_column(String(MAX_TEXT))
     posted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: datetime.now(UTC))
+    picture: Mapped[str | None] = mapped_column(Text)
+    """An SVG, once the job `draw` has drawn it."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from app import jobs
 from app.models import MAX_TEXT, Message
 from kit import database
 
@@ -23,7 +24,9 @@ def post(text: str) -> None:
     if len(text) > MAX_TEXT:
         raise Unpostable(f"The message has {len(text):,} characters; {MAX_TEXT} is the most it can have.")
     with database.session() as session:
-        session.add(Message(text=text))
+        session.add(message := Message(text=text))
+        session.flush()
+        jobs.draw.enqueue(message.id)  # sent once the message is committed
 
 
 def page(before: int | None = None) -> tuple[Sequence[Message], int | None]:

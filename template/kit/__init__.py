@@ -4,7 +4,9 @@ settings        what the app reads from its environment
 secrets         the database's URL from SSM or Secrets Manager
 logs            one line a happening: JSON in the cloud, plain in a terminal
 wiring          the names by which the kit finds your app
+clock           what time it is
 database        the engine, and two ways to use it: session() and reading()
+transactions    what is done after a commit
 connection      from one URL to an engine: TLS, the pool, what happens after a drop
 columns         column types that mean the same on SQLite and on MySQL
 limits          PlanetScale's limits, felt on every database
@@ -13,7 +15,10 @@ migrations      writing migrations, and bringing a database to the newest schema
 schema          what PlanetScale would refuse of them, and the way round
 web             what every request gets: an id, a log line, safe headers, a same-origin check
 forms           reading a posted form
+jobs            work that is handed off: declared, enqueued, run, scheduled
+aws             AWS's JSON APIs, without boto3
 lambda_web      the web app as a Lambda function
+lambda_jobs     the jobs as a Lambda function
 commands        the command line, `python -m kit …`
-testing         what your tests lean on
+testing         what your tests lean on (those of jobs in testing_jobs)
 """

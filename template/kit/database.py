@@ -19,7 +19,7 @@ from sqlalchemy import Engine, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from kit import connection, limits, settings
+from kit import connection, limits, settings, transactions
 from kit.columns import BigKey, UtcDateTime
 from kit.errors import UsageError
 
@@ -39,11 +39,16 @@ def engine() -> Engine:
 
 @contextmanager
 def session() -> Iterator[Session]:
-    """Give a session whose block is one transaction.
+    """Give a session whose block is one transaction; in a job that has a `key`, it is part of the job's one.
 
     Raises `NestedSession` inside another's block, and `limits.LimitExceeded` for what PlanetScale would refuse.
     """
-    with _open(_Session(engine(), expire_on_commit=False)) as opened, opened.begin():
+    with transactions.joined() as whole:
+        if whole is not None:
+            yield whole
+            return
+    made = _Session(engine(), expire_on_commit=False)
+    with _open(made) as opened, transactions.follow(opened), opened.begin():
         yield opened
 
 
@@ -54,6 +59,10 @@ def reading() -> Iterator[Session]:
     A query that found its connection dropped is asked again on a new one. What it loads cannot be changed through
     it: that raises. Raises `NestedSession` and `limits.LimitExceeded` as `session` does.
     """
+    with transactions.joined() as whole:
+        if whole is not None:
+            yield whole
+            return
     with _open(_ReadingSession(_reading(engine()), expire_on_commit=False, autoflush=False)) as opened:
         yield opened
         opened.flush()

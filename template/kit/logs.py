@@ -15,7 +15,10 @@ from typing import TextIO
 from kit import settings
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""The id of the request being answered; `kit.web` sets it."""
+"""The id of the request being answered; `kit.web` sets it, and a job has that of the request that enqueued it."""
+
+job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
+"""The id of the job being run; `kit.jobs` sets it."""
 
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
@@ -53,6 +56,8 @@ class JsonFormatter(logging.Formatter):
         }
         if current := request_id.get():
             line["request_id"] = current
+        if current := job_id.get():
+            line["job_id"] = current
         line |= extras(record)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -69,6 +74,8 @@ class TextFormatter(logging.Formatter):
             line += f" {name}={value}"
         if current := request_id.get():
             line += f"  [{current[:8]}]"
+        if current := job_id.get():
+            line += f"  [job {current[:8]}]"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line

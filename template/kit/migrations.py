@@ -18,6 +18,7 @@ from sqlalchemy import Column, Connection, Engine, MetaData, create_engine
 
 from kit import columns, database, limits, settings, wiring
 from kit.errors import UsageError
+from kit.jobs import tables
 
 
 def config(engine: Engine | None = None) -> Config:
@@ -52,7 +53,7 @@ def run_over(connection: Connection) -> None:
     """Run them over this connection."""
     context.configure(
         connection=connection,
-        target_metadata=wiring.load(wiring.METADATA),
+        target_metadata=[wiring.load(wiring.METADATA), tables.metadata],  # the app's, and the kit's own
         render_as_batch=True,  # on SQLite a column is changed by copying its table; on MySQL this is plain ALTER
         render_item=_render,
     )

@@ -93,6 +93,20 @@ def existing_file(text: str) -> str:
     return text
 
 
+def named_urls(text: str) -> dict[str, str]:
+    """Accept `name=URL`, several with commas between."""
+    pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
+    for name, _, url in pairs:
+        if not name or not url.startswith(("https://", "http://")):
+            raise ValueError(f"it holds {name!r} without a URL; write it as default=https://…,mail=https://…")
+    return {name: url for name, _, url in pairs}
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Accept one or several, with commas between."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What the kit itself needs to know."""
@@ -122,6 +136,30 @@ class Settings:
     log_format: str = setting(
         "json, text, or auto: text in a terminal", default="auto", parse=one_of("auto", "json", "text")
     )
+    jobs: str = setting(
+        "where jobs go: local (the app's own database), sqs, or inline: run at once where they are enqueued",
+        default="local",
+        parse=one_of("local", "sqs", "inline"),
+    )
+    jobs_queues: Mapping[str, str] = setting(
+        "the SQS queues, by the name that jobs call them: default=https://…,mail=https://…",
+        default=dict,
+        parse=named_urls,
+    )
+    jobs_dead_queues: Mapping[str, str] = setting(
+        "the dead-letter queue of each of them, under the same names", default=dict, parse=named_urls
+    )
+    jobs_scheduler_group: str | None = setting(
+        "the EventBridge Scheduler group for delays past 15 minutes", default=None
+    )
+    jobs_scheduler_role: str | None = setting("the ARN of the role by which the Scheduler sends to SQS", default=None)
+    jobs_cluster: str | None = setting("the ECS cluster in which jobs too long for Lambda run", default=None)
+    jobs_task_definition: str | None = setting("the task definition of the app's image, for those jobs", default=None)
+    jobs_subnets: tuple[str, ...] = setting("the subnets of those tasks: subnet-1,subnet-2", default=tuple, parse=names)
+    jobs_security_groups: tuple[str, ...] = setting(
+        "the security groups of those tasks: sg-1", default=tuple, parse=names
+    )
+    metrics_namespace: str = setting("under which name CloudWatch keeps the jobs' metrics", default="app")
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Self:

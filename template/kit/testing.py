@@ -1,10 +1,23 @@
-"""What your tests lean on: a database of their own, and settings that are read anew."""
+"""What your tests lean on: a database of their own, settings that are read anew, and jobs run at once."""
 
 import os
 
 from sqlalchemy import MetaData
 
 from kit import database, migrations, settings, wiring
+from kit.jobs import tables
+from kit.testing_jobs import FrozenClock, JobFailed, assert_enqueued, enqueued, frozen_clock, run_jobs
+
+__all__ = [
+    "FrozenClock",
+    "JobFailed",
+    "assert_enqueued",
+    "empty_tables",
+    "enqueued",
+    "frozen_clock",
+    "run_jobs",
+    "use_database",
+]
 
 
 def use_database(url: str) -> None:
@@ -16,8 +29,8 @@ def use_database(url: str) -> None:
 
 
 def empty_tables() -> None:
-    """Delete every row of the app's tables."""
+    """Delete every row of the app's tables, and of the kit's."""
     metadata: MetaData = wiring.load(wiring.METADATA)
     with database.engine().begin() as connection:
-        for table in reversed(metadata.sorted_tables):
+        for table in [*reversed(metadata.sorted_tables), *tables.metadata.sorted_tables]:
             connection.execute(table.delete())

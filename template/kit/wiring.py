@@ -12,6 +12,9 @@ WEB_APP = "app.web:app"
 METADATA = "app.models:Base.metadata"
 """The SQLAlchemy tables that migrations are compared with."""
 
+JOBS = "app.jobs"
+"""The module that declares your jobs and their schedules."""
+
 
 def load(name: str) -> Any:
     """Import what `package.module:object.attribute` names."""

@@ -1,10 +1,12 @@
-"""`python -m kit dev`: the web app on a laptop, on a migrated database, reloaded on change."""
+"""`python -m kit dev`: the web app and its jobs on a laptop, on a migrated database, reloaded on change."""
 
 import argparse
 import os
 import socket
+import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from kit.errors import UsageError
@@ -30,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     migrations.upgrade()
     print(f"\n  Open http://{HOST}:{port}   (Ctrl-C ends it)\n", file=sys.stderr, flush=True)
     folders = [str(settings.PROJECT / name) for name in ("app", "kit")]
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), worker():
         uvicorn.run(
             wiring.WEB_APP,
             host=HOST,
@@ -40,6 +42,17 @@ def run(arguments: argparse.Namespace) -> None:
             log_config=None,
             log_level="warning",
         )
+
+
+@contextmanager
+def worker() -> Iterator[None]:
+    """Work off the local queue beside the web app, in a process of its own."""
+    process = subprocess.Popen([sys.executable, "-m", "kit", "jobs", "worker", "--reload"])
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def free_port(text: str) -> int:

@@ -1,0 +1,175 @@
+"""`python -m kit jobs …`: what waits, what failed and why; try it again, delete it, run a job now."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from kit.errors import UsageError
+
+
+def register(commands: Any) -> None:
+    """Add the command and its own."""
+    parser = commands.add_parser("jobs", help="see, retry, delete and run jobs")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    for name, function, help in (
+        ("list", show_all, "the jobs, where each runs, and how many messages stand in the queues"),
+        ("failed", failed, "the dead letters: jobs that were given up, and why"),
+        ("schedules", show_schedules, "the schedules, and when each is due next"),
+    ):
+        actions.add_parser(name, help=help).set_defaults(run=function)
+    show = actions.add_parser("show", help="one dead letter, with its arguments")
+    show.add_argument("id", help="its id, or the beginning of it")
+    show.set_defaults(run=show_one)
+    for name, change, help in (
+        ("retry", retry, "put dead letters back into their queue"),
+        ("purge", purge, "delete dead letters for good"),
+    ):
+        action = actions.add_parser(name, help=help)
+        action.add_argument("id", nargs="?", help="its id, or the beginning of it")
+        action.add_argument("--all", action="store_true", help="every dead letter")
+        action.set_defaults(run=change)
+    run = actions.add_parser("run", help="run a job here and now, to its end")
+    run.add_argument("name", help="such as app.jobs.prune; the last part is enough")
+    run.add_argument("arguments", nargs="?", default="{}", help="its arguments as JSON: '{\"message_id\": 42}'")
+    run.set_defaults(run=run_one)
+    worker = actions.add_parser("worker", help="work off the local queue until Ctrl-C")
+    worker.add_argument("--reload", action="store_true", help="begin anew when a file of app/ or kit/ changes")
+    worker.set_defaults(run=work)
+    manifest = actions.add_parser("manifest", help="write jobs.json, which the infrastructure reads")
+    manifest.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    manifest.set_defaults(run=write_manifest)
+    actions.add_parser("task", help="run the one job that a Fargate task was started for").set_defaults(run=task)
+
+
+def _queues() -> Any:
+    from kit.jobs.enqueue import queues
+
+    return queues()
+
+
+def show_all(_: argparse.Namespace) -> None:
+    """Print each job, then each queue."""
+    from kit.jobs import declare, manifest
+
+    for name, job in sorted(declare.load().items()):
+        options = job.options
+        where = f"{manifest.runs_on(job):<8} queue {options.queue}, {options.attempts} attempts"
+        print(f"{name:<32} {where}, at most {options.max_runtime:.0f} s")
+    print()
+    for queue, number in sorted(_queues().count().items()) or [("default", 0)]:
+        print(f"queue {queue}: {number} waiting or running")
+    print(f"dead letters: {len(_queues().dead())}")
+
+
+def failed(_: argparse.Namespace) -> None:
+    """Print a line for each dead letter."""
+    letters = _queues().dead()
+    for letter in letters:
+        print(f"{letter.id:<34} {letter.job:<28} {letter.reason.splitlines()[0]}")
+    if not letters:
+        print("No job has failed for good.", file=sys.stderr)
+
+
+def show_one(arguments: argparse.Namespace) -> None:
+    """Print all that is known of one."""
+    letter = _find(arguments.id)
+    print(f"id      {letter.id}\njob     {letter.job}\nqueue   {letter.queue}\nreason  {letter.reason}")
+    if letter.died:
+        print(f"died    {letter.died.isoformat(sep=' ', timespec='seconds')}")
+    try:
+        print(json.dumps(json.loads(letter.body), indent=2, ensure_ascii=False))
+    except ValueError:
+        print(letter.body)
+
+
+def retry(arguments: argparse.Namespace) -> None:
+    """Send them again, their attempts counted anew."""
+    for letter in _chosen(arguments):
+        _queues().revive(letter)
+        print(f"{letter.id} is in its queue again.")
+
+
+def purge(arguments: argparse.Namespace) -> None:
+    """Delete them."""
+    for letter in _chosen(arguments):
+        _queues().forget(letter)
+        print(f"{letter.id} is deleted.")
+
+
+def _chosen(arguments: argparse.Namespace) -> list[Any]:
+    if bool(arguments.id) == arguments.all:
+        raise UsageError("Name one dead letter by its id, or take all with --all. `jobs failed` lists them.")
+    return list(_queues().dead()) if arguments.all else [_find(arguments.id)]
+
+
+def _find(beginning: str) -> Any:
+    found = [letter for letter in _queues().dead() if letter.id.startswith(beginning)]
+    if not found:
+        raise UsageError(f"There is no dead letter {beginning}. `python -m kit jobs failed` lists those there are.")
+    if len({letter.id for letter in found}) > 1:
+        raise UsageError(f"{beginning} begins the ids of {len(found)} dead letters; write more of it.")
+    return found[0]
+
+
+def run_one(arguments: argparse.Namespace) -> None:
+    """Run one job in this process; its errors come through."""
+    from kit.jobs import declare, limit
+    from kit.jobs.arguments import Unreadable, decode
+
+    known = declare.load()
+    named = [job for name, job in known.items() if arguments.name in (name, name.rpartition(".")[2])]
+    if len(named) != 1:
+        raise UsageError(f"There is no one job called {arguments.name}. There are: {', '.join(sorted(known))}")
+    try:
+        values = decode(named[0], dict(json.loads(arguments.arguments)))
+    except (ValueError, TypeError, Unreadable) as error:
+        raise UsageError(
+            f"The arguments cannot be used: {error}\nWrite them as JSON, such as '{{\"id\": 42}}'."
+        ) from None
+    try:
+        limit.call(named[0].function, values, named[0].options.max_runtime)
+    except limit.OutOfTime:
+        raise UsageError(f"{named[0].name} was stopped after {named[0].options.max_runtime:.0f} s.") from None
+
+
+def show_schedules(_: argparse.Namespace) -> None:
+    """Print a line for each schedule."""
+    from kit import clock
+    from kit.jobs import declare, schedules
+
+    declare.load()
+    for name, made in sorted(schedules.registry.items()):
+        due = made.after(clock.now())
+        when = f"{due:%Y-%m-%d %H:%M} UTC" if due else "never again"
+        print(f"{name:<24} {made.expression:<26} {made.timezone:<20} next {when}   {made.job.name}")
+
+
+def work(arguments: argparse.Namespace) -> None:
+    """Be a local worker."""
+    from kit import settings
+    from kit.jobs import reload
+
+    if settings.current().jobs != "local":
+        raise UsageError(
+            "JOBS is not local: with sqs the jobs' Lambda function does the work, with inline nobody waits."
+        )
+    reload.worker() if arguments.reload else reload.plain()
+
+
+def write_manifest(arguments: argparse.Namespace) -> None:
+    """Write the manifest, or say that it is old."""
+    from kit.jobs import manifest
+
+    if not arguments.check:
+        manifest.path().write_text(manifest.text(), encoding="utf-8")
+    elif not manifest.fresh():
+        raise UsageError(f"{manifest.FILE} does not say what the code declares. Write it anew: make manifest")
+
+
+def task(_: argparse.Namespace) -> None:
+    """Run the job in the environment, and end with its exit code."""
+    from kit.jobs import fargate
+
+    if code := fargate.main(_queues()):
+        sys.exit(code)

@@ -1,0 +1,68 @@
+"""What the infrastructure is told: jobs, queues and schedules, as plain JSON in `jobs.json`.
+
+The file is committed, and a test holds it equal to what the code declares.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from kit import settings
+from kit.jobs import declare
+
+FILE = "jobs.json"
+
+
+def build() -> dict[str, Any]:
+    """Everything that is declared, sorted by name; durations are seconds."""
+    jobs = sorted(declare.load().values(), key=lambda job: job.name)
+    schedules = sorted((made for job in jobs for made in job.schedules), key=lambda made: made.name)
+    queues = sorted({"default", *(job.options.queue for job in jobs)})
+    return {
+        "version": 1,
+        "queues": [{"name": name, "fifo": name.endswith(".fifo")} for name in queues],
+        "jobs": [
+            {
+                "name": job.name,
+                "queue": job.options.queue,
+                "runs_on": runs_on(job),
+                "attempts": job.options.attempts,
+                "max_runtime": math.ceil(job.options.max_runtime),
+            }
+            for job in jobs
+        ],
+        "schedules": [
+            {
+                "name": made.name,
+                "job": made.job.name,
+                "queue": made.job.options.queue,
+                "runs_on": runs_on(made.job),
+                "expression": made.expression,
+                "timezone": made.timezone,
+                "overlap": made.overlap,
+                "input": made.input,
+            }
+            for made in schedules
+        ],
+    }
+
+
+def runs_on(job: declare.Job[Any, Any]) -> str:
+    """Where a job runs in the cloud."""
+    return "fargate" if job.on_fargate else "lambda"
+
+
+def text() -> str:
+    """The file's text."""
+    return json.dumps(build(), indent=2) + "\n"
+
+
+def path() -> Path:
+    """Where the file is."""
+    return settings.PROJECT / FILE
+
+
+def fresh() -> bool:
+    """Whether the file says what the code declares."""
+    return path().is_file() and path().read_text(encoding="utf-8") == text()

@@ -1,0 +1,39 @@
+"""Counts and durations for CloudWatch: a line of JSON on stdout each, in its Embedded Metric Format.
+
+By job: Queued, Started, Succeeded, Failed, Retried, Dead, Skipped (counts), Duration and QueueLatency (milliseconds).
+Written with JOBS=sqs alone: Lambda and ECS send stdout to CloudWatch, which reads the metrics out of it.
+Source: CloudWatch User Guide, "Embedded metric format specification".
+"""
+
+import json
+import sys
+import time
+from collections import Counter
+from functools import cache
+from typing import Any
+
+from kit import settings
+from kit.jobs.message import Message
+
+
+def queued(messages: list[Message]) -> None:
+    """Count what was put into queues."""
+    for job, number in Counter(message.job for message in messages).items():
+        write(job, Queued=number)
+
+
+def write(job: str, **values: float) -> None:
+    """Write one line for a job; names that end in `Duration` or `Latency` are milliseconds, others are counts."""
+    if settings.current().jobs != "sqs":
+        return
+    told: dict[str, Any] = {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": _kinds(tuple(values))}}
+    sys.stdout.write(json.dumps(told | {"JobName": job} | values) + "\n")
+    sys.stdout.flush()
+
+
+@cache
+def _kinds(names: tuple[str, ...]) -> list[dict[str, Any]]:
+    metrics = [
+        {"Name": name, "Unit": "Milliseconds" if name.endswith(("Duration", "Latency")) else "Count"} for name in names
+    ]
+    return [{"Namespace": settings.current().metrics_namespace, "Dimensions": [["JobName"]], "Metrics": metrics}]

@@ -1,0 +1,28 @@
+"""The jobs as a Lambda function: the image's command is then `kit.lambda_jobs.handler`."""
+
+from typing import Any
+
+from kit import logs
+from kit.jobs import batch, declare, schedules
+from kit.jobs.enqueue import submit
+
+logs.configure()
+declare.load()
+
+
+class UnknownEvent(ValueError):
+    """The function was called with something that is not for it."""
+
+
+def handler(event: Any, context: Any) -> Any:
+    """Take a batch of messages from SQS, or the tick of a schedule."""
+    match event:
+        case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
+            return batch.work(event, lambda: context.get_remaining_time_in_millis() / 1000)
+        case {"schedule": str(name), "time": str(time)}:
+            return submit([schedules.due(name, time)], 0)
+    keys = ", ".join(sorted(event)) if isinstance(event, dict) else type(event).__name__
+    raise UnknownEvent(
+        f"The jobs' function takes batches from SQS and ticks of schedules, not an event with: {keys}. "
+        "Is it behind the right trigger? Web requests go to kit.lambda_web.handler."
+    )

@@ -1,0 +1,72 @@
+"""The kit's own tables for jobs, and the picture that a job draws of each message."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
+
+from kit.database import BigKey, UtcDateTime
+
+revision = "0002"
+down_revision = "0001"
+
+BODY = sa.Text().with_variant(MEDIUMTEXT(), "mysql")
+
+
+def upgrade() -> None:
+    op.add_column("messages", sa.Column("picture", sa.Text(), nullable=True))
+    op.create_table(
+        "kit_jobs",
+        sa.Column("number", BigKey, primary_key=True),
+        sa.Column("id", sa.String(64), nullable=False),
+        sa.Column("queue", sa.String(80), nullable=False),
+        sa.Column("job", sa.String(255), nullable=False),
+        sa.Column("body", BODY, nullable=False),
+        sa.Column("group_name", sa.String(128)),
+        sa.Column("visible_at", UtcDateTime(), nullable=False),
+        sa.Column("receipt", sa.String(32), nullable=False),
+        sa.Column("receives", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("reason", BODY),
+        sa.Index("kit_jobs_next", "state", "visible_at"),
+        sa.Index("kit_jobs_id", "id"),
+        sa.Index("kit_jobs_receipt", "receipt"),
+        comment="The local queue: what waits, runs, or is dead.",
+        mysql_charset="utf8mb4",
+        mysql_engine="InnoDB",
+    )
+    op.create_table(
+        "kit_outbox",
+        sa.Column("id", sa.String(64), primary_key=True),
+        sa.Column("body", BODY, nullable=False),
+        sa.Column("claimed_until", UtcDateTime(), nullable=False),
+        sa.Index("kit_outbox_claimed_until", "claimed_until"),
+        comment="What is committed and not yet sent.",
+        mysql_charset="utf8mb4",
+        mysql_engine="InnoDB",
+    )
+    op.create_table(
+        "kit_job_keys",
+        sa.Column("digest", sa.String(64), primary_key=True),
+        sa.Column("job", sa.String(255), nullable=False),
+        sa.Column("done_at", UtcDateTime(), nullable=False),
+        sa.Index("kit_job_keys_done_at", "done_at"),
+        comment="Jobs with a key that have had their effect.",
+        mysql_charset="utf8mb4",
+        mysql_engine="InnoDB",
+    )
+    op.create_table(
+        "kit_schedule_runs",
+        sa.Column("schedule", sa.String(64), primary_key=True),
+        sa.Column("holder", sa.String(64), nullable=False),
+        sa.Column("held_until", UtcDateTime(), nullable=False),
+        sa.Column("next_at", UtcDateTime()),
+        comment="Which run of a schedule is under way, and (locally) when the next is due.",
+        mysql_charset="utf8mb4",
+        mysql_engine="InnoDB",
+    )
+
+
+def downgrade() -> None:
+    for table in ("kit_schedule_runs", "kit_job_keys", "kit_outbox", "kit_jobs"):
+        op.drop_table(table)
+    op.drop_column("messages", "picture")
