@@ -33,12 +33,21 @@ def work(event: dict[str, Any], seconds_left: Callable[[], float]) -> dict[str, 
         ordered = delivery.group if delivery.queue.endswith(".fifo") else None
         if ordered in blocked:
             kept.append(delivery.id)
+            _let_go(queues, delivery)
         elif not run.process(delivery, place).finished:
             kept.append(delivery.id)
             blocked |= {ordered} if ordered else set()
         elif number < len(deliveries):
             _remove(queues, delivery)
     return {"batchItemFailures": [{"itemIdentifier": identity} for identity in kept]}
+
+
+def _let_go(queues: sqs.SqsQueues, delivery: Delivery) -> None:
+    """Give a message back that was not touched; SQS holds it until the one before it in its group is done."""
+    try:
+        queues.postpone(delivery, 0)
+    except Exception:
+        log.warning("a message could not be given back yet; it comes back by itself", exc_info=True)
 
 
 def _remove(queues: sqs.SqsQueues, delivery: Delivery) -> None:

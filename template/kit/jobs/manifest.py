@@ -21,7 +21,7 @@ def build() -> dict[str, Any]:
     queues = sorted({"default", *(job.options.queue for job in jobs)})
     return {
         "version": 1,
-        "queues": [{"name": name, "fifo": name.endswith(".fifo")} for name in queues],
+        "queues": [{"name": name, "fifo": name.endswith(".fifo"), "batch_size": _batch_size(name)} for name in queues],
         "jobs": [
             {
                 "name": job.name,
@@ -46,6 +46,11 @@ def build() -> dict[str, Any]:
             for made in schedules
         ],
     }
+
+
+def _batch_size(queue: str) -> int:
+    """Messages that Lambda takes at once: one where order counts, as a delivery counts as an attempt."""
+    return 1 if queue.endswith(".fifo") else 10
 
 
 def runs_on(job: declare.Job[Any, Any]) -> str:

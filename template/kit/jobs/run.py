@@ -144,7 +144,8 @@ class _Attempt:
         if self.delivery.receives == 1:
             return None
         if self.number > self.job.options.attempts:
-            return self._die(f"the process died in attempt {self.number - 1} of {self.job.options.attempts}")
+            others = ", or jobs before it in its group failed" if self._ordered else ""
+            return self._die(f"the process died in attempt {self.number - 1} of {self.job.options.attempts}{others}")
         most = self.place.queues.most_receives(self.delivery.queue)
         if most and self.delivery.receives >= most > 1 and not self._ordered:
             return self._replace(0, spent=self.number - 1)

@@ -1,0 +1,92 @@
+"""Jobs that the tests enqueue; `effects` says what they did."""
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+
+from sqlalchemy import Column, Integer, MetaData, String, Table, insert
+
+from kit import database
+from kit.jobs import hours, job
+
+metadata = MetaData()
+effects = Table(
+    "effects", metadata, Column("number", Integer, primary_key=True), Column("name", String(80), nullable=False)
+)
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass(frozen=True)
+class Point:
+    x: int
+    y: float = 0.0
+    colours: list[Colour] = field(default_factory=list)
+
+
+def note(name: str) -> None:
+    with database.session() as session:
+        session.execute(insert(effects).values(name=name))
+
+
+@job(backoff=0)
+def add(name: str) -> None:
+    note(name)
+
+
+@job(attempts=3, backoff=0)
+def act(name: str, how: str = "succeed") -> None:
+    """Succeed, or fail in one of the ways there are."""
+    note(name)
+    if how == "raise":
+        raise ValueError(f"{name} failed")
+    if how == "exit":
+        raise SystemExit(1)
+    if how == "hang":
+        time.sleep(60)
+    if how == "die":
+        os._exit(9)
+
+
+@job(attempts=2, backoff=0, max_runtime=0.2)
+async def wait(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+@job(attempts=2, backoff=0, max_runtime=hours(1))
+def long(name: str, fail: bool = False) -> None:
+    note(name)
+    if fail:
+        raise ValueError("long failed")
+
+
+@job(queue="orders.fifo", attempts=2, backoff=0)
+def ordered(name: str, fail: bool = False) -> None:
+    note(name)
+    if fail:
+        raise ValueError(name)
+
+
+@job(attempts=20, backoff=0)
+def stubborn() -> None:
+    raise ValueError("never")
+
+
+@job(attempts=3, backoff=0)
+def two_steps(name: str, fail: bool = False) -> None:
+    """Two blocks and a job enqueued, which stand or fall together when there is a key."""
+    note(f"{name} 1")
+    add.enqueue(f"{name} follows")
+    if fail:
+        raise ValueError("between the steps")
+    note(f"{name} 2")
+
+
+@job
+def travel(value: object, kind: Colour | Point | None = None) -> None:
+    pass

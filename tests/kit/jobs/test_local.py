@@ -1,0 +1,300 @@
+"""Jobs in the app's own database: a laptop's queue, the transaction's promises, and workers that are killed."""
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+import sample_jobs
+from conftest import effects, make_tables, use
+from sample_jobs import act, add, ordered, stubborn, two_steps
+from sqlalchemy import func, select
+
+from kit import clock, database
+from kit.jobs import days, declare, enqueue, keys, outbox, overlap, schedules, tables, worker
+from kit.jobs.local import LocalQueues
+from kit.jobs.message import Message, Queues
+from kit.testing import JobFailed, assert_enqueued, enqueued, frozen_clock, run_jobs
+
+pytestmark = pytest.mark.usefixtures("db")
+
+
+def drain(made: worker.Worker) -> None:
+    while made.step():
+        pass
+
+
+def test_a_rollback_sends_nothing_and_a_commit_sends_all() -> None:
+    with pytest.raises(RuntimeError), database.session():
+        add.enqueue("never")
+        raise RuntimeError
+    with database.session():
+        add.enqueue("one")
+        add.enqueue("two")
+        assert LocalQueues().receive() is None
+    assert run_jobs() == 2
+    assert effects() == ["one", "two"]
+
+
+def test_a_failing_job_is_tried_again_and_ends_dead_with_its_reason() -> None:
+    act.enqueue("a", "raise")
+    drain(worker.Worker())
+    [letter] = LocalQueues().dead()
+    assert letter.reason == "ValueError: a failed (attempt 3 of 3, the last)"
+    assert effects() == ["a"] * 3
+    LocalQueues().revive(letter)
+    drain(worker.Worker())
+    assert effects() == ["a"] * 6
+
+
+def test_backoff_and_delay_are_waited_for() -> None:
+    with frozen_clock("2026-01-01T00:00:00Z") as held:
+        add.enqueue("tomorrow", delay=days(1))
+        assert run_jobs() == 0
+        held.move(hours=24)
+        assert run_jobs() == 1
+
+
+def test_a_key_has_its_effect_once() -> None:
+    for _ in range(3):
+        add.enqueue("paid", key="order 1")
+    add.enqueue("paid", key="ORDER 1")
+    assert run_jobs() == 4
+    assert effects() == ["paid", "paid"]
+
+
+def test_a_job_with_a_key_is_one_transaction() -> None:
+    two_steps.enqueue("a", True, key="a")
+    drain(worker.Worker())
+    assert effects() == []
+    assert enqueued() == []
+    two_steps.enqueue("b", key="b")
+    run_jobs()
+    assert effects() == ["b 1", "b 2", "b follows"]
+
+
+def test_of_two_runs_with_one_key_at_the_same_time_one_is_rolled_back() -> None:
+    with pytest.raises(keys.AlreadyDone), keys.once("job", "k"):
+        with database.engine().begin() as other:
+            other.execute(tables.keys.insert().values(digest=keys.digest("job", "k"), job="job", done_at=clock.now()))
+        sample_jobs.note("second")
+    assert effects() == []
+
+
+def test_an_error_that_a_keyed_job_swallows_still_rolls_it_back() -> None:
+    from kit.transactions import RolledBack
+
+    with pytest.raises(RolledBack), keys.once("job", "k"):
+        sample_jobs.note("first")
+        with pytest.raises(ValueError, match="inner"), database.session():
+            raise ValueError("inner")
+    assert effects() == []
+
+
+def test_old_keys_are_forgotten() -> None:
+    with frozen_clock() as held:
+        add.enqueue("a", key="k")
+        run_jobs()
+        held.move(days=91)
+        keys.prune()
+        add.enqueue("a", key="k")
+        run_jobs()
+    assert effects() == ["a", "a"]
+
+
+def test_one_group_is_run_in_order_on_a_fifo_queue() -> None:
+    ordered.enqueue("1", fail=True, group="g")
+    ordered.enqueue("2", group="g")
+    ordered.enqueue("other", group="h")
+    drain(worker.Worker())
+    assert [name for name in effects() if name != "other"] == ["1", "1", "2"]
+
+
+class Taking:
+    """Queues that take messages, or fail to."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.fails, self.sent = fails, list[Message]()
+
+    def send(self, messages: list[Message], delay: float = 0) -> None:
+        if self.fails:
+            raise OSError("SQS cannot be reached")
+        self.sent += messages
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[Taking]:
+    """JOBS=sqs, and an SQS that takes what it is sent."""
+    taking = Taking()
+    use(monkeypatch, JOBS="sqs")
+    monkeypatch.setattr(enqueue, "queues", lambda: taking)
+    yield taking
+
+
+def in_outbox() -> int:
+    with database.engine().connect() as connection:
+        return connection.scalar(select(func.count()).select_from(tables.outbox)) or 0
+
+
+def test_the_outbox_is_sent_after_the_commit_and_empty_then(away: Taking) -> None:
+    with database.session():
+        add.enqueue("one")
+        assert away.sent == []
+    assert ([message.arguments for message in away.sent], in_outbox()) == ([{"name": "one"}], 0)
+
+
+def test_a_rollback_leaves_nothing_in_the_outbox(away: Taking) -> None:
+    with pytest.raises(RuntimeError), database.session():
+        add.enqueue("one")
+        raise RuntimeError
+    assert (away.sent, in_outbox()) == ([], 0)
+
+
+def test_what_cannot_be_sent_after_the_commit_is_sent_by_the_sweeper(away: Taking) -> None:
+    away.fails = True
+    with frozen_clock() as held:
+        with database.session():
+            add.enqueue("one")
+        assert in_outbox() == 1
+        away.fails = False
+        assert outbox.sweep(_queues(away)) == 0  # it is not left behind yet
+        held.move(seconds=61)
+        assert outbox.sweep(_queues(away)) == 1
+        assert outbox.sweep(_queues(away)) == 0
+    assert (len(away.sent), in_outbox()) == (1, 0)
+
+
+def _queues(taking: Taking) -> Queues:
+    return taking  # type: ignore[return-value]
+
+
+def test_a_crash_between_commit_and_send_is_repaired(away: Taking) -> None:
+    database.engine().dispose()
+    if (child := os.fork()) == 0:
+        away.send = lambda *_: os._exit(9)  # type: ignore[method-assign]
+        with database.session():
+            sample_jobs.note("kept")
+            add.enqueue("one")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert (effects(), in_outbox()) == (["kept"], 1)
+    with frozen_clock() as held:
+        held.move(seconds=61)
+        assert outbox.sweep(_queues(away)) == 1
+
+
+def test_inline_runs_at_once_and_after_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, JOBS="inline")
+    add.enqueue("now")
+    with database.session():
+        add.enqueue("then")
+        assert effects() == ["now"]
+    assert effects() == ["now", "then"]
+    with pytest.raises(ValueError, match="failed"):
+        act.enqueue("a", "raise")
+
+
+def test_schedules_tick_once_each_time_and_make_up_for_one_that_was_missed() -> None:
+    declare.load()
+    with frozen_clock("2026-01-01T00:00:00Z") as held:
+        now = held.now()
+        worker.tick(now, starting=True)
+        assert worker.tick(now) == 0
+        held.move(hours=3)
+        assert worker.tick(held.now(), starting=True) == 1
+        assert worker.tick(held.now()) == 0
+        [message] = enqueued()
+        assert (message.job, message.schedule) == ("kit.jobs.sweep.sweep", "kit-sweep")
+        held.move(minutes=5)
+        assert worker.tick(held.now()) == 1
+        assert run_jobs() == 2
+
+
+def test_a_run_of_a_schedule_waits_for_nobody_and_is_skipped_while_another_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    declare.load()
+    with frozen_clock("2026-01-01T00:00:00Z") as held:
+        assert overlap.hold("kit-sweep", "another", 60)
+        enqueue.submit([schedules.due("kit-sweep", "2026-01-01T00:00:00Z")], 0)
+        assert run_jobs() == 1
+        assert enqueued() == []
+        queued = schedules.registry["kit-sweep"].__class__(
+            **{**vars(schedules.registry["kit-sweep"]), "overlap": "queue"}
+        )
+        monkeypatch.setitem(schedules.registry, "kit-sweep", queued)
+        enqueue.submit([schedules.due("kit-sweep", "2026-01-01T00:05:00Z")], 0)
+        assert run_jobs() == 1
+        assert len(enqueued()) == 1
+        held.move(seconds=61)
+        assert run_jobs() == 1
+        assert enqueued() == []
+
+
+def test_the_helpers_for_tests_tell_what_there_is() -> None:
+    add.enqueue("one")
+    assert_enqueued(add, name="one")
+    with pytest.raises(
+        AssertionError, match=r"add\(name='two'\) is enqueued 0 times, not 1; there is:\n  .*name='one'"
+    ):
+        assert_enqueued(add, name="two")
+    stubborn.enqueue()
+    with pytest.raises(JobFailed, match="ValueError: never"):
+        run_jobs()
+
+
+def survive(number: int, *, seed: int, kill_after: tuple[float, float]) -> tuple[int, int, int]:
+    """Kill the worker at random moments until all jobs are done; gives lost, doubled (with a key), and kills."""
+    add.enqueue_many([(f"plain {one}",) for one in range(number // 2)])
+    with database.session():
+        for one in range(number // 2):
+            add.enqueue(f"key {one}", key=str(one))
+    dice = random.Random(seed)  # noqa: S311
+    kills = 0
+    while enqueued():
+        database.engine().dispose()
+        if (child := os.fork()) == 0:
+            made = worker.Worker(beat=0.05)
+            made.work()
+        time.sleep(dice.uniform(*kill_after))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        kills += 1
+        assert kills < 1000
+    done = Counter(effects())
+    wanted = {f"{kind} {one}" for kind in ("plain", "key") for one in range(number // 2)}
+    doubled = sum(count - 1 for name, count in done.items() if name.startswith("key"))
+    return len(wanted - done.keys()) + len(LocalQueues().dead()), doubled, kills
+
+
+def test_no_job_is_lost_and_no_key_is_spent_twice_when_workers_are_killed() -> None:
+    lost, doubled, kills = survive(1000, seed=1, kill_after=(0.02, 0.4))
+    assert (lost, doubled) == (0, 0)
+    assert kills > 3
+
+
+@pytest.fixture
+def mysql_tables(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real MySQL server's database, its tables made anew."""
+    server = request.getfixturevalue("mysql_server")
+    use(monkeypatch, DATABASE_URL=server.url_from_here, DATABASE_CA=str(server.authority))
+    make_tables()
+
+
+def test_the_same_holds_on_mysql_with_two_workers_beside_one_another(mysql_tables: None) -> None:
+    lost, doubled, _ = survive(1000, seed=2, kill_after=(0.05, 0.8))
+    assert (lost, doubled) == (0, 0)
+    make_tables()
+    add.enqueue_many([(str(one),) for one in range(100)])
+    database.engine().dispose()
+    children = []
+    for _ in range(2):
+        if (child := os.fork()) == 0:
+            drain(worker.Worker())
+            os._exit(0)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
+    assert sorted(effects(), key=int) == [str(one) for one in range(100)]
