@@ -9,12 +9,10 @@ from pathlib import Path
 import pytest
 
 import containers
-import mysql_network
+import mysql
+from canary import CANARY
 from releases import commit, git
 from rendering import ROOT, render
-
-CANARY = "spikeproof-canary-5b1c9e"
-"""A secret that lies in .env and in the environment while the image is built."""
 
 
 @pytest.fixture(scope="session")
@@ -56,10 +54,10 @@ def image(installed_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="session")
-def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mysql_network.Server]:
+def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mysql.Server]:
     """A real MySQL server that speaks TLS alone."""
     containers.require_engine()
-    with mysql_network.server(tmp_path_factory.mktemp("mysql")) as server:
+    with mysql.server(tmp_path_factory.mktemp("mysql")) as server:
         yield server
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import containers
 import waiting
-from conftest import CANARY
+from canary import CANARY
 
 WALK = """
 import os, pathlib

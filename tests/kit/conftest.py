@@ -1,56 +1,29 @@
-"""What the tests of the kit's database share: one MySQL server for all of them, and its authority."""
+"""What the tests of the kit's database share."""
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-import trustme
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import mysql
 
 
-@dataclass
-class Tls:
-    """A server, and the authority that signed its certificate."""
-
-    server: mysql.Server
-    authority: trustme.CA
-    ca: str
-    folder: Path
-
-
-@contextmanager
-def _serve(folders: pytest.TempPathFactory) -> Iterator[Tls]:
-    folder = folders.mktemp("tls")
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(ca := folders.mktemp("ca") / "ca.pem"))
-    with mysql.server(folder, authority.issue_cert("localhost", "127.0.0.1")) as server:
-        yield Tls(server, authority, str(ca), folder)
+@pytest.fixture(scope="session")
+def tls_server(mysql_server: mysql.Server) -> mysql.Server:
+    """A MySQL server with TLS, signed for localhost, and an empty database."""
+    return mysql_server.with_database("kit")
 
 
 @pytest.fixture(scope="session")
-def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tls]:
-    """A MySQL server with TLS, signed for localhost."""
-    with _serve(tmp_path_factory) as served:
-        yield served
-
-
-@pytest.fixture(scope="session")
-def odd_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tls]:
-    """The same, for tests that give it other certificates."""
-    with _serve(tmp_path_factory) as served:
-        yield served
+def odd_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mysql.Server]:
+    """Another one, for tests that give it other certificates."""
+    with mysql.server(tmp_path_factory.mktemp("odd")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mysql.Server]:
     """A MySQL server that offers no TLS at all."""
-    with mysql.server(tmp_path_factory.mktemp("plain"), None) as server:
+    with mysql.server(tmp_path_factory.mktemp("plain"), tls=False) as server:
         yield server
 
 

@@ -12,15 +12,15 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from conftest import Tls
+import mysql
 from kit import connection, database
 
 WRITES = 2000
 
 
 @pytest.fixture
-def mysql_engine(tls_server: Tls, project: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setenv("DATABASE_URL", tls_server.server.url())
+def mysql_engine(tls_server: mysql.Server, project: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setenv("DATABASE_URL", tls_server.url())
     monkeypatch.setenv("DATABASE_CA", tls_server.ca)
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "web")
     with database.session() as session:
@@ -29,10 +29,10 @@ def mysql_engine(tls_server: Tls, project: None, monkeypatch: pytest.MonkeyPatch
     return database.engine()
 
 
-def kill_all(server: Tls) -> int:
+def kill_all(server: mysql.Server) -> int:
     """End every connection but our own; how many there were."""
-    with server.server.admin() as admin, admin.cursor() as cursor:
-        cursor.execute("SELECT id FROM performance_schema.processlist WHERE user = 'root' AND id <> CONNECTION_ID()")
+    with server.admin() as admin, admin.cursor() as cursor:
+        cursor.execute("SELECT id FROM performance_schema.processlist WHERE user = 'app'")
         ended = 0
         for (one,) in cursor.fetchall():
             with suppress(pymysql.Error):  # it may have gone by itself
@@ -41,8 +41,8 @@ def kill_all(server: Tls) -> int:
     return ended
 
 
-def statements(server: Tls) -> int:
-    with server.server.admin() as admin, admin.cursor() as cursor:
+def statements(server: mysql.Server) -> int:
+    with server.admin() as admin, admin.cursor() as cursor:
         cursor.execute("SHOW GLOBAL STATUS LIKE 'Questions'")
         return int(cursor.fetchall()[0][1])
 
@@ -62,7 +62,7 @@ def test_a_connection_is_made_anew_before_planetscale_ends_it() -> None:
     assert connection.connect("mysql://u:p@host/db").pool._recycle < 24 * 3600
 
 
-def test_a_warm_read_is_one_round_trip_and_a_write_three(mysql_engine: Engine, tls_server: Tls) -> None:
+def test_a_warm_read_is_one_round_trip_and_a_write_three(mysql_engine: Engine, tls_server: mysql.Server) -> None:
     def cost(use: object) -> int:
         before = statements(tls_server)
         use()  # type: ignore[operator]
@@ -81,7 +81,9 @@ def test_a_warm_read_is_one_round_trip_and_a_write_three(mysql_engine: Engine, t
     assert (cost(read), cost(write)) == (1, 3)
 
 
-def test_what_the_server_dropped_is_made_anew_without_anyone_noticing(mysql_engine: Engine, tls_server: Tls) -> None:
+def test_what_the_server_dropped_is_made_anew_without_anyone_noticing(
+    mysql_engine: Engine, tls_server: mysql.Server
+) -> None:
     for _ in range(3):
         assert kill_all(tls_server) == 1
         with database.reading() as session:
@@ -93,7 +95,9 @@ def test_what_the_server_dropped_is_made_anew_without_anyone_noticing(mysql_engi
         assert session.execute(text("SELECT count(*) FROM writes WHERE token = 7")).scalar() == 3
 
 
-def test_a_transaction_that_lost_its_connection_fails_and_leaves_nothing(mysql_engine: Engine, tls_server: Tls) -> None:
+def test_a_transaction_that_lost_its_connection_fails_and_leaves_nothing(
+    mysql_engine: Engine, tls_server: mysql.Server
+) -> None:
     with pytest.raises(DBAPIError), database.session() as session:
         session.execute(text("INSERT INTO writes VALUES (8)"))
         kill_all(tls_server)
@@ -102,7 +106,7 @@ def test_a_transaction_that_lost_its_connection_fails_and_leaves_nothing(mysql_e
         assert session.execute(text("SELECT count(*) FROM writes WHERE token = 8")).scalar() == 0
 
 
-def test_a_commit_that_got_no_answer_is_told_and_not_sent_again(mysql_engine: Engine, tls_server: Tls) -> None:
+def test_a_commit_that_got_no_answer_is_told_and_not_sent_again(mysql_engine: Engine, tls_server: mysql.Server) -> None:
     with pytest.raises(DBAPIError), database.session() as session:
         session.execute(text("INSERT INTO writes VALUES (9)"))
         kill_all(tls_server)
@@ -110,7 +114,7 @@ def test_a_commit_that_got_no_answer_is_told_and_not_sent_again(mysql_engine: En
         assert session.execute(text("SELECT count(*) FROM writes WHERE token = 9")).scalar() == 0
 
 
-def test_killed_at_random_no_write_is_lost_or_done_twice(mysql_engine: Engine, tls_server: Tls) -> None:
+def test_killed_at_random_no_write_is_lost_or_done_twice(mysql_engine: Engine, tls_server: mysql.Server) -> None:
     done = threading.Event()
     killed = 0
 
@@ -145,7 +149,7 @@ def test_killed_at_random_no_write_is_lost_or_done_twice(mysql_engine: Engine, t
 
 
 def test_a_silent_connection_is_asked_before_it_is_trusted(
-    mysql_engine: Engine, tls_server: Tls, monkeypatch: pytest.MonkeyPatch
+    mysql_engine: Engine, tls_server: mysql.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with database.session() as session:
         session.execute(text("SELECT 1"))

@@ -2,13 +2,12 @@
 
 import datetime
 
-import mysql
 import pytest
 import trustme
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from conftest import Tls
+import mysql
 from kit import connection
 
 SPELLINGS = [
@@ -33,7 +32,11 @@ CERTIFICATES = {
     "of another address": lambda own: own.issue_cert("127.0.0.2"),
     "of a host below": lambda own: own.issue_cert("*.localhost"),
     "with the name where it no longer counts": lambda own: own.issue_cert("other", common_name="localhost"),
-    "expired": lambda own: mysql.expired(own, "localhost", "127.0.0.1"),
+    "expired": lambda own: own.issue_cert(
+        *("localhost", "127.0.0.1"),
+        not_before=NOW - datetime.timedelta(days=800),
+        not_after=NOW - datetime.timedelta(days=365),
+    ),
     "not good yet": lambda own: own.issue_cert("localhost", "127.0.0.1", not_before=NOW + datetime.timedelta(days=2)),
     "of an unknown authority": lambda _: trustme.CA().issue_cert("localhost", "127.0.0.1"),
     "of an unknown authority below another": lambda _: trustme.CA().create_child_ca().issue_cert("localhost"),
@@ -53,31 +56,31 @@ def connects(url: str, ca: str | None) -> bool:
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_url_never_switches_tls_off(tls_server: Tls, spelling: str) -> None:
-    engine = connection.connect(tls_server.server.url(query=spelling), ca=tls_server.ca)
+def test_a_url_never_switches_tls_off(tls_server: mysql.Server, spelling: str) -> None:
+    engine = connection.connect(tls_server.url(query=spelling), ca=tls_server.ca)
     with engine.connect() as opened:
         assert opened.execute(text("SHOW STATUS LIKE 'Ssl_cipher'")).one()[1].startswith("TLS_")
     engine.dispose()
 
 
 @pytest.mark.parametrize("kind", CERTIFICATES)
-def test_a_certificate_that_is_not_the_hosts_own_is_refused(odd_server: Tls, kind: str) -> None:
-    odd_server.server.present(odd_server.folder, CERTIFICATES[kind](odd_server.authority))
-    tried = [odd_server.server.url(query=spelling) for spelling in SPELLINGS]
+def test_a_certificate_that_is_not_the_hosts_own_is_refused(odd_server: mysql.Server, kind: str) -> None:
+    odd_server.present(CERTIFICATES[kind](odd_server.authority))
+    tried = [odd_server.url(query=spelling) for spelling in SPELLINGS]
     assert [url for url in tried if connects(url, odd_server.ca)] == []
 
 
-def test_the_same_server_with_the_right_certificate_is_accepted(odd_server: Tls) -> None:
-    odd_server.server.present(odd_server.folder, odd_server.authority.issue_cert("localhost", "127.0.0.1"))
-    assert connects(odd_server.server.url(), odd_server.ca)
+def test_the_same_server_with_the_right_certificate_is_accepted(odd_server: mysql.Server) -> None:
+    odd_server.present(odd_server.authority.issue_cert("localhost", "127.0.0.1"))
+    assert connects(odd_server.url(), odd_server.ca)
 
 
-def test_an_authority_that_the_system_does_not_know_is_refused(tls_server: Tls) -> None:
-    assert not connects(tls_server.server.url(), ca=None)
+def test_an_authority_that_the_system_does_not_know_is_refused(tls_server: mysql.Server) -> None:
+    assert not connects(tls_server.url(), ca=None)
 
 
 def test_a_server_without_tls_is_refused_before_the_password_is_sent(
-    plain_server: mysql.Server, tls_server: Tls
+    plain_server: mysql.Server, tls_server: mysql.Server
 ) -> None:
     tried = [plain_server.url(query=spelling) for spelling in SPELLINGS]
     assert [url for url in tried if connects(url, tls_server.ca)] == []

@@ -1,59 +1,18 @@
 """What the tests of jobs share: a database with the kit's tables, and queues on a real SQS server."""
 
-import json
 import socket
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from sqlalchemy import select
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import sample_jobs
+from job_queues import WIRED, Queue, make_tables, use
 
 from kit import aws, database, settings, wiring
-from kit.jobs import sqs, tables
-
-WIRED = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_REGION": "eu-central-1",
-    "AWS_DEFAULT_REGION": "eu-central-1",
-    "JOBS_SCHEDULER_GROUP": "app",
-    "JOBS_SCHEDULER_ROLE": "arn:aws:iam::123456789012:role/app",
-    "JOBS_CLUSTER": "app",
-    "JOBS_TASK_DEFINITION": "app",
-    "JOBS_SUBNETS": "subnet-1,subnet-2",
-    "JOBS_SECURITY_GROUPS": "sg-1",
-}
-
-
-def use(monkeypatch: pytest.MonkeyPatch, **environ: str) -> None:
-    """Set these variables, and read the settings anew."""
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    settings.current.cache_clear()
-    database.engine.cache_clear()
-
-
-def make_tables() -> None:
-    for metadata in (tables.metadata, sample_jobs.metadata):
-        metadata.drop_all(database.engine())
-        metadata.create_all(database.engine())
-
-
-def effects() -> list[str]:
-    """What the jobs did, in order."""
-    with database.engine().connect() as connection:
-        found = sample_jobs.effects.c
-        return list(connection.scalars(select(found.name).order_by(found.number)))
+from kit.jobs import sqs
 
 
 @pytest.fixture
@@ -75,7 +34,7 @@ def server() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(300):
             with socket.socket() as probe:
@@ -86,70 +45,6 @@ def server() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
-
-
-class Queue:
-    """A queue with its dead-letter queue, and Lambda's part: receive, call the handler, delete what succeeded."""
-
-    def __init__(self, server: str, most_receives: int, fifo: bool) -> None:
-        self.sqs = boto3.client("sqs", endpoint_url=server, region_name="eu-central-1")
-        name = uuid.uuid4().hex
-        end, fifo_attributes = (".fifo", {"FifoQueue": "true"}) if fifo else ("", {})
-        self.dead_url = self.sqs.create_queue(QueueName=f"{name}-dead{end}", Attributes=fifo_attributes)["QueueUrl"]
-        redrive = {"deadLetterTargetArn": sqs.arn(self.dead_url), "maxReceiveCount": most_receives}
-        attributes = fifo_attributes | {"RedrivePolicy": json.dumps(redrive)}
-        self.url = self.sqs.create_queue(QueueName=f"{name}{end}", Attributes=attributes)["QueueUrl"]
-
-    def event(self, most: int = 10) -> dict[str, Any] | None:
-        """Receive a batch, as Lambda hands it over."""
-        told = self.sqs.receive_message(
-            QueueUrl=self.url, MaxNumberOfMessages=most, MessageSystemAttributeNames=["All"]
-        )
-        if not told.get("Messages"):
-            return None
-        return {
-            "Records": [
-                {
-                    "messageId": one["MessageId"],
-                    "receiptHandle": one["ReceiptHandle"],
-                    "body": one["Body"],
-                    "attributes": one["Attributes"],
-                    "messageAttributes": {},
-                    "eventSource": "aws:sqs",
-                    "eventSourceARN": sqs.arn(self.url),
-                    "awsRegion": "eu-central-1",
-                }
-                for one in told["Messages"]
-            ]
-        }
-
-    def settle(self, event: dict[str, Any], answer: dict[str, Any]) -> None:
-        """Delete what the function does not name as failed."""
-        kept = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
-        for record in event["Records"]:
-            if record["messageId"] not in kept:
-                self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=record["receiptHandle"])
-
-    def drain(self, handler: Callable[[Any, Any], Any], context: Any = None, most: int = 10) -> int:
-        """Call the handler with all there is, again and again; gives how many calls it took."""
-        calls = 0
-        while (event := self.event(most)) and calls < 200:
-            self.settle(event, handler(event, context or Context()))
-            calls += 1
-        return calls
-
-    def put(self, body: str) -> None:
-        self.sqs.send_message(QueueUrl=self.url, MessageBody=body)
-
-
-class Context:
-    """What Lambda tells a function."""
-
-    def __init__(self, seconds: float = 60) -> None:
-        self.end = time.monotonic() + seconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int((self.end - time.monotonic()) * 1000)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 import sample_jobs
-from conftest import effects, make_tables, use
+from job_queues import effects, make_tables, use
 from sample_jobs import act, add, ordered, stubborn, two_steps
 from sqlalchemy import func, select
 
@@ -175,8 +175,8 @@ def test_a_crash_between_commit_and_send_is_repaired(away: Taking) -> None:
     database.engine().dispose()
     if (child := os.fork()) == 0:
         away.send = lambda *_: os._exit(9)  # type: ignore[method-assign]
-        with database.session():
-            sample_jobs.note("kept")
+        with database.session() as session:
+            session.execute(sample_jobs.effects.insert().values(name="kept"))
             add.enqueue("one")
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
@@ -252,7 +252,7 @@ def survive(number: int, *, seed: int, kill_after: tuple[float, float]) -> tuple
     with database.session():
         for one in range(number // 2):
             add.enqueue(f"key {one}", key=str(one))
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)
     kills = 0
     while enqueued():
         database.engine().dispose()
@@ -279,8 +279,8 @@ def test_no_job_is_lost_and_no_key_is_spent_twice_when_workers_are_killed() -> N
 @pytest.fixture
 def mysql_tables(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real MySQL server's database, its tables made anew."""
-    server = request.getfixturevalue("mysql_server")
-    use(monkeypatch, DATABASE_URL=server.url_from_here, DATABASE_CA=str(server.authority))
+    server = request.getfixturevalue("mysql_server").with_database("jobs")
+    use(monkeypatch, DATABASE_URL=server.url(), DATABASE_CA=server.ca)
     make_tables()
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import sample_jobs
-from conftest import Context, Queue, effects
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from job_queues import Context, Queue, effects
 from sample_jobs import act, add, long, ordered, stubborn, wait
 
 from kit import database

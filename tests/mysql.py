@@ -1,0 +1,124 @@
+"""A real MySQL server in a container: on a loopback port of its own, with the certificate that a test wants.
+
+`url()` is for a process of this machine, `url_on_network()` for a container of the server's network.
+"""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pymysql
+import trustme
+
+import containers
+import waiting
+
+IMAGE = "mysql:8.4"
+NAME = "database"
+"""The server's name on its network, and in its certificate."""
+ALIAS = "impostor"
+"""Another name of the server on its network, which its certificate does not have."""
+PASSWORD = "p%40ss%3Aword"
+"""As it stands in a URL: `p@ss:word`, which must be written so."""
+ROOT_PASSWORD = "s3cret"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs; `folder` holds its certificate, `authority` has signed it."""
+
+    container: containers.Container
+    network: str
+    folder: Path
+    authority: trustme.CA
+    database: str = "app"
+
+    def with_database(self, name: str) -> "Server":
+        """The same server with an empty database of this name, for tests that keep out of each other's way."""
+        with self.admin() as admin, admin.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+            cursor.execute(f"CREATE DATABASE {name}")
+            cursor.execute(f"GRANT ALL ON {name}.* TO 'app'@'%'")
+        return replace(self, database=name)
+
+    @property
+    def ca(self) -> str:
+        """The file that DATABASE_CA names."""
+        return str(self.folder / "ca.pem")
+
+    def url(self, host: str = "localhost", *, query: str = "") -> str:
+        """The app's address of it, for a process of this machine."""
+        return f"mysql://app:{PASSWORD}@{host}:{self.container.port(3306)}/{self.database}{query}"
+
+    def url_on_network(self, host: str = NAME) -> str:
+        """The same for a container of its network."""
+        return f"mysql://app:{PASSWORD}@{host}/{self.database}"
+
+    def admin(self) -> pymysql.Connection:
+        """A connection of the test's own, beside the kit, which may do anything; it does not look at certificates."""
+        unverified = ssl.create_default_context()
+        unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+        return pymysql.connect(
+            host="127.0.0.1",
+            port=self.container.port(3306),
+            user="root",
+            password=ROOT_PASSWORD,
+            database=self.database,
+            autocommit=True,
+            ssl=unverified if (self.folder / "cert.pem").exists() else None,
+        )
+
+    def present(self, certificate: trustme.LeafCert) -> None:
+        """Start again with another certificate, however bad: a server that runs would not take it."""
+        write(self.folder, certificate)
+        containers.docker("kill", self.container.name)
+        containers.docker("start", self.container.name)
+        self.wait()
+
+    def wait(self) -> None:
+        """Return once it answers."""
+        waiting.until(self._answers, what="MySQL", seconds=120)
+
+    def _answers(self) -> bool:
+        assert self.container.alive(), self.container.logs()
+        try:
+            self.admin().close()
+        except pymysql.OperationalError:
+            return False
+        return True
+
+
+@contextmanager
+def server(folder: Path, *, tls: bool = True) -> Iterator[Server]:
+    """Run one whose certificates stand in `folder`; without `tls` it offers none at all."""
+    containers.require_engine()
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    flags = ["--tls-version="]  # without a protocol there is no TLS
+    if tls:
+        write(folder, authority.issue_cert(NAME, "localhost", "127.0.0.1"))
+        flags = ["--ssl-cert=/tls/cert.pem", "--ssl-key=/tls/key.pem"]
+    user = {"DATABASE": "app", "USER": "app", "PASSWORD": "p@ss:word", "ROOT_PASSWORD": ROOT_PASSWORD}
+    options = [option for name, value in user.items() for option in ("--env", f"MYSQL_{name}={value}")]
+    options += ["--network-alias", NAME, "--network-alias", ALIAS, "--volume", f"{folder}:/tls:ro"]
+    command = ["mysqld", *flags, "--max-connections=400", "--skip-log-bin"]
+    with (
+        containers.network() as network,
+        containers.running(IMAGE, command, options=["--network", network, *options], publish=[3306]) as container,
+    ):
+        made = Server(container, network, folder, authority)
+        made.wait()
+        yield made
+
+
+def write(folder: Path, certificate: trustme.LeafCert) -> None:
+    """Put a certificate and its key where the server reads them."""
+    folder.chmod(0o755)
+    for name, content in {
+        "key.pem": certificate.private_key_pem.bytes(),
+        "cert.pem": b"".join(pem.bytes() for pem in certificate.cert_chain_pems),
+    }.items():
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(0o644)
