@@ -13,6 +13,7 @@ limits          PlanetScale's limits, felt on every database
 batches         changing or deleting many rows, a short transaction at a time
 migrations      writing migrations, and bringing a database to the newest schema
 schema          what PlanetScale would refuse of them, and the way round
+planetscale     branches and deploy requests
 web             what every request gets: an id, a log line, safe headers, a same-origin check
 forms           reading a posted form
 jobs            work that is handed off: declared, enqueued, run, scheduled

@@ -14,7 +14,9 @@ from typing import Any
 from alembic import command, context
 from alembic.config import Config
 from alembic.operations import ops
-from sqlalchemy import Column, Connection, Engine, MetaData, create_engine
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, create_engine, delete
 
 from kit import columns, database, limits, settings, wiring
 from kit.errors import UsageError
@@ -40,6 +42,39 @@ def upgrade(engine: Engine | None = None) -> None:
     if engine is None and database.is_planetscale(settings.current().database_url):
         raise UsageError("A PlanetScale database gets its schema by a deploy request, never directly: make migrate")
     command.upgrade(config(engine), "head")
+
+
+def newest() -> str:
+    """The newest migration; raises `UsageError` when two claim to be it."""
+    heads = ScriptDirectory.from_config(config()).get_heads()
+    if len(heads) != 1:
+        raise UsageError(f"There are {len(heads)} newest migrations ({', '.join(heads)}); let one follow the other.")
+    return heads[0]
+
+
+def pending(engine: Engine) -> list[str]:
+    """The migrations that this database does not have yet, in their order."""
+    with engine.connect() as connection:
+        have = set(MigrationContext.configure(connection).get_current_heads())
+    scripts = ScriptDirectory.from_config(config())
+    return [script.revision for script in reversed(list(scripts.iterate_revisions("heads", tuple(have) or "base")))]
+
+
+def forget_ancestors(engine: Engine) -> None:
+    """Keep of alembic_version's rows only those that no other one follows.
+
+    Alembic changes its one row; PlanetScale copies rows, and so might leave the one of before beside it.
+    """
+    scripts = ScriptDirectory.from_config(config())
+    with engine.begin() as connection:
+        versions = MigrationContext.configure(connection).get_current_heads()
+        for version in versions:
+            others = tuple(other for other in versions if other != version)
+            if any(version in {each.revision for each in scripts.iterate_revisions(other, "base")} for other in others):
+                connection.execute(delete(_VERSIONS).where(_VERSIONS.c.version_num == version))
+
+
+_VERSIONS = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
 
 def run() -> None:

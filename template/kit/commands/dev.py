@@ -27,9 +27,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     import uvicorn
 
-    from kit import migrations, settings, wiring
+    from kit import database, migrations, settings, wiring
 
-    migrations.upgrade()
+    if not database.is_planetscale(settings.current().database_url):
+        migrations.upgrade()
     print(f"\n  Open http://{HOST}:{port}   (Ctrl-C ends it)\n", file=sys.stderr, flush=True)
     folders = [str(settings.PROJECT / name) for name in ("app", "kit")]
     with suppress(KeyboardInterrupt), worker():

@@ -1,16 +1,68 @@
-"""`python -m kit migrate`: bring the database to the newest schema."""
+"""`python -m kit migrate`: bring the database to the newest schema, on PlanetScale by a deploy request."""
 
 import argparse
+import sys
 from typing import Any
+
+from kit.errors import UsageError
 
 
 def register(commands: Any) -> None:
-    """Add the command."""
-    commands.add_parser("migrate", help="bring the database to the newest schema").set_defaults(run=run)
+    """Add the command and its options."""
+    migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
+    migrate.add_argument("--dry-run", action="store_true", help="say each step, and do nothing")
+    migrate.add_argument(
+        "--planetscale", action="store_true", help="the database of .pscale.yml, whatever the URL says"
+    )
+    migrate.add_argument("--skip-revert", action="store_true", help="make deploys final at once, not after 30 minutes")
+    migrate.set_defaults(run=run)
 
 
-def run(_: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Apply what the database does not have yet."""
-    from kit import migrations
+    from kit import database, migrations, settings
 
-    migrations.upgrade()
+    url = settings.current().database_url if not arguments.planetscale else ""
+    if arguments.planetscale or database.is_planetscale(url):
+        return planetscale(arguments)
+    if not arguments.dry_run:
+        return migrations.upgrade()
+    where = database.engine().url.render_as_string(hide_password=True)
+    for revision in migrations.pending(database.engine()):
+        print(f"Apply {revision} to {where}.", file=sys.stderr)
+
+
+def planetscale(arguments: argparse.Namespace) -> None:
+    """The way by branch and deploy request; raises `UsageError` with the reason when PlanetScale refuses."""
+    from kit import connection, migrations, settings
+    from kit.commands import schema
+    from kit.planetscale import api, deploying, project
+
+    if found := schema.check(settings.PROJECT / "migrations"):
+        raise UsageError("\n\n".join(found) + "\n\nPlanetScale would refuse this, so nothing was begun.")
+    which = project.read(settings.PROJECT)
+
+    def migrate(url: str) -> None:
+        engine = connection.connect(url)
+        try:
+            migrations.forget_ancestors(engine)
+            migrations.upgrade(engine)
+        finally:
+            engine.dispose()
+
+    deploy = deploying.Deploy(
+        project=which,
+        api=api.Api(which, _untouched if arguments.dry_run else api.transport()),
+        newest=migrations.newest(),
+        migrate=migrate,
+        say=lambda line: print(line, file=sys.stderr),
+        skip_revert=arguments.skip_revert,
+    )
+    try:
+        deploy.dry_run() if arguments.dry_run else deploy.run()
+    except api.ApiError as error:
+        raise UsageError(f"{error}\nNothing is lost: run it again to go on.") from error
+
+
+def _untouched(method: str, path: str, body: dict[str, Any] | None) -> Any:
+    raise RuntimeError(f"a dry run asks nothing: {method} {path} {body}")
