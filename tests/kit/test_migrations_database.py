@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from conftest import Tls
 from sqlalchemy import inspect, text
 
 from kit import connection, migrations
@@ -12,14 +11,11 @@ from kit import connection, migrations
 @pytest.mark.parametrize("kind", ["sqlite", "mysql"])
 def test_a_database_is_brought_to_the_newest_schema(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if kind == "mysql":
-        tls: Tls = request.getfixturevalue("tls_server")
-        engine = connection.connect(tls.server.url(), ca=tls.ca)
+        server = request.getfixturevalue("mysql_server").with_database("migrated")
+        engine = connection.connect(server.url(), ca=server.ca)
     else:
         engine = connection.connect(f"sqlite:///{tmp_path}/test.db")
-    with engine.begin() as opened:
-        for table in ("messages", "alembic_version"):
-            opened.execute(text(f"DROP TABLE IF EXISTS {table}"))
-    assert migrations.pending(engine) == ["0001"]
+    assert migrations.pending(engine)[0] == "0001"
     migrations.upgrade(engine)
     assert migrations.pending(engine) == []
     assert "messages" in inspect(engine).get_table_names()
@@ -34,14 +30,15 @@ def test_a_copied_version_row_of_before_is_forgotten(tmp_path: Path, monkeypatch
 
     shutil.copytree(settings.PROJECT / "migrations", tmp_path / "migrations")
     monkeypatch.setattr(settings, "PROJECT", tmp_path)
-    (tmp_path / "migrations/versions/0002_next.py").write_text(
-        "revision = '0002'\ndown_revision = '0001'\n\n\ndef upgrade() -> None: ...\n"
+    newest = migrations.newest()
+    (tmp_path / "migrations/versions/9999_next.py").write_text(
+        f"revision = '9999'\ndown_revision = '{newest}'\n\n\ndef upgrade() -> None: ...\n"
     )
     engine = connection.connect(f"sqlite:///{tmp_path}/test.db")
     migrations.upgrade(engine)
     with engine.begin() as opened:
-        opened.execute(text("INSERT INTO alembic_version VALUES ('0001')"))
+        opened.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": newest})
     migrations.forget_ancestors(engine)
     with engine.connect() as opened:
-        assert opened.execute(text("SELECT version_num FROM alembic_version")).all() == [("0002",)]
+        assert opened.execute(text("SELECT version_num FROM alembic_version")).all() == [("9999",)]
     engine.dispose()
