@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "tests" / "kit"))
 
 import mysql
 
-AT_ONCE = 8
+AT_ONCE = 4
 """Processes that start at the same time: the machine's cores are what is short, not the server's connections."""
 
 ENVIRONMENT = """

@@ -145,6 +145,7 @@ class MySQLConnection(PyMySQLConnection):
     def begin(self) -> None:
         if self.alone:
             return
+        self.rollback()  # what was left open, if anything: a second BEGIN would commit it
         self._check_if_idle()
         try:
             super().begin()

@@ -73,7 +73,7 @@ def watch(engine: Engine, *, strict: bool) -> None:
     event.listen(engine, "begin", watched.begin)
     event.listen(engine, "before_cursor_execute", watched.before)
     event.listen(engine, "after_cursor_execute", watched.after)
-    event.listen(engine, "commit", watched.check_time)
+    event.listen(engine, "commit", watched.commit)
     if engine.dialect.name == "sqlite" and strict:
 
         @event.listens_for(engine, "do_connect")
@@ -98,6 +98,13 @@ class _Watch:
         self.check_time(connection)
         if cursor.description and not connection.get_execution_options().get(UNWATCHED):
             self.check_rows(cursor.rowcount)
+
+    def commit(self, connection: Connection) -> None:
+        try:
+            self.check_time(connection)
+        except TransactionTooLong:
+            connection.connection.rollback()  # SQLAlchemy takes the transaction for ended once it commits
+            raise
 
     def check_time(self, connection: Connection) -> None:
         if not (begun := connection.info.get("kit_transaction")):
