@@ -8,6 +8,7 @@ clock           what time it is
 database        the engine, and two ways to use it: session() and reading()
 transactions    what is done after a commit
 connection      from one URL to an engine: TLS, the pool, what happens after a drop
+sqlite          SQLite's settings, and results counted as MySQL would send them
 columns         column types that mean the same on SQLite and on MySQL
 limits          PlanetScale's limits, felt on every database
 batches         changing or deleting many rows, a short transaction at a time

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pymysql.connections import Connection as PyMySQLConnection
@@ -43,7 +42,9 @@ def connect(url: str, *, ca: str | None = None, strict: bool = True) -> Engine:
     """
     target = make_url(url)
     if target.get_backend_name() == "sqlite":
-        made = _sqlite(url)
+        from kit import sqlite  # where the database is MySQL, SQLite's library need not be loaded
+
+        made = sqlite.engine(url, strict=strict)
     else:
         # Clients write TLS into the query, each in its own way (?ssl=…, ?sslaccept=…); here it is never up for choice.
         made = _mysql(target.set(drivername="mysql+pymysql", query={}), ca)
@@ -211,16 +212,3 @@ def lost(error: Exception) -> bool:
 def _begins(sql: str | bytes, *words: str) -> bool:
     start = sql[:64] if isinstance(sql, str) else sql[:64].decode(errors="replace")
     return start.lstrip(" \t\r\n(").upper().startswith(words)
-
-
-def _sqlite(url: str) -> Engine:
-    if (file := make_url(url).database) and file != ":memory:":
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-    made = create_engine(url)
-
-    @event.listens_for(made, "connect")
-    def _pragmas(connection: Any, _: object) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    return made

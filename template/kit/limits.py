@@ -6,11 +6,8 @@ Source: planetscale.com/docs/vitess/troubleshooting/planetscale-system-limits
 """
 
 import logging
-import sqlite3
 import sys
 import time
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -74,11 +71,6 @@ def watch(engine: Engine, *, strict: bool) -> None:
     event.listen(engine, "before_cursor_execute", watched.before)
     event.listen(engine, "after_cursor_execute", watched.after)
     event.listen(engine, "commit", watched.commit)
-    if engine.dialect.name == "sqlite" and strict:
-
-        @event.listens_for(engine, "do_connect")
-        def _count(_dialect: object, _record: object, _positional: object, named: dict[str, Any]) -> None:
-            named["factory"] = _CountingConnection
 
 
 class _Watch:
@@ -137,44 +129,12 @@ class _Watch:
                 extra={"asked": str(Place.of_caller())},
             )
         elif rows > RESULT_ROWS:
-            raise _too_large()
+            raise too_large()
 
 
-def _too_large() -> ResultTooLarge:
+def too_large() -> ResultTooLarge:
+    """The error for a result with too many rows, naming the line that asked for it."""
     return ResultTooLarge(
         f"The query at {Place.of_caller()} gives more than {RESULT_ROWS:,} rows, which PlanetScale refuses. "
         "Ask for a page at a time (limit), or go through the table in batches (kit.batches)."
     )
-
-
-class _CountingCursor(sqlite3.Cursor):
-    """Takes the whole result at once, as MySQL sends it, so that its size is known whatever is read of it."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
-        self._rows: deque[Any] = deque()
-
-    def execute(self, *arguments: Any) -> Self:
-        super().execute(*arguments)
-        self._rows = deque(super().fetchmany(RESULT_ROWS + 1) if self.description else ())
-        if len(self._rows) > RESULT_ROWS:
-            raise _too_large()
-        return self
-
-    def fetchone(self) -> Any:
-        return self._rows.popleft() if self._rows else None
-
-    def fetchmany(self, size: int | None = None) -> list[Any]:
-        return [self._rows.popleft() for _ in range(min(size or self.arraysize, len(self._rows)))]
-
-    def fetchall(self) -> list[Any]:
-        rows, self._rows = list(self._rows), deque()
-        return rows
-
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        return iter(self.fetchall())
-
-
-class _CountingConnection(sqlite3.Connection):
-    def cursor(self, factory: Any = _CountingCursor) -> Any:
-        return super().cursor(factory)
