@@ -8,6 +8,7 @@ Prints time and memory; fails when one is refused, or has more than one connecti
 """
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -45,6 +46,7 @@ print("still there", flush=True)
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # so that the server is removed then too
     wanted = min(int(sys.argv[1]) if len(sys.argv) > 1 else 200, 400)
     authority = trustme.CA()
     with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, event
 
 TRANSACTION_SECONDS = 20
 RESULT_ROWS = 100_000
@@ -71,6 +71,7 @@ def watch(engine: Engine, *, strict: bool) -> None:
     event.listen(engine, "before_cursor_execute", watched.before)
     event.listen(engine, "after_cursor_execute", watched.after)
     event.listen(engine, "commit", watched.commit)
+    event.listen(engine, "handle_error", watched.failed)
 
 
 class _Watch:
@@ -78,7 +79,7 @@ class _Watch:
         self.strict = strict
 
     def begin(self, connection: Connection) -> None:
-        connection.info["kit_transaction"] = None
+        connection.info["kit_transaction"] = connection.info["kit_warned"] = None
         options = connection.get_execution_options()
         if not options.get(UNWATCHED) and not options.get(NO_TRANSACTION):
             connection.info["kit_transaction"] = (clock(), Place.of_caller())
@@ -105,7 +106,9 @@ class _Watch:
         if took <= TRANSACTION_SECONDS * WARN_AT:
             return
         if not self.strict:
-            connection.info["kit_transaction"] = None  # once a transaction is enough
+            if connection.info["kit_warned"]:
+                return
+            connection.info["kit_warned"] = True
             log.warning(
                 "a transaction has been open for %.0f s; PlanetScale ends it at %d s",
                 took,
@@ -117,6 +120,13 @@ class _Watch:
                 f"The transaction that began at {begun[1]} has been open for {took:.0f} s; PlanetScale ends it at "
                 f"{TRANSACTION_SECONDS} s. Do the work in short transactions (kit.batches), or outside of the block."
             )
+
+    def failed(self, context: ExceptionContext) -> None:
+        """Say what error 1105 does not: that it was the limit, and where the transaction began."""
+        error = context.original_exception
+        ended = error.args[:1] == (1105,) and "exceeded timeout" in str(error)
+        if ended and context.connection and (begun := context.connection.info.get("kit_transaction")):
+            log.error("PlanetScale ended a transaction after its 20 s", extra={"began": str(begun[1])})
 
     def check_rows(self, rows: int) -> None:
         if rows <= RESULT_ROWS * WARN_AT:

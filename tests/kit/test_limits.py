@@ -4,7 +4,8 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from kit import connection, database, limits
@@ -103,8 +104,6 @@ def test_a_session_inside_another_is_refused_with_the_place_of_the_first(
 
 
 def test_what_runs_after_the_commit_may_open_its_own_session(project: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sqlalchemy import event
-
     monkeypatch.setenv("DATABASE_URL", "sqlite://")
     seen = []
 
@@ -116,3 +115,21 @@ def test_what_runs_after_the_commit_may_open_its_own_session(project: None, monk
         event.listen(session, "after_commit", afterwards)
         session.execute(text("SELECT 1"))
     assert seen == [1]
+
+
+def test_what_planetscale_ended_is_told_with_the_place_where_it_began(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = engine_with(clock, strict=False)
+    said = "target: app.-.primary: vttablet: rpc error: transaction 7: ended at 20:30 (exceeded timeout: 20s)"
+
+    def ended(*_: object) -> None:
+        raise engine.dialect.loaded_dbapi.OperationalError(1105, said)
+
+    with pytest.raises(OperationalError), engine.connect() as opened:
+        opened.execute(text("SELECT 1"))
+        event.listen(engine.dialect, "do_execute", ended)
+        opened.execute(text("SELECT 2"))
+    (record,) = caplog.records
+    assert "ended a transaction" in record.getMessage()
+    assert "test_limits.py:" in record.__dict__["began"]
