@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
-from conftest import Tls
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+import mysql
 from kit import connection, limits
 
 ROWS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT i FROM n"
 
 
 @pytest.fixture
-def engine(tls_server: Tls) -> Iterator[Engine]:
-    made = connection.connect(tls_server.server.url(), ca=tls_server.ca)
+def engine(tls_server: mysql.Server) -> Iterator[Engine]:
+    made = connection.connect(tls_server.url(), ca=tls_server.ca)
     yield made
     made.dispose()
 
