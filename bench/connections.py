@@ -16,10 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import trustme
-
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "kit"))
+sys.path.insert(0, str(ROOT / "tests"))
 
 import mysql
 
@@ -48,22 +46,17 @@ print("still there", flush=True)
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # so that the server is removed then too
     wanted = min(int(sys.argv[1]) if len(sys.argv) > 1 else 200, 400)
-    authority = trustme.CA()
-    with tempfile.TemporaryDirectory() as folder:
-        ca = Path(folder) / "ca.pem"
-        authority.cert_pem.write_to_path(str(ca))
-        certificate = authority.issue_cert("localhost", "127.0.0.1")
-        with mysql.server(Path(folder) / "tls", certificate, "--max-connections=450") as server:
-            measure(server, str(ca), wanted)
+    with tempfile.TemporaryDirectory() as folder, mysql.server(Path(folder)) as server:
+        measure(server, wanted)
 
 
-def measure(server: mysql.Server, ca: str, wanted: int) -> None:
+def measure(server: mysql.Server, wanted: int) -> None:
     with server.admin() as admin, admin.cursor() as cursor:
         cursor.execute("CREATE TABLE seen (number INT NOT NULL PRIMARY KEY)")
     environ = os.environ | {
         "PYTHONPATH": str(ROOT / "template"),
         "DATABASE_URL": server.url(),
-        "DATABASE_CA": ca,
+        "DATABASE_CA": server.ca,
         "AWS_LAMBDA_FUNCTION_NAME": "bench",
     }
     running: list[subprocess.Popen[str]] = []
@@ -108,9 +101,7 @@ def start(number: int, environ: dict[str, str]) -> "subprocess.Popen[str]":
 def connections(server: mysql.Server) -> tuple[int, float]:
     """Connections that the server counts beside our own, and how many each environment made since the start."""
     with server.admin() as admin, admin.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM performance_schema.processlist WHERE user = 'root' AND id <> CONNECTION_ID()"
-        )
+        cursor.execute("SELECT count(*) FROM performance_schema.processlist WHERE user = 'app'")
         held = int(cursor.fetchall()[0][0])
         cursor.execute("SELECT count(*) FROM seen")
         environments = int(cursor.fetchall()[0][0])

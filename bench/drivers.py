@@ -14,10 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import trustme
-
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "kit"))
+sys.path.insert(0, str(ROOT / "tests"))
 
 import mysql
 
@@ -74,17 +72,15 @@ print(json.dumps([first * 1000, each * 1000, memory()]))
 
 
 def main() -> None:
-    authority = trustme.CA()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        authority.cert_pem.write_to_path(str(home / "ca.pem"))
-        with mysql.server(home / "tls", authority.issue_cert("localhost", "127.0.0.1")) as server:
+        with mysql.server(home) as server:
             fill(server)
             pythons = {driver: install(home / driver, packages) for driver, packages in DRIVERS.items()}
             measured: dict[str, list[list[float]]] = {driver: [] for driver in DRIVERS}
             for _ in range(ROUNDS):  # in turns, so that what else the machine does falls on all alike
                 for driver, python in pythons.items():
-                    measured[driver].append(probe(python, driver, server.url(), str(home / "ca.pem")))
+                    measured[driver].append(probe(python, driver, server.url(), server.ca))
             tell({driver: [statistics.median(column) for column in zip(*rows, strict=True)] for driver, rows in measured.items()},
                  {driver: size(home / driver) for driver in DRIVERS})  # fmt: skip
 

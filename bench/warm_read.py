@@ -20,10 +20,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pymysql
-import trustme
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "kit"))
+sys.path.insert(0, str(ROOT / "tests"))
 
 import mysql
 
@@ -34,17 +33,15 @@ def main() -> None:
         app = Path(folder) / "app"
         command = ["copier", "copy", "--quiet", "--defaults", "--trust", "--skip-tasks", "--vcs-ref=HEAD", ROOT, app]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-        authority = trustme.CA()
-        ca = Path(folder) / "ca.pem"
-        authority.cert_pem.write_to_path(str(ca))
-        with mysql.server(Path(folder) / "tls", authority.issue_cert("localhost", "127.0.0.1")) as server:
+        (tls := Path(folder) / "tls").mkdir()
+        with mysql.server(tls) as server:
             sys.path.insert(0, str(app))
-            values = {"DATABASE_URL": server.url(), "DATABASE_CA": str(ca), "AWS_LAMBDA_FUNCTION_NAME": "bench"}
+            values = {"DATABASE_URL": server.url(), "DATABASE_CA": server.ca, "AWS_LAMBDA_FUNCTION_NAME": "bench"}
             os.environ |= values | {"LOG_LEVEL": "error", "DATABASE_LIMITS": "warn"}
-            measure(server, str(ca), turns)
+            measure(server, turns)
 
 
-def measure(server: mysql.Server, ca: str, turns: int) -> None:
+def measure(server: mysql.Server, turns: int) -> None:
     from app import wall, web
     from kit import connection, migrations
 
@@ -53,8 +50,8 @@ def measure(server: mysql.Server, ca: str, turns: int) -> None:
         wall.post(f"message {number}: こんにちは 👋 " + "x" * 100)
     through_kit = wall.page
     raw = pymysql.connect(
-        host="localhost", port=server.port, user="root", password=server.password, database="app",
-        ssl=connection.tls(ca), charset="utf8mb4", autocommit=True,
+        host="localhost", port=server.container.port(3306), user="root", password=mysql.ROOT_PASSWORD, database="app",
+        ssl=connection.tls(server.ca), charset="utf8mb4", autocommit=True,
     )  # fmt: skip
 
     def by_driver(before: int | None = None) -> tuple[list[Any], int | None]:
