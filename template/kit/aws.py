@@ -14,13 +14,11 @@ import json
 import logging
 import os
 import random
-import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from importlib import import_module
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -125,13 +123,10 @@ def _exchange(url: SplitResult, path: str, headers: dict[str, str], body: bytes)
 
 def _connect(url: SplitResult) -> http.client.HTTPConnection:
     if url.scheme == "https":
-        return http.client.HTTPSConnection(url.netloc, timeout=TIMEOUT, context=_tls())
+        from kit import connection  # it has the authorities already
+
+        return http.client.HTTPSConnection(url.netloc, timeout=TIMEOUT, context=connection.tls())
     return http.client.HTTPConnection(url.netloc, timeout=TIMEOUT)
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
 
 
 def _error(operation: str, status: int, answer: bytes) -> AwsError:

@@ -53,11 +53,11 @@ def test_a_request_that_enqueues_one_job_makes_one_call(queue: Make, calls: list
     assert calls == ["SendMessage", "SendMessage"]
 
 
-def test_a_thousand_jobs_take_a_hundred_calls(queue: Make, calls: list[str]) -> None:
+def test_many_jobs_take_a_call_for_ten(queue: Make, calls: list[str]) -> None:
     queue()
-    assert len(set(add.enqueue_many([(str(number),) for number in range(1000)]))) == 1000
-    assert calls == ["SendMessageBatch"] * 100
-    assert waiting() == 1000
+    assert len(set(add.enqueue_many([(str(number),) for number in range(95)]))) == 95
+    assert calls == ["SendMessageBatch"] * 10
+    assert waiting() == 95
 
 
 @pytest.mark.parametrize("most_receives", [1, 2, 3, 4, 13])

@@ -1,0 +1,145 @@
+"""Arguments come back as they were sent, and what cannot travel is named before it is sent."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sample_jobs import Colour, Point, add, travel
+
+from kit.jobs import JobError, arguments
+from kit.jobs.message import Message, Unreadable
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+text = st.text(st.characters(codec="utf-8"))
+colours = st.sampled_from(Colour)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | numbers
+    | text
+    | st.datetimes().map(lambda moment: moment.replace(fold=0))  # ISO 8601 has no word for it
+    | st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.replace(fold=0))
+    | st.dates()
+    | st.uuids()
+    | st.decimals(allow_nan=False)
+    | colours
+    | st.builds(Point, st.integers(), numbers, st.lists(colours))
+)
+names = text | st.sampled_from(["$", "v", "of"])
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner) | st.dictionaries(names, inner) | st.lists(inner).map(tuple),
+    max_leaves=12,
+)
+
+
+@given(values)
+def test_what_is_sent_comes_back_with_its_types(value: Any) -> None:
+    sent = Message(job=travel.name, arguments=arguments.encode(travel, (value,), {})).to_json()
+    back = arguments.decode(travel, Message.from_json(sent).arguments)["value"]
+    assert back == value
+    assert repr(back) == repr(value)  # 1 is not True, and not 1.0
+
+
+@given(text)
+def test_any_text_is_text_that_sqs_takes(value: str) -> None:
+    sent = Message(job=add.name, arguments={"name": value}).to_json()
+    assert all(c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff" for c in sent)
+
+
+class Other:
+    pass
+
+
+@dataclass
+class Unnamed:
+    x: int
+
+
+def cycle() -> list[Any]:
+    made: list[Any] = []
+    made.append(made)
+    return made
+
+
+def deep() -> list[Any]:
+    made: list[Any] = []
+    for _ in range(5000):
+        made = [made]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (Other(), "Send what finds it, such as its id"),
+        ({1, 2}, "send a list instead"),
+        (b"bytes", "send a text instead"),
+        (float("nan"), "no number of JSON"),
+        (float("inf"), "no number of JSON"),
+        ({1: 2}, "1 is the key of a dict"),
+        ("\ud800", "half a character"),
+        (Unnamed(1), "which the signature does not name"),
+        (cycle(), "contains itself"),
+        (deep(), "recursion"),
+        ([1 << 20000], "20001 bits"),
+        (iter([]), "of type list_iterator"),
+        (object, "of type type"),
+    ],
+)
+def test_what_cannot_travel_is_named(value: Any, why: str) -> None:
+    with pytest.raises(JobError, match=f"the argument 'value' cannot travel to a worker: .*{why}"):
+        travel.enqueue([value] if not isinstance(value, list) else value)
+
+
+def test_arguments_that_do_not_fit_are_told_at_once() -> None:
+    with pytest.raises(JobError, match="missing a required argument: 'name'"):
+        add.enqueue()
+    with pytest.raises(JobError, match="unexpected keyword argument 'nom'"):
+        add.enqueue("a", nom=1)
+
+
+@given(
+    st.recursive(st.none() | st.booleans() | st.integers() | text, lambda i: st.lists(i) | st.dictionaries(names, i))
+)
+def test_no_message_makes_a_worker_do_anything_but_refuse_it(value: Any) -> None:
+    for body in (
+        value,
+        {"v": 1, "job": "x", "arguments": value},
+        {"v": 1, "job": "x"} | (value if isinstance(value, dict) else {}),
+    ):
+        try:
+            message = Message.from_json(json.dumps(body))
+            arguments.decode(travel, message.arguments)
+        except (Unreadable, arguments.Unreadable):
+            pass
+
+
+def test_types_that_json_lacks_are_readable_in_the_message() -> None:
+    moment, day = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), date(2026, 1, 2)
+    value = [moment, day, UUID(int=1), Decimal("1.10"), Colour.RED]
+    assert [part["v"] for part in arguments.encode(travel, (value,), {})["value"]] == [
+        "2026-01-02T03:04:05+00:00",
+        "2026-01-02",
+        "00000000-0000-0000-0000-000000000001",
+        "1.10",
+        "RED",
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _inline(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    from kit import settings
+
+    monkeypatch.setenv("JOBS", "inline")
+    settings.current.cache_clear()
+    yield
+    settings.current.cache_clear()

@@ -1,0 +1,109 @@
+"""Calls to AWS without boto3: signed as botocore signs, repeated only when that is safe."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotoCredentials
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit import aws
+
+ascii_text = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
+
+
+@given(
+    st.binary(max_size=200), ascii_text, ascii_text, st.none() | ascii_text, st.sampled_from(["/", "/schedules/a-1"])
+)
+def test_a_signature_is_the_one_that_botocore_makes(
+    body: bytes, key: str, secret: str, token: str | None, path: str
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_REGION", "eu-central-1")
+        headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "AmazonSQS.SendMessage"}
+        moment = datetime.now(UTC).replace(microsecond=0)
+        host = "sqs.eu-central-1.amazonaws.com"
+        ours = aws.sign("sqs", path, host, headers, body, aws.Credentials(key, secret, token), moment)
+        request = AWSRequest("POST", f"https://{host}{path}", headers=headers, data=body)
+        signer = SigV4Auth(BotoCredentials(key, secret, token), "sqs", "eu-central-1")
+        request.context["timestamp"] = ours["x-amz-date"]
+        signer._modify_request_before_signing(request)
+        text = signer.string_to_sign(request, signer.canonical_request(request))
+        assert ours["authorization"].rpartition("=")[2] == signer.signature(text, request)
+
+
+class Answers:
+    """A server that gives these answers in turn."""
+
+    def __init__(self) -> None:
+        self.planned: list[tuple[int, Any]] = []
+        self.asked: list[dict[str, Any]] = []
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
+    made = Answers()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            made.asked.append(json.loads(body))
+            status, content = made.planned.pop(0)
+            if status == 0:
+                self.close_connection = True
+                return
+            told = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(told)))
+            self.end_headers()
+            self.wfile.write(told)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setattr(aws, "sleep", lambda _: None)
+    yield made
+    for connection in aws._local.__dict__.pop("connections", {}).values():
+        connection.close()
+    server.shutdown()
+    server.server_close()
+
+
+def test_what_aws_cannot_do_just_now_is_asked_again(answers: Answers) -> None:
+    answers.planned = [(500, {}), (400, {"__type": "com.amazonaws#ThrottlingException"}), (200, {"done": True})]
+    assert aws.call("sqs", "SendMessage", {"a": 1}) == {"done": True}
+    assert answers.asked == [{"a": 1}] * 3
+
+
+def test_a_connection_that_was_closed_meanwhile_is_made_anew(answers: Answers) -> None:
+    answers.planned = [(200, {}), (0, None), (200, {"done": True})]
+    aws.call("sqs", "SendMessage", {})
+    assert aws.call("sqs", "SendMessage", {}) == {"done": True}
+
+
+def test_a_refusal_is_not_repeated(answers: Answers) -> None:
+    answers.planned = [(400, {"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "no such queue"})]
+    with pytest.raises(aws.AwsError, match=r"SendMessage was refused: QueueDoesNotExist \(400\) no such queue"):
+        aws.call("sqs", "SendMessage", {})
+    assert len(answers.asked) == 1
+
+
+def test_a_failure_that_lasts_is_told_after_three_times(answers: Answers) -> None:
+    answers.planned = [(503, None)] * 3
+    with pytest.raises(aws.AwsError):
+        aws.call("ecs", "RunTask", {})
+    assert len(answers.asked) == 3

@@ -1,0 +1,156 @@
+"""Jobs too long for Lambda: one task for each delivery, and the same rules as for all others."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from conftest import WIRED, Context, Queue, effects, use
+from sample_jobs import long
+
+from kit import aws, database, settings
+from kit.jobs import batch, declare, fargate, hours, sqs
+
+Make = Callable[..., Queue]
+TEMPLATE = Path(fargate.__file__).parents[2]
+
+
+@pytest.fixture
+def cluster(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """ECS with a cluster and a task definition."""
+    use(monkeypatch, **WIRED)
+    ecs = boto3.client("ecs", endpoint_url=server, region_name="eu-central-1")
+    ecs.create_cluster(clusterName="app")
+    ec2 = boto3.client("ec2", endpoint_url=server, region_name="eu-central-1")
+    subnets = [one["SubnetId"] for one in ec2.describe_subnets()["Subnets"]]
+    monkeypatch.setitem(WIRED, "JOBS_SUBNETS", ",".join(subnets))
+    group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
+    monkeypatch.setitem(WIRED, "JOBS_SECURITY_GROUPS", group)
+    ecs.register_task_definition(
+        family="app",
+        networkMode="awsvpc",
+        requiresCompatibilities=["FARGATE"],
+        cpu="256",
+        memory="512",
+        containerDefinitions=[
+            {"name": fargate.CONTAINER, "image": "app", "entryPoint": ["env"], "cpu": 256, "memory": 512}
+        ],
+    )
+    return ecs
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What ECS is asked to run."""
+    seen: list[dict[str, Any]] = []
+    call = aws.call
+
+    def spy(service: str, operation: str, payload: dict[str, Any], **named: Any) -> dict[str, Any]:
+        if operation == "RunTask":
+            seen.append(payload)
+        return call(service, operation, payload, **named)
+
+    monkeypatch.setattr(aws, "call", spy)
+    return seen
+
+
+def work(default: Queue) -> None:
+    event = default.event()
+    assert event
+    default.settle(event, batch.work(event, Context().get_remaining_time_in_millis))
+
+
+def run_task(payload: dict[str, Any]) -> int:
+    """Be Fargate: run what a task was asked for, in a process of its own, as the container would."""
+    [override] = payload["overrides"]["containerOverrides"]
+    environ = {one["name"]: one["value"] for one in override["environment"]}
+    paths = os.pathsep.join([str(TEMPLATE), str(Path(__file__).parent)])
+    code = "import sys; from kit import wiring; wiring.JOBS = 'sample_jobs'; from kit.__main__ import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, *override["command"][3:]]
+    return subprocess.run(command, env=os.environ | environ | {"PYTHONPATH": paths}, check=False).returncode
+
+
+def test_a_long_job_is_run_by_a_task_and_then_gone(cluster: Any, queue: Make, asked: list[dict[str, Any]]) -> None:
+    default = queue()
+    declare.load()
+    long.enqueue("export")
+    work(default)
+    [payload] = asked
+    assert payload["overrides"]["containerOverrides"][0]["command"] == ["python", "-m", "kit", "jobs", "task"]
+    assert payload["networkConfiguration"]["awsvpcConfiguration"]["subnets"] == WIRED["JOBS_SUBNETS"].split(",")
+    assert len(json.dumps(payload["overrides"])) < fargate.MAX_OVERRIDES
+    assert len(cluster.list_tasks(cluster="app")["taskArns"]) >= 1
+    assert default.event() is None, "the message must stay hidden while the task runs"
+    assert run_task(payload) == 0
+    assert (effects(), sqs.SqsQueues().count()["default"]) == (["export"], 0)
+
+
+def test_a_long_job_that_fails_is_tried_again_and_ends_in_the_dead_letter_queue(
+    cluster: Any, queue: Make, asked: list[dict[str, Any]]
+) -> None:
+    default = queue()
+    declare.load()
+    long.enqueue("export", True)
+    work(default)
+    assert run_task(asked[0]) == 1
+    work(default)
+    assert asked[0]["clientToken"] != asked[1]["clientToken"]
+    assert run_task(asked[1]) == 1
+    [letter] = sqs.SqsQueues().dead()
+    assert letter.reason == "ValueError: long failed (attempt 2 of 2, the last)"
+    assert sqs.SqsQueues().count()["default"] == 0
+
+
+def test_a_task_that_cannot_be_started_is_a_failed_attempt(queue: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    default = queue()
+    declare.load()
+    monkeypatch.setenv("JOBS_CLUSTER", "gone")
+    settings.current.cache_clear()
+    long.enqueue("export")
+    default.drain(lambda event, context: batch.work(event, context.get_remaining_time_in_millis))
+    [letter] = sqs.SqsQueues().dead()
+    assert letter.reason.startswith("its task could not be started: RunTask was refused: ClusterNotFound")
+
+
+def test_the_same_delivery_asks_for_the_same_task(cluster: Any, queue: Make) -> None:
+    default = queue()
+    long.enqueue("export")
+    event = default.event()
+    assert event
+    [delivery] = sqs.deliveries(event)
+    from kit.jobs.message import Message
+
+    message = Message.from_json(delivery.body)
+    assert fargate.request(message, delivery) == fargate.request(message, delivery)
+
+
+def test_the_message_is_kept_hidden_while_the_task_lives(queue: Make) -> None:
+    default = queue()
+    long.enqueue("export")
+    event = default.event()
+    assert event
+    [delivery] = sqs.deliveries(event)
+    seen: list[float] = []
+
+    class Noting(sqs.SqsQueues):
+        def postpone(self, _: Any, seconds: float) -> None:
+            seen.append(seconds)
+            over.set()
+
+    import threading
+
+    over = threading.Event()
+    with fargate.kept_hidden(delivery, Noting(), 0.01):
+        assert over.wait(5)
+    assert seen[0] == 0.05
+
+
+def test_the_longest_job_fits_into_the_time_that_sqs_hides_a_message() -> None:
+    assert declare.LONGEST + fargate.START < sqs.MAX_HIDDEN
+    assert hours(11).total_seconds() == declare.LONGEST
+    database.engine.cache_clear()
