@@ -1,6 +1,6 @@
 """How long to wait before a job is tried again: longer each time, and never in step with others.
 
-`docs/jobs.md` has the table. Each pause is drawn between the full figure and a part of it, so that a thousand jobs
+`README.md` beside this has the table. Each pause is drawn between the full figure and a part of it, so that a thousand jobs
 that failed together do not come back together.
 """
 
