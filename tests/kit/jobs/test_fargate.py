@@ -12,6 +12,7 @@ import boto3
 import pytest
 from conftest import WIRED, Context, Queue, effects, use
 from sample_jobs import long
+from sqlalchemy import text
 
 from kit import aws, database, settings
 from kit.jobs import batch, declare, fargate, hours, sqs
@@ -154,3 +155,38 @@ def test_the_longest_job_fits_into_the_time_that_sqs_hides_a_message() -> None:
     assert declare.LONGEST + fargate.START < sqs.MAX_HIDDEN
     assert hours(11).total_seconds() == declare.LONGEST
     database.engine.cache_clear()
+
+
+def test_the_task_is_the_image_with_another_command(
+    cluster: Any, queue: Make, asked: list[dict[str, Any]], image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ECS was asked for is run as a container of the app's image; the long job prints the wall."""
+    import containers
+
+    from kit import migrations, wiring
+
+    default = queue()
+    monkeypatch.setattr(wiring, "JOBS", "app.jobs")
+    declare.load()
+    folder = tmp_path / "database"
+    folder.mkdir(mode=0o777)
+    use(monkeypatch, DATABASE_URL=f"sqlite:///{folder / 'wall.db'}")
+    migrations.upgrade()
+    with database.engine().begin() as connection:
+        connection.execute(text("INSERT INTO messages (text, posted_at) VALUES ('hello', '2026-01-01 00:00:00')"))
+    database.engine().dispose()
+    folder.chmod(0o777)
+    for file in folder.iterdir():
+        file.chmod(0o666)
+    declare.registry["app.jobs.export"].enqueue()
+    work(default)
+    [override] = asked[0]["overrides"]["containerOverrides"]
+    names = ("JOBS", "JOBS_QUEUES", "JOBS_DEAD_QUEUES", *(name for name in WIRED if name.startswith("AWS")))
+    environ = {name: os.environ[name] for name in (*names, "AWS_ENDPOINT_URL")}
+    environ |= {one["name"]: one["value"] for one in override["environment"]}
+    environ["DATABASE_URL"] = "sqlite:////database/wall.db"
+    options = [option for name, value in environ.items() for option in ("--env", f"{name}={value}")]
+    options += ["--network", "host", "--volume", f"{folder}:/database", "--entrypoint", "env"]
+    printed = containers.run(image, override["command"], options=options)
+    assert '"text": "hello"' in printed
+    assert sqs.SqsQueues().count()["default"] == 0
