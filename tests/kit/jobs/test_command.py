@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from conftest import Queue
 from sample_jobs import act
+from stage import Queue
 
 from kit.__main__ import main
 from kit.jobs import batch, declare
@@ -59,7 +59,7 @@ def test_all_dead_jobs_are_deleted_only_when_that_is_said(dead_job: str, jobs: C
 
 @pytest.mark.usefixtures("db")
 def test_a_job_is_run_here_and_now(jobs: Callable[..., tuple[int, str]]) -> None:
-    from conftest import effects
+    from stage import effects
 
     assert jobs("run", "add", '{"name": "by hand"}')[0] == 0
     assert effects() == ["by hand"]

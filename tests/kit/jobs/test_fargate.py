@@ -10,9 +10,9 @@ from typing import Any
 
 import boto3
 import pytest
-from conftest import WIRED, Context, Queue, effects, use
 from sample_jobs import long
 from sqlalchemy import text
+from stage import WIRED, Context, Queue, effects, use
 
 from kit import aws, database, settings
 from kit.jobs import batch, declare, fargate, hours, sqs

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 import sample_jobs
-from job_queues import effects, make_tables, use
 from sample_jobs import act, add, ordered, stubborn, two_steps
 from sqlalchemy import func, select
+from stage import effects, make_tables, use
 
 from kit import clock, database
 from kit.jobs import days, declare, enqueue, keys, outbox, overlap, schedules, tables, worker

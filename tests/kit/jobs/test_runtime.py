@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2 as httpx
 import rie
 import waiting
-from conftest import Queue
+from stage import Queue
 
 import kit
 from kit.jobs import sqs

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from job_queues import Context, Queue, effects
 from sample_jobs import act, add, long, ordered, stubborn, wait
+from stage import Context, Queue, effects
 
 from kit import database
 from kit.jobs import JobError, days, declare, enqueue, minutes, sqs
