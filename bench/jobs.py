@@ -125,8 +125,7 @@ def import_cost(code: str, before: str) -> float:
     script = f"{before}\nfrom time import perf_counter as t\nb = t()\n{code}\nprint((t() - b) * 1000)"
     environ = os.environ | {"PYTHONPATH": str(ROOT / "template")}
     runs = [
-        subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, check=True)  # noqa: S603
-        for _ in range(7)
+        subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, check=True) for _ in range(7)
     ]
     return min(float(run.stdout) for run in runs)
 

@@ -162,7 +162,6 @@ def test_the_task_is_the_image_with_another_command(
 ) -> None:
     """What ECS was asked for is run as a container of the app's image; the long job prints the wall."""
     import containers
-
     from kit import migrations, wiring
 
     default = queue()

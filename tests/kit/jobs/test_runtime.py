@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx2 as httpx
-import rie
-import waiting
 from stage import Queue
 
 import kit
+import rie
+import waiting
 from kit.jobs import sqs
 from kit.jobs.message import Message
 

@@ -10,7 +10,6 @@ import pytest
 import sample_jobs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from job_queues import Context, Queue, effects
 from sample_jobs import act, add, long, ordered, stubborn, wait
 from stage import Context, Queue, effects
 
