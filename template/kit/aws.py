@@ -32,7 +32,14 @@ TIMEOUT = 10
 TRIES = 3
 """Requests at most; only what AWS asks to repeat is repeated (throttling, 5xx, a connection that broke)."""
 
-_PROTOCOLS = {"sqs": ("AmazonSQS", "1.0"), "ecs": ("AmazonEC2ContainerServiceV20141113", "1.1")}
+_PROTOCOLS = {
+    "sqs": ("AmazonSQS", "1.0"),
+    "ecs": ("AmazonEC2ContainerServiceV20141113", "1.1"),
+    "ssm": ("AmazonSSM", "1.1"),
+    "secretsmanager": ("secretsmanager", "1.1"),
+}
+_DOMAINS = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}
+_AGAIN = ("Throttl", "TooManyUpdates", "RequestLimitExceeded", "InternalServ")
 _local = threading.local()
 sleep: Callable[[float], None] = time.sleep
 
@@ -55,11 +62,22 @@ class Credentials:
     expires: datetime | None = None
 
 
-def call(service: str, operation: str, payload: dict[str, Any], *, endpoint: str | None = None) -> dict[str, Any]:
-    """Call an operation of SQS or ECS; raises `AwsError`, or `OSError` when AWS cannot be reached."""
+def call(
+    service: str,
+    operation: str,
+    payload: dict[str, Any],
+    *,
+    endpoint: str | None = None,
+    where: str | None = None,
+    tries: int = TRIES,
+) -> dict[str, Any]:
+    """Call an operation, in the region `where` or our own.
+
+    Raises `AwsError`, `OSError` when AWS cannot be reached, and `UsageError` without credentials or a region.
+    """
     prefix, version = _PROTOCOLS[service]
     headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": f"{prefix}.{operation}"}
-    return post(service, operation, "/", headers, payload, endpoint=endpoint)
+    return post(service, operation, "/", headers, payload, endpoint=endpoint, where=where, tries=tries)
 
 
 def post(
@@ -70,22 +88,26 @@ def post(
     payload: dict[str, Any],
     *,
     endpoint: str | None = None,
+    where: str | None = None,
+    tries: int = TRIES,
 ) -> dict[str, Any]:
     """Send one JSON request, signed; `path` may only have characters that need no quoting."""
-    url = urlsplit(endpoint or _endpoint(service))
+    where = where or region()
+    url = urlsplit(endpoint or address(service, where))
     body = json.dumps(payload, ensure_ascii=False).encode()
-    for attempt in range(1, TRIES + 1):
+    for attempt in range(1, tries + 1):
         try:
-            signed = sign(service, path, url.netloc, headers, body, credentials(), datetime.now(UTC))
+            scope = f"{where}/{service}"
+            signed = sign(scope, path, url.netloc, headers, body, credentials(), datetime.now(UTC))
             status, answer = _exchange(url, path, signed, body)
         except (OSError, http.client.HTTPException):
-            if attempt == TRIES:
+            if attempt == tries:
                 raise
         else:
             if status < 300:
                 return json.loads(answer) if answer else {}
             error = _error(operation, status, answer)
-            if attempt == TRIES or not (status >= 500 or status == 429 or "Throttl" in error.code):
+            if attempt == tries or not (status >= 500 or status == 429 or error.code.startswith(_AGAIN)):
                 raise error
         sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - jitter, nothing secret
     raise AssertionError("unreachable")
@@ -101,10 +123,10 @@ def region() -> str:
     return found
 
 
-def _endpoint(service: str) -> str:
-    custom = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or os.environ.get("AWS_ENDPOINT_URL")
-    domain = "amazonaws.com.cn" if region().startswith("cn-") else "amazonaws.com"
-    return custom or f"https://{service}.{region()}.{domain}"
+def address(service: str, where: str) -> str:
+    """The service's address in a region, or the one that AWS_ENDPOINT_URL names, as AWS's own tools take it."""
+    named = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or os.environ.get("AWS_ENDPOINT_URL")
+    return named or f"https://{service}.{where}.{_DOMAINS.get(where.partition('-')[0], 'amazonaws.com')}"
 
 
 def _exchange(url: SplitResult, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
@@ -140,9 +162,9 @@ def _error(operation: str, status: int, answer: bytes) -> AwsError:
 
 
 def sign(
-    service: str, path: str, host: str, headers: dict[str, str], body: bytes, by: Credentials, moment: datetime
+    where: str, path: str, host: str, headers: dict[str, str], body: bytes, by: Credentials, moment: datetime
 ) -> dict[str, str]:
-    """Give the headers with a Signature Version 4 among them."""
+    """Give the headers with a Signature Version 4 among them; `where` is region and service: `eu-central-1/sqs`."""
     stamp = moment.strftime("%Y%m%dT%H%M%SZ")
     signed = headers | {"host": host, "x-amz-date": stamp}
     if by.token:
@@ -150,7 +172,7 @@ def sign(
     names = ";".join(sorted(signed))
     lines = [f"{name}:{signed[name]}\n" for name in sorted(signed)]
     request = f"POST\n{path}\n\n{''.join(lines)}\n{names}\n{hashlib.sha256(body).hexdigest()}"
-    scope = f"{stamp[:8]}/{region()}/{service}/aws4_request"
+    scope = f"{stamp[:8]}/{where}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
     signature = hmac.digest(_key(by.secret_key, scope), text.encode(), "sha256").hex()
     signed["authorization"] = (

@@ -25,18 +25,16 @@ ascii_text = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_siz
 def test_a_signature_is_the_one_that_botocore_makes(
     body: bytes, key: str, secret: str, token: str | None, path: str
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_REGION", "eu-central-1")
-        headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "AmazonSQS.SendMessage"}
-        moment = datetime.now(UTC).replace(microsecond=0)
-        host = "sqs.eu-central-1.amazonaws.com"
-        ours = aws.sign("sqs", path, host, headers, body, aws.Credentials(key, secret, token), moment)
-        request = AWSRequest("POST", f"https://{host}{path}", headers=headers, data=body)
-        signer = SigV4Auth(BotoCredentials(key, secret, token), "sqs", "eu-central-1")
-        request.context["timestamp"] = ours["x-amz-date"]
-        signer._modify_request_before_signing(request)
-        text = signer.string_to_sign(request, signer.canonical_request(request))
-        assert ours["authorization"].rpartition("=")[2] == signer.signature(text, request)
+    headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "AmazonSQS.SendMessage"}
+    moment = datetime.now(UTC).replace(microsecond=0)
+    host = "sqs.eu-central-1.amazonaws.com"
+    ours = aws.sign("eu-central-1/sqs", path, host, headers, body, aws.Credentials(key, secret, token), moment)
+    request = AWSRequest("POST", f"https://{host}{path}", headers=headers, data=body)
+    signer = SigV4Auth(BotoCredentials(key, secret, token), "sqs", "eu-central-1")
+    request.context["timestamp"] = ours["x-amz-date"]
+    signer._modify_request_before_signing(request)
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    assert ours["authorization"].rpartition("=")[2] == signer.signature(text, request)
 
 
 class Answers:
