@@ -44,8 +44,10 @@ def keep_what_was_made() -> None:
 
     Both delete the folder that they have made when a task or a hook fails, and with it the answers and the
     reason for the failure. An interrupt makes them stop, non-zero all the same, without deleting anything.
+    Where interrupts are ignored, as in a background job (we have inherited it), only termination does that.
     """
-    os.kill(os.getppid(), signal.SIGINT)
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    os.kill(os.getppid(), signal.SIGTERM if ignored else signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,11 @@ class Container:
         """What it has written so far."""
         return docker("logs", self.name)
 
+    def restart(self) -> None:
+        """Kill it and start it again, on another port."""
+        docker("kill", self.name)
+        docker("start", self.name)
+
     def alive(self) -> bool:
         """Whether it still runs."""
         return docker("inspect", "--format", "{{.State.Running}}", self.name) == "true"

@@ -13,6 +13,7 @@ import pymysql
 import trustme
 
 import containers
+import mysqld
 import waiting
 
 IMAGE = "mysql:8.4"
@@ -29,7 +30,7 @@ ROOT_PASSWORD = "s3cret"
 class Server:
     """A server that runs; `folder` holds its certificate, `authority` has signed it."""
 
-    container: containers.Container
+    container: containers.Container | mysqld.Process
     network: str
     folder: Path
     authority: trustme.CA
@@ -73,8 +74,7 @@ class Server:
     def present(self, certificate: trustme.LeafCert) -> None:
         """Start again with another certificate, however bad: a server that runs would not take it."""
         write(self.folder, certificate)
-        containers.docker("kill", self.container.name)
-        containers.docker("start", self.container.name)
+        self.container.restart()
         self.wait()
 
     def wait(self) -> None:
@@ -92,14 +92,26 @@ class Server:
 
 @contextmanager
 def server(folder: Path, *, tls: bool = True) -> Iterator[Server]:
-    """Run one whose certificates stand in `folder`; without `tls` it offers none at all."""
-    containers.require_engine()
+    """Run one whose certificates stand in `folder`; without `tls` it offers none at all.
+
+    In Docker; where no engine answers, a MySQL or MariaDB server that is installed, which has no network.
+    """
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    flags = ["--tls-version="]  # without a protocol there is no TLS
     if tls:
         write(folder, authority.issue_cert(NAME, "localhost", "127.0.0.1"))
-        flags = ["--ssl-cert=/tls/cert.pem", "--ssl-key=/tls/key.pem"]
+    running = in_docker(folder, tls) if containers.engine_answers() else mysqld.running(folder, tls, ROOT_PASSWORD)
+    with running as (container, network):
+        made = Server(container, network, folder, authority)
+        made.wait()
+        yield made
+
+
+@contextmanager
+def in_docker(folder: Path, tls: bool) -> Iterator[tuple[containers.Container, str]]:
+    """Run one in a container; gives it, and its network."""
+    # Without a protocol there is no TLS.
+    flags = ["--ssl-cert=/tls/cert.pem", "--ssl-key=/tls/key.pem"] if tls else ["--tls-version="]
     user = {"DATABASE": "app", "USER": "app", "PASSWORD": "p@ss:word", "ROOT_PASSWORD": ROOT_PASSWORD}
     options = [option for name, value in user.items() for option in ("--env", f"MYSQL_{name}={value}")]
     options += ["--network-alias", NAME, "--network-alias", ALIAS, "--volume", f"{folder}:/tls:ro"]
@@ -108,9 +120,7 @@ def server(folder: Path, *, tls: bool = True) -> Iterator[Server]:
         containers.network() as network,
         containers.running(IMAGE, command, options=["--network", network, *options], publish=[3306]) as container,
     ):
-        made = Server(container, network, folder, authority)
-        made.wait()
-        yield made
+        yield container, network
 
 
 def write(folder: Path, certificate: trustme.LeafCert) -> None:
