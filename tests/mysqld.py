@@ -71,7 +71,7 @@ def running(folder: Path, tls: bool, root_password: str) -> Iterator[tuple[Proce
         )
         command = [program, "--no-defaults", f"--datadir={data}/mysql", f"--user={user}", "--bind-address=127.0.0.1"]
         command += [f"--socket={data}/mysql.sock", f"--init-file={data}/init.sql", "--max-connections=400"]
-        command += ["--skip-log-bin", "--skip-name-resolve", "--performance-schema"]
+        command += ["--skip-log-bin", "--skip-name-resolve"]
         command += [f"--ssl-cert={folder}/cert.pem", f"--ssl-key={folder}/key.pem"] if tls else [without_tls]
         process = Process(command, Path(data, "log"))
         try:
