@@ -60,7 +60,7 @@ def test_an_update_leaves_the_users_folders_alone_and_checks_nothing(template: P
     (project / "tests" / "test_web.py").write_text("# mine\n")
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "mine")
-    for name in ("kit/forms.py", "app/wall.py", "app/web.py", "tests/test_web.py", "migrations/env.py"):
+    for name in ("kit/forms.py", "app/wall.py", "app/web.py", "tests/test_web.py", "migrations/env.py", "jobs.json"):
         with (template / "template" / name).open("a") as file:
             file.write("# newer\n")
     (template / "template" / "app" / "brand_new.py").touch()
