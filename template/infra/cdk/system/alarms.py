@@ -1,0 +1,105 @@
+"""Who is told, and of what: a job given up, failures, a queue that grows old, the month's bill."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_budgets as budgets
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from .jobs import Jobs
+from .queues import Queues
+from .settings import Settings
+from .web import Web
+
+
+class Alarms(Construct):
+    """The alarms, the budget, and the topic that they are sent to."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, web: Web, jobs: Jobs, queues: Queues) -> None:
+        super().__init__(scope, id)
+        self._name = settings.name
+        self.topic = sns.Topic(self, "Topic", topic_name=f"{settings.name}-alarms")
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                principals=[
+                    iam.ServicePrincipal("budgets.amazonaws.com"),
+                    iam.ServicePrincipal("cloudwatch.amazonaws.com"),
+                ],
+                conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
+            )
+        )
+        if settings.alarm_email:
+            self.topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
+        self._watch(web, jobs, queues)
+        if settings.monthly_budget:
+            self._budget(settings)
+
+    def _watch(self, web: Web, jobs: Jobs, queues: Queues) -> None:
+        minute, five_minutes = cdk.Duration.minutes(1), cdk.Duration.minutes(5)
+        for name, queue in queues.jobs.items():
+            title = name.removesuffix(".fifo")
+            self._alarm(
+                f"{title}-dead",
+                f"A job of the queue {name} was given up: python -m kit jobs failed",
+                queues.dead[name].metric_approximate_number_of_messages_visible(period=minute, statistic="Maximum"),
+                1,
+            )
+            self._alarm(
+                f"{title}-age",
+                f"A job has waited for half an hour in the queue {name}",
+                queue.metric_approximate_age_of_oldest_message(period=five_minutes, statistic="Maximum"),
+                1800,
+            )
+        for part, function in (("web", web.function.function), ("jobs", jobs.function.function)):
+            self._alarm(f"{part}-errors", f"The {part} function fails", function.metric_errors(period=five_minutes), 1)
+            self._alarm(
+                f"{part}-throttles",
+                f"The {part} function is asked for more than the account, or its brake, allows",
+                function.metric_throttles(period=five_minutes),
+                1,
+            )
+        failures = web.api.metric_server_error(period=five_minutes, statistic="Sum")
+        self._alarm("api-5xx", "Visitors are answered with errors", failures, 5)
+
+    def _alarm(self, name: str, description: str, metric: cloudwatch.Metric, threshold: int) -> None:
+        cloudwatch.Alarm(
+            self,
+            name,
+            alarm_name=f"{self._name}-{name}",
+            alarm_description=description,
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        ).add_alarm_action(actions.SnsAction(self.topic))
+
+    def _budget(self, settings: Settings) -> None:
+        topic = budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=self.topic.topic_arn)
+        budgets.CfnBudget(
+            self,
+            "Budget",
+            budget=budgets.CfnBudget.BudgetDataProperty(
+                budget_name=settings.name,
+                budget_type="COST",
+                time_unit="MONTHLY",
+                budget_limit=budgets.CfnBudget.SpendProperty(amount=settings.monthly_budget, unit="USD"),
+            ),
+            notifications_with_subscribers=[
+                budgets.CfnBudget.NotificationWithSubscribersProperty(
+                    notification=budgets.CfnBudget.NotificationProperty(
+                        notification_type=kind,
+                        comparison_operator="GREATER_THAN",
+                        threshold=100,
+                        threshold_type="PERCENTAGE",
+                    ),
+                    subscribers=[topic],
+                )
+                for kind in ("ACTUAL", "FORECASTED")
+            ],
+        )

@@ -1,0 +1,65 @@
+"""What all that runs the app is told and may do: the same for both functions and the tasks, which are one image."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from constructs import Construct
+
+from .network import Network
+from .queues import Queues
+from .settings import Settings
+
+
+class Environment(Construct):
+    """The variables, and the permissions that go with them."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, settings: Settings, queues: Queues, network: Network, cluster: ecs.Cluster
+    ) -> None:
+        super().__init__(scope, id)
+        self.settings, self.queues = settings, queues
+        self.group = scheduler.ScheduleGroup(self, "Schedules", schedule_group_name=settings.name)
+        # Delays past 15 minutes: the app makes a schedule that sends the job to its queue, once.
+        self.delays = iam.Role(self, "Delays", assumed_by=assumed_by(self, "scheduler.amazonaws.com"))
+        queues.grant_send(self.delays)
+        queues.grant_bury(self.delays)
+        self.variables = {
+            "DATABASE_URL_SECRET": settings.secret,
+            "LOG_FORMAT": "json",
+            "JOBS": "sqs",
+            "JOBS_QUEUES": ",".join(f"{name}={queue.queue_url}" for name, queue in queues.jobs.items()),
+            "JOBS_DEAD_QUEUES": ",".join(f"{name}={queue.queue_url}" for name, queue in queues.dead.items()),
+            "JOBS_SCHEDULER_GROUP": self.group.schedule_group_name,
+            "JOBS_SCHEDULER_ROLE": self.delays.role_arn,
+            "JOBS_CLUSTER": cluster.cluster_arn,
+            "JOBS_TASK_DEFINITION": settings.name,
+            "JOBS_SUBNETS": ",".join(network.subnet_ids),
+            "JOBS_SECURITY_GROUPS": network.security_group.security_group_id,
+            "METRICS_NAMESPACE": settings.name,
+        }
+
+    def grant(self, role: iam.Role) -> None:
+        """Let it read the database's address, enqueue jobs, and delay them past 15 minutes."""
+        stack = cdk.Stack.of(self)
+        parameter = stack.format_arn(service="ssm", resource="parameter", resource_name=self.settings.secret[1:])
+        schedules = stack.format_arn(service="scheduler", resource="schedule", resource_name=f"{self.settings.name}/*")
+        role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[parameter]))
+        role.add_to_policy(iam.PolicyStatement(actions=["scheduler:CreateSchedule"], resources=[schedules]))
+        role.add_to_policy(pass_role([self.delays], "scheduler.amazonaws.com"))
+        self.queues.grant_send(role)
+
+
+def assumed_by(scope: Construct, service: str) -> iam.IPrincipal:
+    """The service, on behalf of this account alone."""
+    account = {"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}}
+    return iam.ServicePrincipal(service).with_conditions(account)
+
+
+def pass_role(roles: list[iam.Role], service: str) -> iam.PolicyStatement:
+    """Let these roles be handed to one service."""
+    return iam.PolicyStatement(
+        actions=["iam:PassRole"],
+        resources=[role.role_arn for role in roles],
+        conditions={"StringEquals": {"iam:PassedToService": service}},
+    )

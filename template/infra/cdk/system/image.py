@@ -1,0 +1,32 @@
+"""The image's repository, in a stack of its own: it must be there before the first image is."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from .settings import Settings
+
+
+class ImageStack(cdk.Stack):
+    """The repository."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, env: cdk.Environment) -> None:
+        super().__init__(scope, id, env=env)
+        repository = ecr.Repository(
+            self,
+            "Repository",
+            repository_name=settings.name,
+            image_scan_on_push=True,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+            empty_on_delete=True,
+        )
+        repository.add_lifecycle_rule(description="Keep what a rollback may need", max_image_count=20)
+        repository.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                principals=[iam.ServicePrincipal("lambda.amazonaws.com")],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        cdk.CfnOutput(self, "RepositoryUri", value=repository.repository_uri, description="Where the image is pushed")

@@ -1,0 +1,58 @@
+"""What runs jobs: a function that the queues feed, and that starts a task for what is too long for it."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda_destinations as destinations
+from constructs import Construct
+
+from .environment import Environment, pass_role
+from .function import Function
+from .queues import JOBS_TIMEOUT, Queues
+from .settings import Settings
+from .tasks import Tasks
+
+
+class Jobs(Construct):
+    """The function behind every queue."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, settings: Settings, environment: Environment, queues: Queues, tasks: Tasks
+    ) -> None:
+        super().__init__(scope, id)
+        self.function = Function(
+            self,
+            "Jobs",
+            settings=settings,
+            environment=environment,
+            part="jobs",
+            description="Runs jobs from the queues, and takes the ticks of schedules",
+            memory=settings.jobs_memory,
+            timeout=JOBS_TIMEOUT,
+        )
+        role = self.function.role
+        queues.grant_work(role)
+        queues.grant_bury(role)
+        # Jobs too long for Lambda: this task definition, in this cluster.
+        family = cdk.Stack.of(self).format_arn(
+            service="ecs", resource="task-definition", resource_name=f"{settings.name}:*"
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["ecs:RunTask"],
+                resources=[family],
+                conditions={"ArnEquals": {"ecs:cluster": tasks.cluster.cluster_arn}},
+            )
+        )
+        role.add_to_policy(pass_role([tasks.role, tasks.execution_role], "ecs-tasks.amazonaws.com"))
+        for queue in queues.jobs.values():
+            self.function.live.add_event_source_mapping(
+                f"Queue{queue.node.id}",
+                event_source_arn=queue.queue_arn,
+                batch_size=1,  # each job has the function's whole time
+                report_batch_item_failures=True,
+                max_concurrency=settings.jobs_concurrency,
+            ).node.add_dependency(role)
+        # A tick that the function could not take, even when Lambda tried again, is a dead letter.
+        self.function.live.configure_async_invoke(
+            retry_attempts=2, on_failure=destinations.SqsDestination(queues.default_dead)
+        )

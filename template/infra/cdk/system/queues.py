@@ -1,0 +1,70 @@
+"""The queues that jobs wait in, and the dead-letter queue of each."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from .manifest import Manifest
+from .settings import Settings
+
+JOBS_TIMEOUT = cdk.Duration.minutes(15)
+"""The most that Lambda gives; what takes longer runs on Fargate."""
+WORK = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+"""What it takes to work a queue off."""
+
+
+class Queues(Construct):
+    """Every queue of the manifest, by the name that jobs call it."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, manifest: Manifest) -> None:
+        super().__init__(scope, id)
+        self.jobs: dict[str, sqs.Queue] = {}
+        self.dead: dict[str, sqs.Queue] = {}
+        for queue in manifest.queues:
+            fifo = True if queue.fifo else None
+            part = "".join(word.capitalize() for word in queue.title.split("-"))
+            dead = self.dead[queue.name] = sqs.Queue(
+                self,
+                f"{part}Dead",
+                queue_name=f"{settings.name}-{queue.title}-dead{queue.suffix}",
+                fifo=fifo,
+                retention_period=cdk.Duration.days(14),
+                encryption=sqs.QueueEncryption.SQS_MANAGED,
+            )
+            self.jobs[queue.name] = sqs.Queue(
+                self,
+                part,
+                queue_name=f"{settings.name}-{queue.title}{queue.suffix}",
+                fifo=fifo,
+                # As AWS advises, to outlast Lambda's own retries.
+                visibility_timeout=cdk.Duration.seconds(6 * JOBS_TIMEOUT.to_seconds()),
+                retention_period=cdk.Duration.days(14),
+                encryption=sqs.QueueEncryption.SQS_MANAGED,
+                dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=queue.receives, queue=dead),
+            )
+
+    @property
+    def default_dead(self) -> sqs.Queue:
+        """Where what never reached a queue goes."""
+        return self.dead["default"]
+
+    def grant_send(self, role: iam.Role) -> None:
+        """Let it enqueue jobs."""
+        for queue in self.jobs.values():
+            queue.grant(role, "sqs:SendMessage")
+
+    def grant_bury(self, role: iam.Role) -> None:
+        """Let it give jobs up."""
+        for queue in self.dead.values():
+            queue.grant(role, "sqs:SendMessage")
+
+    def grant_work(self, role: iam.Role) -> None:
+        """Let it work the queues off."""
+        for queue in self.jobs.values():
+            queue.grant(role, *WORK)
+
+    def grant_exhume(self, role: iam.Role) -> None:
+        """Let it look at what was given up: `python -m kit jobs failed`, `retry` and `purge`."""
+        for queue in self.dead.values():
+            queue.grant(role, *WORK)

@@ -1,0 +1,86 @@
+"""What can be set for a stage, in `cdk.json` under `stages`, or with `-c name=value`."""
+
+import re
+from dataclasses import dataclass, fields
+from typing import Self
+
+from constructs import Node
+
+
+class SettingsError(Exception):
+    """A setting that cannot be; the message says what would be right."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One stage's settings."""
+
+    project: str
+    region: str
+    image: str  # by digest: <repository>@sha256:…
+    stage: str = "prod"  # which of several copies this is, side by side in one account
+    architecture: str = "arm64"  # of the image; arm64 is a fifth cheaper than x86_64
+    database_url_secret: str = ""  # an SSM parameter; /<project>/<stage>/database-url when empty
+    web_memory: int = 1024  # MB; 1,769 MB is one processor
+    web_reserved_concurrency: int = -1  # the brake on what a spike can cost: so many environments; -1 for none
+    jobs_memory: int = 1024  # MB
+    jobs_concurrency: int = 10  # jobs of a queue at once, 2 to 1000
+    task_cpu: int = 512  # 1/1024 of a processor
+    task_memory: int = 1024  # MB
+    vpc_id: str = ""  # an existing VPC for the tasks; one is made when empty
+    subnet_ids: str = ""  # public subnets of that VPC, with commas between
+    domain_name: str = ""  # such as wall.example.com; AWS's own address when empty
+    certificate_arn: str = ""  # the domain's certificate, in ACM in the same region
+    alarm_email: str = ""  # who is told of alarms
+    monthly_budget: int = 20  # USD, of the whole account; 0 for no alarm
+    log_retention: int = 30  # days: 1, 7, 14, 30, 90 or 365
+
+    @classmethod
+    def of(cls, node: Node) -> Self:
+        """Read them: `-c` first, then the stage's in `cdk.json`; raises `SettingsError`."""
+        stage = node.try_get_context("stage")
+        given = (node.try_get_context("stages") or {}).get(stage, {})
+        if unknown := given.keys() - {field.name for field in fields(cls)}:
+            raise SettingsError(f"cdk.json sets {', '.join(sorted(unknown))} for {stage}, which is no setting.")
+        values = {}
+        for field in fields(cls):
+            value = node.try_get_context(field.name)
+            value = given.get(field.name) if value is None else value
+            if value is not None:
+                values[field.name] = int(value) if field.type is int else str(value)
+        if "image" not in values:
+            raise SettingsError("The image is not named. Add: -c image=<repository>@sha256:…")
+        settings = cls(**values)
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        if not re.fullmatch("[a-z][a-z0-9]{0,11}", self.stage):
+            raise SettingsError(f"stage is {self.stage!r}. Take 1 to 12 lower-case letters and digits, such as: prod")
+        if not re.search("@sha256:[0-9a-f]{64}$", self.image):
+            raise SettingsError(f"image is {self.image!r}. Name it by digest: <repository>@sha256:…")
+        if self.architecture not in {"arm64", "x86_64"}:
+            raise SettingsError(f"architecture is {self.architecture!r}. Choose arm64 or x86_64.")
+        if self.log_retention not in {1, 7, 14, 30, 90, 365}:
+            raise SettingsError(f"log_retention is {self.log_retention}. Choose 1, 7, 14, 30, 90 or 365 days.")
+        if self.database_url_secret and not self.database_url_secret.startswith("/"):
+            raise SettingsError("database_url_secret is a parameter with its path, such as: /my-app/prod/database-url")
+        if self.vpc_id and not self.subnet_ids:
+            raise SettingsError("An existing vpc_id needs subnet_ids: public subnets of it, for the tasks.")
+        if self.domain_name and not self.certificate_arn:
+            raise SettingsError("A domain_name needs a certificate_arn: its certificate, in ACM in the same region.")
+
+    @property
+    def name(self) -> str:
+        """What everything is called."""
+        return f"{self.project}-{self.stage}"
+
+    @property
+    def secret(self) -> str:
+        """The parameter that keeps the database's address."""
+        return self.database_url_secret or f"/{self.project}/{self.stage}/database-url"
+
+    @property
+    def digest(self) -> str:
+        """The image's digest alone."""
+        return self.image.partition("@")[2]

@@ -1,0 +1,50 @@
+"""The app's stack: it wires the parts, and tells what others need to know of them."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_ecs as ecs
+from constructs import Construct
+
+from .alarms import Alarms
+from .dashboard import Dashboard
+from .environment import Environment
+from .jobs import Jobs
+from .manifest import Manifest
+from .network import Network
+from .queues import Queues
+from .schedules import Schedules
+from .settings import Settings
+from .tasks import Tasks
+from .web import Web
+
+
+class AppStack(cdk.Stack):
+    """Everything but the image's repository."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, env: cdk.Environment) -> None:
+        super().__init__(scope, id, env=env, description=f"{settings.project}, {settings.stage}")
+        manifest = Manifest.read()
+        network = Network(self, "Network", settings=settings)
+        queues = Queues(self, "Queues", settings=settings, manifest=manifest)
+        cluster = ecs.Cluster(self, "Ecs", vpc=network.vpc, cluster_name=settings.name)
+        environment = Environment(
+            self, "Environment", settings=settings, queues=queues, network=network, cluster=cluster
+        )
+        tasks = Tasks(self, "Tasks", settings=settings, cluster=cluster, environment=environment, queues=queues)
+        web = Web(self, "Web", settings=settings, environment=environment)
+        jobs = Jobs(self, "Jobs", settings=settings, environment=environment, queues=queues, tasks=tasks)
+        Schedules(self, "Schedules", manifest=manifest, environment=environment, queues=queues, jobs=jobs)
+        Alarms(self, "Alarms", settings=settings, web=web, jobs=jobs, queues=queues)
+        Dashboard(self, "Dashboard", settings=settings, web=web, jobs=jobs, queues=queues)
+
+        for name, value, description in (
+            ("Address", web.address, "Where the app answers"),
+            ("DomainTarget", web.domain_target, "What the domain's DNS record points at, as a CNAME or an alias"),
+            ("WebFunction", web.function.function.function_name, "The function that answers visitors"),
+            ("JobsFunction", jobs.function.function.function_name, "The function that runs jobs"),
+            ("Cluster", cluster.cluster_name, "The cluster that tasks run in"),
+            ("TaskDefinition", settings.name, "The task definition's family"),
+            ("Subnets", ",".join(network.subnet_ids), "The subnets of tasks, with commas between"),
+            ("SecurityGroup", network.security_group.security_group_id, "The security group of tasks"),
+        ):
+            if value:
+                cdk.CfnOutput(self, name, value=value, description=description)

@@ -1,0 +1,52 @@
+"""What visitors meet: an HTTP API before the web function, at AWS's address or at a domain of yours."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_certificatemanager as acm
+from constructs import Construct
+
+from .environment import Environment
+from .function import Function
+from .settings import Settings
+
+
+class Web(Construct):
+    """The API and its function."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, environment: Environment) -> None:
+        super().__init__(scope, id)
+        brake = settings.web_reserved_concurrency
+        self.function = Function(
+            self,
+            "Web",
+            settings=settings,
+            environment=environment,
+            part="web",
+            description="Answers web requests",
+            memory=settings.web_memory,
+            timeout=cdk.Duration.seconds(29),  # the HTTP API gives up after 30
+            reserved_concurrency=None if brake < 0 else brake,
+        )
+        self.api = apigateway.HttpApi(
+            self,
+            "Api",
+            api_name=settings.name,
+            default_integration=integrations.HttpLambdaIntegration("Web", self.function.live),
+        )
+        self.address = self.api.api_endpoint
+        self.domain_target = ""
+        if settings.domain_name:
+            self._answer_at(settings)
+
+    def _answer_at(self, settings: Settings) -> None:
+        domain = apigateway.DomainName(
+            self,
+            "Domain",
+            domain_name=settings.domain_name,
+            certificate=acm.Certificate.from_certificate_arn(self, "Certificate", settings.certificate_arn),
+            security_policy=apigateway.SecurityPolicy.TLS_1_2,
+        )
+        apigateway.ApiMapping(self, "Mapping", api=self.api, domain_name=domain, stage=self.api.default_stage)
+        self.address = f"https://{settings.domain_name}"
+        self.domain_target = domain.regional_domain_name

@@ -1,0 +1,102 @@
+resource "aws_sns_topic" "alarms" {
+  name = "${local.name}-alarms"
+}
+
+data "aws_iam_policy_document" "alarms" {
+  statement {
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alarms.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
+resource "aws_sns_topic_policy" "alarms" {
+  arn    = aws_sns_topic.alarms.arn
+  policy = data.aws_iam_policy_document.alarms.json
+}
+
+resource "aws_sns_topic_subscription" "email" {
+  count     = var.alarm_email == "" ? 0 : 1
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "email"
+  endpoint  = var.alarm_email
+}
+
+locals {
+  # Each: what is watched, how its minutes are added up, and from which figure on it is too much.
+  alarms = merge(
+    { for name, queue in local.queues : "${queue.title}-dead" => {
+      description = "A job of the queue ${name} was given up: python -m kit jobs failed"
+      namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum"
+      dimensions  = { QueueName = aws_sqs_queue.dead[name].name }, minutes = 1, threshold = 1
+    } },
+    { for name, queue in local.queues : "${queue.title}-age" => {
+      description = "A job has waited for half an hour in the queue ${name}"
+      namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum"
+      dimensions  = { QueueName = aws_sqs_queue.jobs[name].name }, minutes = 5, threshold = 1800
+    } },
+    { for name, function in { web = aws_lambda_function.web, jobs = aws_lambda_function.jobs } : "${name}-errors" => {
+      description                 = "The ${name} function fails"
+      namespace                   = "AWS/Lambda", metric = "Errors", statistic = "Sum"
+      dimensions                  = { FunctionName = function.function_name }, minutes = 5, threshold = 1
+    } },
+    { for name, function in { web = aws_lambda_function.web, jobs = aws_lambda_function.jobs } : "${name}-throttles" => {
+      description                 = "The ${name} function is asked for more than the account, or its brake, allows"
+      namespace                   = "AWS/Lambda", metric = "Throttles", statistic = "Sum"
+      dimensions                  = { FunctionName = function.function_name }, minutes = 5, threshold = 1
+    } },
+    { "api-5xx" = {
+      description = "Visitors are answered with errors"
+      namespace   = "AWS/ApiGateway", metric = "5xx", statistic = "Sum"
+      dimensions  = { ApiId = aws_apigatewayv2_api.this.id }, minutes = 5, threshold = 5
+    } },
+  )
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${local.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  period              = 60 * each.value.minutes
+  evaluation_periods  = 1
+  threshold           = each.value.threshold
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_budgets_budget" "monthly" {
+  count        = var.monthly_budget > 0 ? 1 : 0
+  name         = local.name
+  budget_type  = "COST"
+  time_unit    = "MONTHLY"
+  limit_amount = var.monthly_budget
+  limit_unit   = "USD"
+
+  dynamic "notification" {
+    for_each = ["ACTUAL", "FORECASTED"]
+
+    content {
+      notification_type         = notification.value
+      comparison_operator       = "GREATER_THAN"
+      threshold                 = 100
+      threshold_type            = "PERCENTAGE"
+      subscriber_sns_topic_arns = [aws_sns_topic.alarms.arn]
+    }
+  }
+}

@@ -1,0 +1,114 @@
+locals {
+  jobs_timeout = 900 # seconds, the most that Lambda gives; what takes longer runs on Fargate
+}
+
+resource "aws_cloudwatch_log_group" "jobs" {
+  name              = "/${local.name}/jobs"
+  retention_in_days = var.log_retention
+}
+
+resource "aws_lambda_function" "jobs" {
+  function_name = "${local.name}-jobs"
+  description   = "Runs jobs from the queues, and takes the ticks of schedules"
+  role          = aws_iam_role.jobs.arn
+  package_type  = "Image"
+  image_uri     = var.image
+  architectures = [var.architecture]
+  memory_size   = var.jobs_memory
+  timeout       = local.jobs_timeout
+  publish       = true
+
+  image_config {
+    command = ["kit.lambda_jobs.handler"]
+  }
+
+  environment {
+    variables = local.environment
+  }
+
+  logging_config {
+    log_format = "Text" # the app writes JSON by itself
+    log_group  = aws_cloudwatch_log_group.jobs.name
+  }
+
+  depends_on = [aws_ecr_repository_policy.this, aws_iam_role_policy.jobs]
+}
+
+resource "aws_lambda_alias" "jobs" {
+  name             = "live"
+  function_name    = aws_lambda_function.jobs.function_name
+  function_version = aws_lambda_function.jobs.version
+}
+
+# A tick that the function could not take, even when Lambda tried again, is a dead letter.
+resource "aws_lambda_function_event_invoke_config" "jobs" {
+  function_name          = aws_lambda_function.jobs.function_name
+  qualifier              = aws_lambda_alias.jobs.name
+  maximum_retry_attempts = 2
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.dead["default"].arn
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.jobs]
+}
+
+# What it takes to run jobs, on Lambda or on Fargate.
+data "aws_iam_policy_document" "work" {
+  source_policy_documents = [data.aws_iam_policy_document.app.json]
+
+  statement {
+    actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+    resources = [for queue in aws_sqs_queue.jobs : queue.arn]
+  }
+
+  statement {
+    actions   = ["sqs:SendMessage"]
+    resources = [for queue in aws_sqs_queue.dead : queue.arn]
+  }
+}
+
+data "aws_iam_policy_document" "jobs" {
+  source_policy_documents = [data.aws_iam_policy_document.work.json]
+
+  statement {
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.jobs.arn}:*"]
+  }
+
+  # Jobs too long for Lambda: this task definition, in this cluster.
+  statement {
+    actions   = ["ecs:RunTask"]
+    resources = ["${local.arn}:ecs:${var.aws_region}:${local.account}:task-definition/${local.name}:*"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = [aws_ecs_cluster.this.arn]
+    }
+  }
+
+  statement {
+    actions   = ["iam:PassRole"]
+    resources = [aws_iam_role.task.arn, aws_iam_role.task_execution.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "jobs" {
+  name               = "${local.name}-jobs"
+  assume_role_policy = data.aws_iam_policy_document.assumed_by_lambda.json
+}
+
+resource "aws_iam_role_policy" "jobs" {
+  name   = "jobs"
+  role   = aws_iam_role.jobs.id
+  policy = data.aws_iam_policy_document.jobs.json
+}

@@ -1,0 +1,67 @@
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+locals {
+  name     = "${var.project}-${var.stage}"
+  manifest = jsondecode(file("${path.root}/../../jobs.json"))
+  account  = data.aws_caller_identity.current.account_id
+  arn      = "arn:${data.aws_partition.current.partition}"
+  secret   = var.database_url_secret != "" ? var.database_url_secret : "/${var.project}/${var.stage}/database-url"
+
+  # The same for both functions and the tasks, which are one image.
+  environment = {
+    DATABASE_URL_SECRET  = local.secret
+    LOG_FORMAT           = "json"
+    JOBS                 = "sqs"
+    JOBS_QUEUES          = join(",", [for name, queue in aws_sqs_queue.jobs : "${name}=${queue.url}"])
+    JOBS_DEAD_QUEUES     = join(",", [for name, queue in aws_sqs_queue.dead : "${name}=${queue.url}"])
+    JOBS_SCHEDULER_GROUP = aws_scheduler_schedule_group.this.name
+    JOBS_SCHEDULER_ROLE  = aws_iam_role.delays.arn
+    JOBS_CLUSTER         = aws_ecs_cluster.this.arn
+    JOBS_TASK_DEFINITION = local.name
+    JOBS_SUBNETS         = join(",", local.subnets)
+    JOBS_SECURITY_GROUPS = aws_security_group.tasks.id
+    METRICS_NAMESPACE    = local.name
+  }
+}
+
+# What all that runs the app may do: read the database's address, enqueue jobs, and delay them past 15 minutes.
+data "aws_iam_policy_document" "app" {
+  statement {
+    actions   = ["ssm:GetParameter"]
+    resources = ["${local.arn}:ssm:${var.aws_region}:${local.account}:parameter${local.secret}"]
+  }
+
+  statement {
+    actions   = ["sqs:SendMessage"]
+    resources = [for queue in aws_sqs_queue.jobs : queue.arn]
+  }
+
+  statement {
+    actions   = ["scheduler:CreateSchedule"]
+    resources = ["${local.arn}:scheduler:${var.aws_region}:${local.account}:schedule/${aws_scheduler_schedule_group.this.name}/*"]
+  }
+
+  statement {
+    actions   = ["iam:PassRole"]
+    resources = [aws_iam_role.delays.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["scheduler.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "assumed_by_lambda" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}

@@ -1,0 +1,44 @@
+output "address" {
+  description = "Where the app answers."
+  value       = var.domain_name == "" ? aws_apigatewayv2_api.this.api_endpoint : "https://${var.domain_name}"
+}
+
+output "domain_target" {
+  description = "What the domain's DNS record points at, as a CNAME or an alias."
+  value       = var.domain_name == "" ? "" : aws_apigatewayv2_domain_name.this[0].domain_name_configuration[0].target_domain_name
+}
+
+output "repository" {
+  description = "Where the image is pushed."
+  value       = aws_ecr_repository.this.repository_url
+}
+
+output "web_function" {
+  description = "The function that answers visitors."
+  value       = aws_lambda_function.web.function_name
+}
+
+output "jobs_function" {
+  description = "The function that runs jobs."
+  value       = aws_lambda_function.jobs.function_name
+}
+
+output "cluster" {
+  description = "The cluster that tasks run in."
+  value       = aws_ecs_cluster.this.name
+}
+
+output "task_definition" {
+  description = "The task definition's family."
+  value       = aws_ecs_task_definition.this.family
+}
+
+output "subnets" {
+  description = "The subnets of tasks, with commas between."
+  value       = join(",", local.subnets)
+}
+
+output "security_group" {
+  description = "The security group of tasks."
+  value       = aws_security_group.tasks.id
+}

@@ -1,0 +1,47 @@
+locals {
+  queues = { for queue in local.manifest.queues : queue.name => merge(queue, {
+    title  = trimsuffix(queue.name, ".fifo")
+    suffix = queue.fifo ? ".fifo" : ""
+    # One more than a job is tried: the app gives it up first, with the reason. AWS advises five at least.
+    receives = max(5, [for job in local.manifest.jobs : job.attempts + 1 if job.queue == queue.name]...)
+  }) }
+}
+
+resource "aws_sqs_queue" "jobs" {
+  for_each = local.queues
+
+  name                       = "${local.name}-${each.value.title}${each.value.suffix}"
+  fifo_queue                 = each.value.fifo
+  visibility_timeout_seconds = 6 * local.jobs_timeout # as AWS advises, to outlast its own retries
+  message_retention_seconds  = 14 * 86400
+  sqs_managed_sse_enabled    = true
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.dead[each.key].arn
+    maxReceiveCount     = each.value.receives
+  })
+}
+
+resource "aws_sqs_queue" "dead" {
+  for_each = local.queues
+
+  name                      = "${local.name}-${each.value.title}-dead${each.value.suffix}"
+  fifo_queue                = each.value.fifo
+  message_retention_seconds = 14 * 86400
+  sqs_managed_sse_enabled   = true
+}
+
+resource "aws_lambda_event_source_mapping" "jobs" {
+  for_each = local.queues
+
+  event_source_arn        = aws_sqs_queue.jobs[each.key].arn
+  function_name           = aws_lambda_alias.jobs.arn
+  batch_size              = 1 # each job has the function's whole time
+  function_response_types = ["ReportBatchItemFailures"]
+
+  scaling_config {
+    maximum_concurrency = var.jobs_concurrency
+  }
+
+  depends_on = [aws_iam_role_policy.jobs]
+}

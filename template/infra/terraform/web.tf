@@ -1,0 +1,92 @@
+resource "aws_cloudwatch_log_group" "web" {
+  name              = "/${local.name}/web"
+  retention_in_days = var.log_retention
+}
+
+resource "aws_lambda_function" "web" {
+  function_name                  = "${local.name}-web"
+  description                    = "Answers web requests"
+  role                           = aws_iam_role.web.arn
+  package_type                   = "Image"
+  image_uri                      = var.image
+  architectures                  = [var.architecture]
+  memory_size                    = var.web_memory
+  timeout                        = 29 # seconds; the HTTP API gives up after 30
+  reserved_concurrent_executions = var.web_reserved_concurrency
+  publish                        = true
+
+  image_config {
+    command = ["kit.lambda_web.handler"]
+  }
+
+  environment {
+    variables = local.environment
+  }
+
+  logging_config {
+    log_format = "Text" # the app writes JSON by itself
+    log_group  = aws_cloudwatch_log_group.web.name
+  }
+
+  depends_on = [aws_ecr_repository_policy.this, aws_iam_role_policy.web]
+}
+
+# What visitors meet; a rollback lets it point at an earlier version.
+resource "aws_lambda_alias" "web" {
+  name             = "live"
+  function_name    = aws_lambda_function.web.function_name
+  function_version = aws_lambda_function.web.version
+}
+
+resource "aws_apigatewayv2_api" "this" {
+  name          = local.name
+  protocol_type = "HTTP"
+}
+
+resource "aws_apigatewayv2_integration" "web" {
+  api_id                 = aws_apigatewayv2_api.this.id
+  integration_type       = "AWS_PROXY"
+  integration_method     = "POST"
+  integration_uri        = aws_lambda_alias.web.arn
+  payload_format_version = "2.0"
+}
+
+resource "aws_apigatewayv2_route" "web" {
+  api_id    = aws_apigatewayv2_api.this.id
+  route_key = "$default"
+  target    = "integrations/${aws_apigatewayv2_integration.web.id}"
+}
+
+resource "aws_apigatewayv2_stage" "this" {
+  api_id      = aws_apigatewayv2_api.this.id
+  name        = "$default"
+  auto_deploy = true
+}
+
+resource "aws_lambda_permission" "web" {
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.web.function_name
+  qualifier     = aws_lambda_alias.web.name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/*/$default"
+}
+
+data "aws_iam_policy_document" "web" {
+  source_policy_documents = [data.aws_iam_policy_document.app.json]
+
+  statement {
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.web.arn}:*"]
+  }
+}
+
+resource "aws_iam_role" "web" {
+  name               = "${local.name}-web"
+  assume_role_policy = data.aws_iam_policy_document.assumed_by_lambda.json
+}
+
+resource "aws_iam_role_policy" "web" {
+  name   = "web"
+  role   = aws_iam_role.web.id
+  policy = data.aws_iam_policy_document.web.json
+}
