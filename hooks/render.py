@@ -44,6 +44,13 @@ def no_marker_is_left(project: Path) -> str:
     return f"{count} files"
 
 
+class _WithTags(yaml.SafeLoader):
+    """Reads CloudFormation's YAML, too, with tags such as !Ref."""
+
+
+_WithTags.add_multi_constructor("!", lambda loader, tag, node: None)
+
+
 def files_parse(project: Path) -> str:
     """Read every Python, TOML, JSON and YAML file with its own parser."""
     parsers: dict[str, Callable[[str], object]] = {
@@ -51,7 +58,7 @@ def files_parse(project: Path) -> str:
         ".toml": tomllib.loads,
         ".json": json.loads,
         ".yml": lambda text: list(yaml.safe_load_all(text)),
-        ".yaml": lambda text: list(yaml.safe_load_all(text)),
+        ".yaml": lambda text: list(yaml.load_all(text, _WithTags)),
     }
     counts: Counter[str] = Counter()
     broken = []

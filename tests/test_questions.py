@@ -26,6 +26,7 @@ GOOD = {
     "aws_region": ["us-east-1", "ap-northeast-1", "eu-central-2", "us-gov-west-1"],
     "planetscale_organization": ["my-org", "0rg", "a_b", "x" * 63],
     "planetscale_database": ["my-app", "a_b", "7"],
+    "iac": ["sam", "cdk", "terraform"],
 }
 BAD = {
     "project_name": [
@@ -36,6 +37,7 @@ BAD = {
     "aws_region": ["", "us-east", "eu-cental-1", "US-EAST-1", "us-east-1a", "us-east-1\n"],
     "planetscale_organization": ["", "My Org", "-org", "a/b", "x" * 64],
     "planetscale_database": ["", "My App", "a.b", "ab\n"],
+    "iac": ["", "SAM", "pulumi"],
 }
 
 
@@ -51,7 +53,7 @@ def test_every_question_is_tried() -> None:
 def test_every_question_has_help_a_default_and_a_validator(name: str) -> None:
     assert QUESTIONS[name]["help"].strip()
     assert QUESTIONS[name]["default"]
-    assert QUESTIONS[name]["validator"]
+    assert QUESTIONS[name].get("validator") or QUESTIONS[name]["choices"]
 
 
 @pytest.mark.parametrize(("question", "answer"), cases(GOOD))
@@ -64,10 +66,11 @@ def test_a_good_answer_is_kept_as_it_was_given(tmp_path: Path, question: str, an
 def test_a_bad_answer_is_refused_with_an_example_and_nothing_is_written(
     tmp_path: Path, question: str, answer: str
 ) -> None:
-    with pytest.raises(ValueError, match="such as “") as refusal:
+    chosen = "choices" in QUESTIONS[question]
+    with pytest.raises(ValueError, match="is not in" if chosen else "such as “") as refusal:
         render(tmp_path / "app", **{question: answer})
     assert not (tmp_path / "app").exists()
-    example = re.search(r"such as “(.+?)”", str(refusal.value))
+    example = re.search(r"is not in \['(\w+)'" if chosen else r"such as “(.+?)”", str(refusal.value))
     assert example
     accepted(question, example[1])
 

@@ -43,6 +43,7 @@ def queue_words(queue: dict[str, Any], jobs: list[dict[str, Any]]) -> dict[str, 
         "title": title,
         "suffix": ".fifo" if queue["fifo"] else "",
         "fifo": "true" if queue["fifo"] else "!Ref AWS::NoValue",
+        "batch_size": str(queue["batch_size"]),
         "receives": str(max([5, *(tries + 1 for tries in attempts)])),
     }
 

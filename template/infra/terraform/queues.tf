@@ -36,7 +36,7 @@ resource "aws_lambda_event_source_mapping" "jobs" {
 
   event_source_arn        = aws_sqs_queue.jobs[each.key].arn
   function_name           = aws_lambda_alias.jobs.arn
-  batch_size              = 1 # each job has the function's whole time
+  batch_size              = each.value.batch_size
   function_response_types = ["ReportBatchItemFailures"]
 
   scaling_config {

@@ -68,7 +68,7 @@ resource "aws_lambda_permission" "web" {
   function_name = aws_lambda_function.web.function_name
   qualifier     = aws_lambda_alias.web.name
   principal     = "apigateway.amazonaws.com"
-  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/*/$default"
+  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/*/*"
 }
 
 data "aws_iam_policy_document" "web" {

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from .environment import Environment, pass_role
 from .function import Function
+from .manifest import Manifest
 from .queues import JOBS_TIMEOUT, Queues
 from .settings import Settings
 from .tasks import Tasks
@@ -16,7 +17,15 @@ class Jobs(Construct):
     """The function behind every queue."""
 
     def __init__(
-        self, scope: Construct, id: str, *, settings: Settings, environment: Environment, queues: Queues, tasks: Tasks
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: Settings,
+        manifest: Manifest,
+        environment: Environment,
+        queues: Queues,
+        tasks: Tasks,
     ) -> None:
         super().__init__(scope, id)
         self.function = Function(
@@ -44,11 +53,11 @@ class Jobs(Construct):
             )
         )
         role.add_to_policy(pass_role([tasks.role, tasks.execution_role], "ecs-tasks.amazonaws.com"))
-        for queue in queues.jobs.values():
+        for queue in manifest.queues:
             self.function.live.add_event_source_mapping(
-                f"Queue{queue.node.id}",
-                event_source_arn=queue.queue_arn,
-                batch_size=1,  # each job has the function's whole time
+                f"Source{queue.title}",
+                event_source_arn=queues.jobs[queue.name].queue_arn,
+                batch_size=queue.batch_size,
                 report_batch_item_failures=True,
                 max_concurrency=settings.jobs_concurrency,
             ).node.add_dependency(role)

@@ -14,6 +14,7 @@ class Queue:
 
     name: str
     fifo: bool
+    batch_size: int  # messages that Lambda takes at once
     receives: int  # after so many, SQS moves a message to the dead-letter queue
 
     @property
@@ -43,7 +44,8 @@ class Manifest:
             Queue(
                 name=queue["name"],
                 fifo=queue["fifo"],
-                receives=max(5, *(job["attempts"] + 1 for job in told["jobs"] if job["queue"] == queue["name"]), 0),
+                batch_size=queue["batch_size"],
+                receives=max([5, *(job["attempts"] + 1 for job in told["jobs"] if job["queue"] == queue["name"])]),
             )
             for queue in told["queues"]
         ]

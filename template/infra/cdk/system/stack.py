@@ -31,7 +31,15 @@ class AppStack(cdk.Stack):
         )
         tasks = Tasks(self, "Tasks", settings=settings, cluster=cluster, environment=environment, queues=queues)
         web = Web(self, "Web", settings=settings, environment=environment)
-        jobs = Jobs(self, "Jobs", settings=settings, environment=environment, queues=queues, tasks=tasks)
+        jobs = Jobs(
+            self,
+            "Jobs",
+            settings=settings,
+            manifest=manifest,
+            environment=environment,
+            queues=queues,
+            tasks=tasks,
+        )
         Schedules(self, "Schedules", manifest=manifest, environment=environment, queues=queues, jobs=jobs)
         Alarms(self, "Alarms", settings=settings, web=web, jobs=jobs, queues=queues)
         Dashboard(self, "Dashboard", settings=settings, web=web, jobs=jobs, queues=queues)

@@ -1,0 +1,58 @@
+"""Of the three infrastructures, the render holds the chosen one alone, and says nothing of the others."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import render as rendered
+from rendering import TEMPLATE, render
+
+WORDS = {
+    "cdk": r"\bcdk\b|\bnpx\b|node\.?js|jsii",
+    "sam": r"\baws-sam|\bsam\b|samconfig|serverless::",
+    "terraform": r"terraform|\btofu\b|opentofu|\bhcl\b|\.tf\b|tfvars",
+}
+
+
+@pytest.mark.parametrize("iac", WORDS)
+def test_nothing_of_the_other_two_is_left(tmp_path: Path, iac: str) -> None:
+    app = render(tmp_path / "app", iac=iac)
+    assert [folder.name for folder in (app / "infra").iterdir()] == [iac]
+    others = re.compile("|".join(words for name, words in WORDS.items() if name != iac), re.IGNORECASE)
+    found = [
+        f"{name}:{number}: {line}"
+        for name, path in rendered.files(app)
+        for number, line in enumerate(f"{name}\n{path.read_text(encoding='utf-8')}".splitlines())
+        if others.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("iac", WORDS)
+def test_the_chosen_one_is_named(tmp_path: Path, iac: str) -> None:
+    app = render(tmp_path / "app", iac=iac)
+    text = "".join(path.read_text(encoding="utf-8") for _, path in rendered.files(app))
+    assert re.search(WORDS[iac], text, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("iac", WORDS)
+def test_every_part_has_a_file_of_its_own_under_the_same_name(tmp_path: Path, iac: str) -> None:
+    app = render(tmp_path / "app", iac=iac)
+    parts = {path.stem for path in (app / "infra" / iac).rglob("*") if path.is_file()}
+    assert parts >= {"image", "network", "web", "jobs", "schedules", "tasks", "alarms", "dashboard"}
+
+
+@pytest.mark.parametrize("iac", WORDS)
+def test_the_apps_own_formatter_and_linter_find_nothing(tmp_path: Path, iac: str) -> None:
+    app = render(tmp_path / "app", iac=iac)
+    for command in (["format", "--check"], ["check"]):
+        done = subprocess.run(["ruff", *command, "--no-cache", "infra"], cwd=app, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+def test_no_file_is_longer_than_a_person_reads() -> None:
+    for path in (TEMPLATE / "infra").rglob("*"):
+        if path.suffix in {".py", ".yaml", ".tf"}:
+            assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
