@@ -1,65 +1,15 @@
 """`make infra-check` of each: the tool itself reads what the app has, without AWS and without credentials."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from manifests import MANIFEST, environment
 
 import parts
-from rendering import ROOT, render
-
-MANIFEST = {
-    "version": 1,
-    "queues": [
-        {"name": "default", "fifo": False, "batch_size": 10},
-        {"name": "mail-out", "fifo": False, "batch_size": 10},
-        {"name": "orders.fifo", "fifo": True, "batch_size": 1},
-    ],
-    "jobs": [
-        {"name": "app.jobs.tidy", "queue": "default", "runs_on": "lambda", "attempts": 13, "max_runtime": 60},
-        {"name": "app.jobs.send", "queue": "mail-out", "runs_on": "lambda", "attempts": 2, "max_runtime": 60},
-        {"name": "app.jobs.rebuild", "queue": "orders.fifo", "runs_on": "fargate", "attempts": 20, "max_runtime": 7200},
-    ],
-    "schedules": [
-        {
-            "name": "tidy",
-            "job": "app.jobs.tidy",
-            "queue": "default",
-            "runs_on": "lambda",
-            "expression": "cron(0 3 * * ? *)",
-            "timezone": "Asia/Tokyo",
-            "overlap": "skip",
-            "input": {"schedule": "tidy", "time": "<aws.scheduler.scheduled-time>"},
-        },
-        {
-            "name": "re_build.2",
-            "job": "app.jobs.rebuild",
-            "queue": "orders.fifo",
-            "runs_on": "fargate",
-            "expression": "rate(1 day)",
-            "timezone": "UTC",
-            "overlap": "queue",
-            "input": {"schedule": "re_build.2", "time": "<aws.scheduler.scheduled-time>"},
-        },
-    ],
-}
-"""More than the app that comes has: several queues, one that keeps order, and schedules of both kinds."""
-
-
-def environment() -> dict[str, str]:
-    """This process's, without its virtual environment and without AWS; what tools fetch is kept in build/tools."""
-    tools = ROOT / "build" / "tools"
-    kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV" and not name.startswith("AWS_")}
-    return kept | {
-        "UV_TOOL_DIR": str(tools / "uv"),
-        "npm_config_cache": str(tools / "npm"),
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
-        "CHECKPOINT_DISABLE": "1",
-    }
+from rendering import render
 
 
 def check(app: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:

@@ -2,7 +2,7 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from .environment import Environment, pass_role
@@ -62,6 +62,12 @@ class Jobs(Construct):
                 max_concurrency=settings.jobs_concurrency,
             ).node.add_dependency(role)
         # A tick that the function could not take, even when Lambda tried again, is a dead letter.
-        self.function.live.configure_async_invoke(
-            retry_attempts=2, on_failure=destinations.SqsDestination(queues.default_dead)
+        failed = lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=queues.default_dead.queue_arn)
+        lambda_.CfnEventInvokeConfig(
+            self,
+            "Ticks",
+            function_name=self.function.function.function_name,
+            qualifier=self.function.live.alias_name,
+            maximum_retry_attempts=2,
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(on_failure=failed),
         )

@@ -1,0 +1,90 @@
+"""How a description writes what AWS would make up: ids, ARNs, addresses; and how it writes policies."""
+
+import itertools
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+ACCOUNT = "123456789012"
+TRUST = "sts:AssumeRole"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The region that everything is in."""
+
+    region: str
+
+    def arn(self, service: str, resource: str) -> str:
+        region = "" if service == "iam" else self.region
+        return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}"
+
+    def role(self, name: str) -> str:
+        return self.arn("iam", f"role/{name}")
+
+    def queue(self, name: str) -> str:
+        return self.arn("sqs", name)
+
+    def queue_url(self, name: str) -> str:
+        return f"https://sqs.{self.region}.amazonaws.com/{ACCOUNT}/{name}"
+
+    def log_group(self, name: str) -> str:
+        return self.arn("logs", f"log-group:{name}")
+
+    def alias(self, function: str, name: str) -> str:
+        return self.arn("lambda", f"function:{function}:{name}")
+
+    def cluster(self, name: str) -> str:
+        return self.arn("ecs", f"cluster/{name}")
+
+    def topic(self, name: str) -> str:
+        return self.arn("sns", name)
+
+    def repository(self, name: str) -> str:
+        return self.arn("ecr", f"repository/{name}")
+
+
+def many(value: Any) -> list[Any]:
+    """A list, also of what stands alone."""
+    return value if isinstance(value, list) else [value]
+
+
+def statements(found: Iterable[dict[str, Any]]) -> list[str]:
+    """Statements as IAM's JSON has them, each taken apart into single permissions; what is the same is told once."""
+    single = set()
+    for statement in found:
+        condition = {
+            test: {key: sorted(many(value)) for key, value in keys.items()}
+            for test, keys in (statement.get("Condition") or {}).items()
+        }
+        principals = [
+            f"{kind} {one}" for kind, given in (statement.get("Principal") or {}).items() for one in many(given)
+        ]
+        for action, resource, principal in itertools.product(
+            many(statement["Action"]), many(statement.get("Resource", "")), principals or [""]
+        ):
+            words = [
+                statement["Effect"],
+                action,
+                f"on {resource}" * bool(resource),
+                f"for {principal}" * bool(principal),
+            ]
+            words.append(f"if {json.dumps(condition, sort_keys=True)}" * bool(condition))
+            single.add(" ".join(word for word in words if word))
+    return sorted(single)
+
+
+def charts(body: str) -> list[dict[str, Any]]:
+    """A dashboard's widgets; each metric with its statistic and period, wherever they were told."""
+    told = []
+    for widget in json.loads(body)["widgets"]:
+        shared = widget["properties"]
+        metrics = []
+        for metric in shared["metrics"]:
+            own = metric[-1] if isinstance(metric[-1], dict) else {}
+            words = [word for word in metric if not isinstance(word, dict)]
+            metrics.append([*words, own.get("stat", shared.get("stat")), own.get("period", shared.get("period"))])
+        place = {name: widget[name] for name in ("x", "y", "width", "height")}
+        told.append(place | {"title": shared["title"], "region": shared["region"], "metrics": sorted(metrics)})
+    return told

@@ -1,0 +1,372 @@
+"""A description of the system from CloudFormation templates: what `cdk synth` or SAM's translator gives."""
+
+import json
+import re
+from typing import Any
+
+from canonical import ACCOUNT, Place, charts, many, statements
+
+NOTHING = object()
+"""What AWS::NoValue leaves."""
+
+
+class Templates:
+    """Templates of one stage with their parameters, every function in them worked out."""
+
+    def __init__(self, templates: list[dict[str, Any]], parameters: dict[str, Any], place: Place) -> None:
+        self.place, self.parameters, self.conditions = place, {}, {}
+        self.raw: dict[str, dict[str, Any]] = {}
+        for template in templates:
+            self.conditions |= template.get("Conditions", {})
+            for name, parameter in template.get("Parameters", {}).items():
+                value = parameters.get(name, parameter.get("Default", ""))
+                is_list = parameter["Type"] == "CommaDelimitedList"
+                self.parameters[name] = (value.split(",") if value else []) if is_list else str(value)
+            self.raw |= template["Resources"]
+        self.raw = {name: made for name, made in self.raw.items() if self.holds(made.get("Condition"))}
+        self.roles = self._roles()
+        self.resources = {
+            name: (made["Type"], self.work_out(made.get("Properties", {}))) for name, made in self.raw.items()
+        }
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The properties of every resource of a type."""
+        return [properties for found, properties in self.resources.values() if found == f"AWS::{kind}"]
+
+    def holds(self, condition: Any) -> bool:
+        """Whether a condition does, named or written out."""
+        match condition:
+            case None:
+                return True
+            case str(name):
+                return self.holds(self.conditions[name])
+            case {"Fn::Equals": [left, right]}:
+                return str(self.work_out(left)) == str(self.work_out(right))
+            case {"Fn::Not": [inner]}:
+                return not self.holds(inner)
+        raise ValueError(condition)
+
+    def work_out(self, value: Any) -> Any:
+        """The value with its functions called."""
+        match value:
+            case {"Ref": str(name)}:
+                return self._reference(name)
+            case {"Fn::GetAtt": [str(name), str(attribute)]}:
+                return self._attribute(name, attribute)
+            case {"Fn::GetAtt": str(both)}:
+                return self._attribute(*both.split(".", 1))
+            case {"Fn::If": [condition, then, otherwise]}:
+                return self.work_out(then if self.holds(condition) else otherwise)
+            case {"Fn::Join": [separator, parts]}:
+                return separator.join(str(part) for part in self.work_out(parts))
+            case {"Fn::Select": [index, {"Fn::GetAZs": _}]}:
+                return f"zone-{index}"
+            case {"Fn::Select": [index, parts]}:
+                return self.work_out(parts)[int(index)]
+            case {"Fn::Split": [separator, text]}:
+                return self.work_out(text).split(separator)
+            case {"Fn::Sub": [str(text), words]}:
+                return self._fill(text, {name: self.work_out(word) for name, word in words.items()})
+            case {"Fn::Sub": str(text)}:
+                return self._fill(text, {})
+            case dict():
+                worked = {name: self.work_out(inner) for name, inner in value.items()}
+                return {name: inner for name, inner in worked.items() if inner is not NOTHING}
+            case list():
+                return [inner for inner in map(self.work_out, value) if inner is not NOTHING]
+        return value
+
+    def _fill(self, text: str, words: dict[str, Any]) -> str:
+        def word(match: re.Match[str]) -> str:
+            name = match[1]
+            if name in words:
+                return str(words[name])
+            return str(self._attribute(*name.split(".", 1)) if "." in name else self._reference(name))
+
+        return re.sub(r"\$\{([\w:.]+)\}", word, text)
+
+    def _reference(self, name: str) -> Any:
+        pseudo = {
+            "AWS::Partition": "aws",
+            "AWS::Region": self.place.region,
+            "AWS::AccountId": ACCOUNT,
+            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::NoValue": NOTHING,
+        }
+        if name in pseudo:
+            return pseudo[name]
+        if name in self.parameters:
+            return self.parameters[name]
+        made = self.raw[name]
+        told = made.get("Properties", {})
+        match made["Type"]:
+            case "AWS::SQS::Queue":
+                return self.place.queue_url(self.work_out(told["QueueName"]))
+            case "AWS::ApiGatewayV2::Api":
+                return "api"
+            case "AWS::Lambda::Alias":
+                return self.place.alias(self.work_out(told["FunctionName"]), told["Name"])
+            case "AWS::SNS::Topic":
+                return self.place.topic(self.work_out(told["TopicName"]))
+            case kind if (named := NAMED.get(kind)) and named in told:
+                return self.work_out(told[named])
+        return name
+
+    def _attribute(self, name: str, attribute: str) -> Any:
+        made = self.raw[name]
+        told = made.get("Properties", {})
+        match made["Type"], attribute:
+            case "AWS::SQS::Queue", "Arn":
+                return self.place.queue(self.work_out(told["QueueName"]))
+            case "AWS::SQS::Queue", "QueueName":
+                return self.work_out(told["QueueName"])
+            case "AWS::IAM::Role", "Arn":
+                return self.place.role(self.roles[name])
+            case "AWS::Logs::LogGroup", "Arn":
+                return self.place.log_group(self.work_out(told["LogGroupName"])) + ":*"
+            case "AWS::ECS::Cluster", "Arn":
+                return self.place.cluster(self.work_out(told["ClusterName"]))
+            case "AWS::EC2::SecurityGroup", "GroupId":
+                return "sg-tasks"
+        return f"{name}.{attribute}"
+
+    def _roles(self) -> dict[str, str]:
+        """What each role is called: after what has it; the one that is left is for delays."""
+        roles = {}
+        for made in self.raw.values():
+            told = made.get("Properties", {})
+            match made["Type"]:
+                case "AWS::Lambda::Function":
+                    roles[_owner(told["Role"])] = self._last_word(told["FunctionName"])
+                case "AWS::ECS::TaskDefinition":
+                    roles[_owner(told["TaskRoleArn"])] = "task"
+                    roles[_owner(told["ExecutionRoleArn"])] = "task-execution"
+                case "AWS::Scheduler::Schedule":
+                    roles[_owner(told["Target"]["RoleArn"])] = "schedules"
+        everything = {name for name, made in self.raw.items() if made["Type"] == "AWS::IAM::Role"}
+        return roles | dict.fromkeys(everything - roles.keys(), "delays")
+
+    def _last_word(self, name: Any) -> str:
+        text = name if isinstance(name, str) else name["Fn::Sub"]
+        return str(text).rpartition("-")[2]
+
+
+NAMED = {
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::ECS::Cluster": "ClusterName",
+    "AWS::Scheduler::ScheduleGroup": "Name",
+    "AWS::ApiGatewayV2::DomainName": "DomainName",
+    "AWS::EC2::Subnet": "CidrBlock",
+}
+"""Where a reference is told by one of the properties: a subnet by the addresses that it has."""
+
+
+def _owner(reference: dict[str, Any]) -> str:
+    found = reference["Fn::GetAtt"]
+    return str(found[0] if isinstance(found, list) else found.split(".")[0])
+
+
+def describe(found: Templates) -> dict[str, Any]:
+    """The description."""
+    return {
+        "functions": {one["FunctionName"]: _function(one) for one in found.of("Lambda::Function")},
+        "aliases": sorted(f"{one['FunctionName']}:{one['Name']} a version" for one in found.of("Lambda::Alias")),
+        "versions": sorted(one["FunctionName"] for one in found.of("Lambda::Version")),
+        "async": {one["FunctionName"]: _async(one) for one in found.of("Lambda::EventInvokeConfig")},
+        "calls": sorted(
+            f"{one['Principal']} {one['Action']} {one['FunctionName']} from api{one['SourceArn'].partition('/')[2]}"
+            for one in found.of("Lambda::Permission")
+        ),
+        "api": _api(found),
+        "queues": {one["QueueName"]: _queue(one) for one in found.of("SQS::Queue")},
+        "sources": {one["EventSourceArn"]: _source(one) for one in found.of("Lambda::EventSourceMapping")},
+        "groups": [one["Name"] for one in found.of("Scheduler::ScheduleGroup")],
+        "schedules": {one["Name"]: _schedule(one) for one in found.of("Scheduler::Schedule")},
+        "clusters": [one["ClusterName"] for one in found.of("ECS::Cluster")],
+        "tasks": {one["Family"]: _task(one) for one in found.of("ECS::TaskDefinition")},
+        "roles": _roles(found),
+        "logs": {one["LogGroupName"]: int(one["RetentionInDays"]) for one in found.of("Logs::LogGroup")},
+        "network": _network(found),
+        "alarms": {one["AlarmName"]: _alarm(one) for one in found.of("CloudWatch::Alarm")},
+        "topics": {
+            one["Topics"][0]: statements(one["PolicyDocument"]["Statement"]) for one in found.of("SNS::TopicPolicy")
+        },
+        "told": [f"{one['Protocol']} {one['Endpoint']}" for one in found.of("SNS::Subscription")],
+        "budgets": [_budget(one) for one in found.of("Budgets::Budget")],
+        "dashboards": {one["DashboardName"]: charts(one["DashboardBody"]) for one in found.of("CloudWatch::Dashboard")},
+        "repositories": {one["RepositoryName"]: _repository(one) for one in found.of("ECR::Repository")},
+    }
+
+
+def _function(told: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": told["Description"],
+        "package": told["PackageType"],
+        "image": told["Code"]["ImageUri"],
+        "command": told["ImageConfig"]["Command"],
+        "architecture": told["Architectures"],
+        "memory": int(told["MemorySize"]),
+        "timeout": int(told["Timeout"]),
+        "at most": int(told.get("ReservedConcurrentExecutions", -1)),
+        "environment": told["Environment"]["Variables"],
+        "logs": told["LoggingConfig"]["LogGroup"],
+        "role": told["Role"],
+    }
+
+
+def _async(told: dict[str, Any]) -> dict[str, Any]:
+    failed = told["DestinationConfig"]["OnFailure"]["Destination"]
+    return {"of": told["Qualifier"], "retries": told["MaximumRetryAttempts"], "failed": failed}
+
+
+def _api(found: Templates) -> dict[str, Any]:
+    [api] = found.of("ApiGatewayV2::Api")
+    [stage] = found.of("ApiGatewayV2::Stage")
+    if body := api.get("Body"):
+        name = body["info"]["title"]
+        routes = {}
+        for route, methods in body["paths"].items():
+            told = methods["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"]
+            target = told["uri"].partition("/functions/")[2].removesuffix("/invocations")
+            routes[route] = [told["type"].upper(), target, told["payloadFormatVersion"]]
+    else:
+        name = api["Name"]
+        [integration] = found.of("ApiGatewayV2::Integration")
+        told = [integration[key] for key in ("IntegrationType", "IntegrationUri", "PayloadFormatVersion")]
+        routes = {one["RouteKey"]: told for one in found.of("ApiGatewayV2::Route")}
+    domains = [
+        [one["DomainName"], *(entry[key] for key in ("CertificateArn", "EndpointType", "SecurityPolicy"))]
+        for one in found.of("ApiGatewayV2::DomainName")
+        for entry in one["DomainNameConfigurations"]
+    ]
+    mapped = [one["DomainName"] for one in found.of("ApiGatewayV2::ApiMapping")]
+    return {
+        "name": name,
+        "routes": routes,
+        "stage": [stage["StageName"], stage["AutoDeploy"]],
+        "domains": domains,
+        "mapped": mapped,
+    }
+
+
+def _queue(told: dict[str, Any]) -> dict[str, Any]:
+    redrive = told.get("RedrivePolicy")
+    return {
+        "fifo": told.get("FifoQueue", False),
+        "hidden": told.get("VisibilityTimeout", 30),
+        "kept": told["MessageRetentionPeriod"],
+        "encrypted": told["SqsManagedSseEnabled"],
+        "dead": [redrive["deadLetterTargetArn"], redrive["maxReceiveCount"]] if redrive else None,
+    }
+
+
+def _source(told: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "function": told["FunctionName"].rpartition(":function:")[2],
+        "batch": told["BatchSize"],
+        "answers": told["FunctionResponseTypes"],
+        "at most": int(told["ScalingConfig"]["MaximumConcurrency"]),
+    }
+
+
+def _schedule(told: dict[str, Any]) -> dict[str, Any]:
+    target = told["Target"]
+    retry = target["RetryPolicy"]
+    return {
+        "description": told["Description"],
+        "group": told["GroupName"],
+        "when": [told["ScheduleExpression"], told["ScheduleExpressionTimezone"]],
+        "window": told["FlexibleTimeWindow"]["Mode"],
+        "state": told["State"],
+        "target": target["Arn"],
+        "role": target["RoleArn"],
+        "input": re.sub(r"\s", "", target["Input"]),
+        "retry": [retry["MaximumRetryAttempts"], retry["MaximumEventAgeInSeconds"]],
+        "dead": target["DeadLetterConfig"]["Arn"],
+    }
+
+
+def _task(told: dict[str, Any]) -> dict[str, Any]:
+    [container] = told["ContainerDefinitions"]
+    return {
+        "size": [int(told["Cpu"]), int(told["Memory"])],
+        "on": [*told["RequiresCompatibilities"], told["NetworkMode"], *sorted(told["RuntimePlatform"].values())],
+        "roles": [told["TaskRoleArn"], told["ExecutionRoleArn"]],
+        "container": [container["Name"], container["Image"], container["Essential"]],
+        "runs": [container["EntryPoint"], container["Command"]],
+        "environment": {one["Name"]: one["Value"] for one in container["Environment"]},
+        "init": container["LinuxParameters"]["InitProcessEnabled"],
+        "stop": container["StopTimeout"],
+        "logs": [container["LogConfiguration"]["LogDriver"], container["LogConfiguration"]["Options"]],
+    }
+
+
+def _roles(found: Templates) -> dict[str, Any]:
+    documents = {name: told for name, (_, told) in found.resources.items() if "PolicyDocument" in told}
+    roles = {}
+    for logical, name in found.roles.items():
+        told = found.resources[logical][1]
+        policies = [one["PolicyDocument"] for one in told.get("Policies", [])]
+        policies += [documents[policy]["PolicyDocument"] for policy in told.get("ManagedPolicyArns", [])]
+        policies += [one["PolicyDocument"] for one in documents.values() if logical in one.get("Roles", [])]
+        roles[name] = {
+            "assumed": statements(told["AssumeRolePolicyDocument"]["Statement"]),
+            "may": statements(one for policy in policies for one in policy["Statement"]),
+        }
+    return roles
+
+
+def _network(found: Templates) -> dict[str, Any]:
+    [group] = found.of("EC2::SecurityGroup")
+    vpcs = found.of("EC2::VPC")
+    routed = {one["RouteTableId"]: one["DestinationCidrBlock"] for one in found.of("EC2::Route") if one["GatewayId"]}
+    tables = {one["SubnetId"]: one["RouteTableId"] for one in found.of("EC2::SubnetRouteTableAssociation")}
+    return {
+        "vpc": [[one[key] for key in ("CidrBlock", "EnableDnsSupport", "EnableDnsHostnames")] for one in vpcs],
+        "subnets": sorted(
+            [one["CidrBlock"], one["AvailabilityZone"], one["MapPublicIpOnLaunch"], routed[tables[one["CidrBlock"]]]]
+            for one in found.of("EC2::Subnet")
+        ),
+        "gateways": len(found.of("EC2::InternetGateway")) - len(found.of("EC2::NatGateway")) * 10,
+        "group in": "own" if vpcs else group["VpcId"],
+        "group": group["GroupDescription"],
+        "in": group.get("SecurityGroupIngress", []),
+        "out": [[one["IpProtocol"], one["CidrIp"]] for one in group["SecurityGroupEgress"]],
+    }
+
+
+def _alarm(told: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": told["AlarmDescription"],
+        "metric": [told["Namespace"], told["MetricName"], told["Statistic"], told["Period"]],
+        "of": {one["Name"]: "api" if one["Name"] == "ApiId" else one["Value"] for one in told["Dimensions"]},
+        "when": [told["ComparisonOperator"], told["Threshold"], told["EvaluationPeriods"], told["TreatMissingData"]],
+        "tells": told["AlarmActions"],
+    }
+
+
+def _budget(told: dict[str, Any]) -> dict[str, Any]:
+    budget = told["Budget"]
+    limit = budget["BudgetLimit"]
+    return {
+        "name": [budget["BudgetName"], budget["BudgetType"], budget["TimeUnit"]],
+        "limit": [float(limit["Amount"]), limit["Unit"]],
+        "tells": [
+            [
+                *(one["Notification"][key] for key in ("NotificationType", "ComparisonOperator", "Threshold")),
+                one["Notification"]["ThresholdType"],
+                [subscriber["Address"] for subscriber in one["Subscribers"]],
+            ]
+            for one in told["NotificationsWithSubscribers"]
+        ],
+    }
+
+
+def _repository(told: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "scanned": told["ImageScanningConfiguration"]["ScanOnPush"],
+        "emptied": told["EmptyOnDelete"],
+        "kept": json.loads(told["LifecyclePolicy"]["LifecyclePolicyText"]),
+        "policy": statements(many(told["RepositoryPolicyText"]["Statement"])),
+    }

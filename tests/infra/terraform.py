@@ -1,0 +1,296 @@
+"""A description of the system from Terraform: what `terraform test` has planned and applied to a mocked provider.
+
+A plan alone knows no ids and no policies; with the provider mocked, each resource is given those that a description
+writes, and everything that depends on them is worked out by Terraform itself.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from canonical import ACCOUNT, Place, charts, many, statements
+
+
+def mocks(folder: Path, manifest: dict[str, Any], name: str, place: Place, *, own_network: bool) -> str:
+    """A `.tftest.hcl` that applies the configuration to a provider that makes up what a description writes."""
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.tf"))
+    zones = json.dumps(["zone-0", "zone-1", "zone-2"])
+    blocks = [
+        f'mock_data "aws_caller_identity" {{\n defaults = {{ account_id = "{ACCOUNT}" }}\n}}',
+        'mock_data "aws_partition" {\n defaults = { partition = "aws" }\n}',
+        f'mock_data "aws_availability_zones" {{\n defaults = {{ names = {zones} }}\n}}',
+    ]
+    for document in re.findall(r'data "aws_iam_policy_document" "(\w+)"', text):
+        told = json.dumps(json.dumps({"document": document}))
+        blocks.append(
+            f"override_data {{\n target = data.aws_iam_policy_document.{document}\n values = {{ json = {told} }}\n}}"
+        )
+    for target, values in _made_up(manifest, name, place, own_network):
+        told = ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
+        blocks.append(f"override_resource {{\n target = {target}\n values = {{ {told} }}\n}}")
+    return 'mock_provider "aws" {\n' + "\n".join(blocks) + '\n}\nrun "all" {\n command = apply\n}\n'
+
+
+def _made_up(
+    manifest: dict[str, Any], name: str, place: Place, own_network: bool
+) -> Iterator[tuple[str, dict[str, str]]]:
+    for role in ("web", "jobs", "schedules", "delays", "task", "task_execution"):
+        yield f"aws_iam_role.{role}", {"arn": place.role(role.replace("_", "-"))}
+    for queue in manifest["queues"]:
+        title, suffix = queue["name"].removesuffix(".fifo"), ".fifo" if queue["fifo"] else ""
+        for kind, called in (("jobs", f"{name}-{title}{suffix}"), ("dead", f"{name}-{title}-dead{suffix}")):
+            values = {"arn": place.queue(called), "url": place.queue_url(called)}
+            yield f'aws_sqs_queue.{kind}["{queue["name"]}"]', values
+    for part in ("web", "jobs"):
+        yield f"aws_lambda_alias.{part}", {"arn": place.alias(f"{name}-{part}", "live")}
+    for part in ("web", "jobs", "tasks"):
+        yield f"aws_cloudwatch_log_group.{part}", {"arn": place.log_group(f"/{name}/{part}")}
+    yield "aws_ecs_cluster.this", {"arn": place.cluster(name)}
+    yield "aws_security_group.tasks", {"id": "sg-tasks"}
+    yield "aws_sns_topic.alarms", {"arn": place.topic(f"{name}-alarms")}
+    yield "aws_apigatewayv2_api.this", {"id": "api", "execution_arn": place.arn("execute-api", "api")}
+    yield "aws_ecr_repository.this", {"arn": place.repository(name)}
+    if own_network:
+        for number in (0, 1):
+            yield f"aws_subnet.public[{number}]", {"id": f"10.0.{number}.0/24"}
+
+
+class State:
+    """What Terraform says it has made."""
+
+    def __init__(self, resources: list[dict[str, Any]]) -> None:
+        self.resources = resources
+        self.documents = {one["name"]: one["values"] for one in resources if one["type"] == "aws_iam_policy_document"}
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The values of every resource of a type."""
+        return [one["values"] for one in self.resources if one["type"] == f"aws_{kind}" and one["mode"] == "managed"]
+
+    def policy(self, text: str) -> list[str]:
+        """The statements of a document, those of its sources among them."""
+        return statements(self._statements(text))
+
+    def _statements(self, text: str) -> Iterator[dict[str, Any]]:
+        document = self.documents[json.loads(text)["document"]]
+        for source in document.get("source_policy_documents") or []:
+            yield from self._statements(source)
+        for told in document["statement"] or []:
+            yield {
+                "Effect": told["effect"] or "Allow",
+                "Action": told["actions"],
+                "Resource": told["resources"] or "",
+                "Principal": {one["type"]: one["identifiers"] for one in told["principals"]},
+                "Condition": {one["test"]: {one["variable"]: one["values"]} for one in told["condition"]},
+            }
+
+
+def read(output: str) -> State:
+    """Read what `terraform test -json -verbose` prints."""
+    for line in output.splitlines():
+        told = json.loads(line)
+        if state := told.get("test_state"):
+            return State(state.get("values", state)["root_module"]["resources"])
+    raise AssertionError(output)
+
+
+def describe(found: State) -> dict[str, Any]:
+    """The description."""
+    return {
+        "functions": {one["function_name"]: _function(one) for one in found.of("lambda_function")},
+        "aliases": sorted(f"{one['function_name']}:{one['name']} a version" for one in found.of("lambda_alias")),
+        "versions": sorted(one["function_name"] for one in found.of("lambda_function") if one["publish"]),
+        "async": {
+            one["function_name"]: {
+                "of": one["qualifier"],
+                "retries": one["maximum_retry_attempts"],
+                "failed": one["destination_config"][0]["on_failure"][0]["destination"],
+            }
+            for one in found.of("lambda_function_event_invoke_config")
+        },
+        "calls": sorted(_call(one, found) for one in found.of("lambda_permission")),
+        "api": _api(found),
+        "queues": {one["name"]: _queue(one) for one in found.of("sqs_queue")},
+        "sources": {one["event_source_arn"]: _source(one) for one in found.of("lambda_event_source_mapping")},
+        "groups": [one["name"] for one in found.of("scheduler_schedule_group")],
+        "schedules": {one["name"]: _schedule(one) for one in found.of("scheduler_schedule")},
+        "clusters": [one["name"] for one in found.of("ecs_cluster")],
+        "tasks": {one["family"]: _task(one) for one in found.of("ecs_task_definition")},
+        "roles": _roles(found),
+        "logs": {one["name"]: one["retention_in_days"] for one in found.of("cloudwatch_log_group")},
+        "network": _network(found),
+        "alarms": {one["alarm_name"]: _alarm(one) for one in found.of("cloudwatch_metric_alarm")},
+        "topics": {one["arn"]: found.policy(one["policy"]) for one in found.of("sns_topic_policy")},
+        "told": [f"{one['protocol']} {one['endpoint']}" for one in found.of("sns_topic_subscription")],
+        "budgets": [_budget(one) for one in found.of("budgets_budget")],
+        "dashboards": {
+            one["dashboard_name"]: charts(one["dashboard_body"]) for one in found.of("cloudwatch_dashboard")
+        },
+        "repositories": {one["name"]: _repository(one, found) for one in found.of("ecr_repository")},
+    }
+
+
+def _function(told: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": told["description"],
+        "package": told["package_type"],
+        "image": told["image_uri"],
+        "command": told["image_config"][0]["command"],
+        "architecture": told["architectures"],
+        "memory": told["memory_size"],
+        "timeout": told["timeout"],
+        "at most": -1 if told["reserved_concurrent_executions"] is None else told["reserved_concurrent_executions"],
+        "environment": told["environment"][0]["variables"],
+        "logs": told["logging_config"][0]["log_group"],
+        "role": told["role"],
+    }
+
+
+def _call(told: dict[str, Any], found: State) -> str:
+    [alias] = [
+        one["arn"]
+        for one in found.of("lambda_alias")
+        if (one["function_name"], one["name"]) == (told["function_name"], told["qualifier"])
+    ]
+    return f"{told['principal']} {told['action']} {alias} from api{told['source_arn'].partition('/')[2]}"
+
+
+def _api(found: State) -> dict[str, Any]:
+    [api], [stage] = found.of("apigatewayv2_api"), found.of("apigatewayv2_stage")
+    [integration] = found.of("apigatewayv2_integration")
+    told = [integration[key] for key in ("integration_type", "integration_uri", "payload_format_version")]
+    domains = [
+        [one["domain_name"], *(entry[key] for key in ("certificate_arn", "endpoint_type", "security_policy"))]
+        for one in found.of("apigatewayv2_domain_name")
+        for entry in one["domain_name_configuration"]
+    ]
+    return {
+        "name": api["name"],
+        "routes": {
+            one["route_key"]: told
+            for one in found.of("apigatewayv2_route")
+            if one["target"] == f"integrations/{integration['id']}"
+        },
+        "stage": [stage["name"], stage["auto_deploy"]],
+        "domains": domains,
+        "mapped": [domain[0] for domain in domains if found.of("apigatewayv2_api_mapping")],
+    }
+
+
+def _queue(told: dict[str, Any]) -> dict[str, Any]:
+    redrive = json.loads(told["redrive_policy"]) if told.get("redrive_policy", "").startswith("{") else None
+    return {
+        "fifo": bool(told["fifo_queue"]),
+        "hidden": told["visibility_timeout_seconds"] or 30,
+        "kept": told["message_retention_seconds"],
+        "encrypted": told["sqs_managed_sse_enabled"],
+        "dead": [redrive["deadLetterTargetArn"], redrive["maxReceiveCount"]] if redrive else None,
+    }
+
+
+def _source(told: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "function": told["function_name"].rpartition(":function:")[2],
+        "batch": told["batch_size"],
+        "answers": told["function_response_types"],
+        "at most": told["scaling_config"][0]["maximum_concurrency"],
+    }
+
+
+def _schedule(told: dict[str, Any]) -> dict[str, Any]:
+    [target], [window] = told["target"], told["flexible_time_window"]
+    [retry], [dead] = target["retry_policy"], target["dead_letter_config"]
+    return {
+        "description": told["description"],
+        "group": told["group_name"],
+        "when": [told["schedule_expression"], told["schedule_expression_timezone"]],
+        "window": window["mode"],
+        "state": told["state"] or "ENABLED",
+        "target": target["arn"],
+        "role": target["role_arn"],
+        "input": json.dumps(json.loads(target["input"]), separators=(",", ":")),
+        "retry": [retry["maximum_retry_attempts"], retry["maximum_event_age_in_seconds"]],
+        "dead": dead["arn"],
+    }
+
+
+def _task(told: dict[str, Any]) -> dict[str, Any]:
+    [container] = json.loads(told["container_definitions"])
+    [platform] = told["runtime_platform"]
+    return {
+        "size": [int(told["cpu"]), int(told["memory"])],
+        "on": [*told["requires_compatibilities"], told["network_mode"], *sorted(platform.values())],
+        "roles": [told["task_role_arn"], told["execution_role_arn"]],
+        "container": [container["name"], container["image"], container["essential"]],
+        "runs": [container["entryPoint"], container["command"]],
+        "environment": {one["name"]: one["value"] for one in container["environment"]},
+        "init": container["linuxParameters"]["initProcessEnabled"],
+        "stop": container["stopTimeout"],
+        "logs": [container["logConfiguration"]["logDriver"], container["logConfiguration"]["options"]],
+    }
+
+
+def _roles(found: State) -> dict[str, Any]:
+    policies = {one["role"]: one["policy"] for one in found.of("iam_role_policy")}
+    return {
+        one["arn"].rpartition("/")[2]: {
+            "assumed": found.policy(one["assume_role_policy"]),
+            "may": found.policy(policies[one["id"]]),
+        }
+        for one in found.of("iam_role")
+    }
+
+
+def _network(found: State) -> dict[str, Any]:
+    [group] = found.of("security_group")
+    vpcs = found.of("vpc")
+    routed = {one["route_table_id"]: one["destination_cidr_block"] for one in found.of("route") if one["gateway_id"]}
+    tables = {one["subnet_id"]: one["route_table_id"] for one in found.of("route_table_association")}
+    return {
+        "vpc": [[one[key] for key in ("cidr_block", "enable_dns_support", "enable_dns_hostnames")] for one in vpcs],
+        "subnets": sorted(
+            [one["cidr_block"], one["availability_zone"], one["map_public_ip_on_launch"], routed[tables[one["id"]]]]
+            for one in found.of("subnet")
+        ),
+        "gateways": len(found.of("internet_gateway")) - len(found.of("nat_gateway")) * 10,
+        "group in": "own" if vpcs else group["vpc_id"],
+        "group": group["description"],
+        "in": found.of("vpc_security_group_ingress_rule"),
+        "out": [[one["ip_protocol"], one["cidr_ipv4"]] for one in found.of("vpc_security_group_egress_rule")],
+    }
+
+
+def _alarm(told: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": told["alarm_description"],
+        "metric": [told["namespace"], told["metric_name"], told["statistic"], told["period"]],
+        "of": told["dimensions"],
+        "when": [
+            told["comparison_operator"],
+            told["threshold"],
+            told["evaluation_periods"],
+            told["treat_missing_data"],
+        ],
+        "tells": told["alarm_actions"],
+    }
+
+
+def _budget(told: dict[str, Any]) -> dict[str, Any]:
+    keys = ("notification_type", "comparison_operator", "threshold", "threshold_type", "subscriber_sns_topic_arns")
+    return {
+        "name": [told["name"], told["budget_type"], told["time_unit"]],
+        "limit": [float(told["limit_amount"]), told["limit_unit"]],
+        "tells": sorted([one[key] for key in keys] for one in told["notification"]),
+    }
+
+
+def _repository(told: dict[str, Any], found: State) -> dict[str, Any]:
+    [lifecycle] = found.of("ecr_lifecycle_policy")
+    [policy] = found.of("ecr_repository_policy")
+    return {
+        "scanned": many(told["image_scanning_configuration"])[0]["scan_on_push"],
+        "emptied": told["force_delete"],
+        "kept": json.loads(lifecycle["policy"]),
+        "policy": found.policy(policy["policy"]),
+    }
