@@ -9,7 +9,7 @@ from typing import Any
 import cloudformation
 import terraform
 from canonical import ACCOUNT, Place
-from manifests import environment
+from manifests import environment, require_provider
 
 import parts
 from rendering import render
@@ -53,6 +53,7 @@ class Case:
 
 def run(*command: str | Path, cwd: Path, **variables: str) -> str:
     done = subprocess.run(command, cwd=cwd, env=environment() | variables, capture_output=True, text=True, timeout=240)
+    require_provider(done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

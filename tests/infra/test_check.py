@@ -6,14 +6,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from manifests import MANIFEST, environment
+from manifests import MANIFEST, environment, require_provider
 
 import parts
 from rendering import render
 
 
 def check(app: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    done = subprocess.run(
         ["make", "--no-print-directory", "infra-check", *arguments],
         cwd=app,
         env=environment() | changes,
@@ -22,6 +22,8 @@ def check(app: Path, *arguments: str, **changes: str) -> subprocess.CompletedPro
         text=True,
         timeout=240,
     )
+    require_provider(done.stdout)
+    return done
 
 
 @pytest.mark.parametrize(("iac", "program"), [("cdk", "npx"), ("sam", "make"), ("terraform", "terraform")])
