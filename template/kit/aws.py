@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import http.client
 import json
-import logging
 import os
 import random
 import threading
@@ -24,8 +23,6 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from kit.errors import UsageError
-
-log = logging.getLogger(__name__)
 
 TIMEOUT = 10
 """Seconds to wait for an answer."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 ACCOUNT = "123456789012"
-TRUST = "sts:AssumeRole"
 
 
 @dataclass(frozen=True)
