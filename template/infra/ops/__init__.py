@@ -1,0 +1,7 @@
+"""What is done to a stage that runs in AWS, from a laptop or a pipeline: `python -m infra.ops COMMAND`.
+
+session     whose AWS account this is, checked before anything is asked of it
+stage       what a stage is called, and which there are
+deployed    where a stage's tasks run, as its task definition says
+progress    what a person sees of steps that take their time
+"""

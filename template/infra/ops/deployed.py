@@ -1,0 +1,65 @@
+"""Where a stage's tasks run: the environment of its task definition says it all, whatever tool deployed it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra.ops.session import Account, reason
+from infra.ops.stage import NAME, Stage
+from kit.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What it takes to run a task of a stage."""
+
+    stage: Stage
+    cluster: str
+    task_definition: str
+    """The newest revision's ARN."""
+    image: str
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    log_group: str
+
+
+def find(account: Account, stage: Stage) -> Deployed:
+    """Read it from the newest revision of the task definition <project>-<stage>.
+
+    Raises `UsageError` when the stage was never deployed, or may not be looked at.
+    """
+    ecs = account.session.client("ecs")
+    try:
+        told = ecs.describe_task_definition(taskDefinition=stage.called)["taskDefinition"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ClientException":
+            raise UsageError(f"What runs of {stage.called} cannot be seen: {reason(error)}") from None
+        there = ", ".join(stages(account, stage.project)) or "none"
+        raise UsageError(
+            f"Nothing is deployed as {stage.called} in {account.region} of account {account.number}. "
+            f"Stages there: {there}. Deploy it with: make deploy STAGE={stage.name}"
+        ) from None
+    return _read(stage, told)
+
+
+def _read(stage: Stage, told: dict[str, Any]) -> Deployed:
+    container = next(one for one in told["containerDefinitions"] if one["name"] == "app")
+    environment = {one["name"]: one["value"] for one in container["environment"]}
+    return Deployed(
+        stage=stage,
+        cluster=environment["JOBS_CLUSTER"],
+        task_definition=told["taskDefinitionArn"],
+        image=container["image"],
+        subnets=tuple(environment["JOBS_SUBNETS"].split(",")),
+        security_groups=tuple(environment["JOBS_SECURITY_GROUPS"].split(",")),
+        log_group=container["logConfiguration"]["options"]["awslogs-group"],
+    )
+
+
+def stages(account: Account, project: str) -> list[str]:
+    """The names of the stages of a project that are deployed in this account and region."""
+    pages = account.session.client("ecs").get_paginator("list_task_definition_families")
+    answers = pages.paginate(familyPrefix=f"{project}-", status="ACTIVE")
+    names = [family.removeprefix(f"{project}-") for answer in answers for family in answer["families"]]
+    return sorted(name for name in names if NAME.fullmatch(name))
