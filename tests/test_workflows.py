@@ -1,0 +1,144 @@
+"""The pipelines that come with the app, and the template's own: what linters say, and what holds for all of them."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import parts
+from rendering import ROOT, render
+from workflows import jobs, steps, workflows
+
+SHELL = {"address=", "echo", "sed -n"}
+"""How a line of a step may begin that calls no make."""
+BEING_BUILT = {"deploy", "rollback", "preview", "preview-end", "update"}
+"""Targets that the workflows call already, behind variables that nobody has set yet."""
+LONGER = {"preview.comment", "update.update"}
+"""Jobs whose shell has logic of its own: test_workflow_steps.py runs it."""
+
+
+@pytest.fixture(scope="module", params=["app", "template"])
+def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with workflows: a new app's, and this one."""
+    if request.param == "template":
+        return ROOT
+    folder: Path = render(tmp_path_factory.mktemp("workflows") / "my-app")
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    return folder
+
+
+@pytest.mark.parametrize("command", [["actionlint", "-no-color"], ["zizmor", "--offline", "--quiet", ".github"]])
+def test_linters_find_nothing(repository: Path, command: list[str]) -> None:
+    parts.program("shellcheck")  # which actionlint uses when it is there
+    done = subprocess.run([parts.program(command[0]), *command[1:]], cwd=repository, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_linters_would_find_something(tmp_path: Path) -> None:
+    folder = render(tmp_path / "my-app")
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    broken = folder / ".github/workflows/check.yml"
+    bad = "run: echo ${{ github.event.pull_request.title }}; echo $UNQUOTED"
+    broken.write_text(broken.read_text().replace("run: make check", bad))
+    actionlint = subprocess.run([parts.program("actionlint")], cwd=folder, capture_output=True, text=True).stdout
+    assert "potentially untrusted" in actionlint
+    assert "SC2086" in actionlint
+    zizmor = [parts.program("zizmor"), "--offline", ".github"]
+    assert "template-injection" in subprocess.run(zizmor, cwd=folder, capture_output=True, text=True).stdout
+
+
+def test_the_app_has_a_pipeline_for_each_purpose(app: Path) -> None:
+    assert workflows(app).keys() == {"check", "deploy", "preview", "preview-end", "update"}
+
+
+def test_every_action_is_pinned_by_its_commit_with_its_version_beside_it(repository: Path) -> None:
+    used = [one["uses"] for _, one in steps(repository) if "uses" in one]
+    assert used
+    text = "\n".join(path.read_text() for path in sorted(repository.glob(".github/**/*.yml")))
+    for action in used:
+        pinned = re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)
+        assert pinned or action.startswith("./.github/actions/"), action
+        assert not pinned or re.search(rf"uses: {action} # v\d+\.\d+\.\d+\n", text), action
+
+
+def test_an_action_has_one_version_in_all_workflows() -> None:
+    used = {
+        one["uses"] for folder in (ROOT, ROOT / "template") for _, one in steps(folder) if "@" in one.get("uses", "")
+    }
+    names = [action.partition("@")[0] for action in used]
+    assert len(names) == len(set(names)), sorted(used)
+
+
+def test_nothing_is_allowed_but_what_a_job_asks_for(repository: Path) -> None:
+    assert all(workflow["permissions"] == {} for workflow in workflows(repository).values())
+    assert all("permissions" in job for _, job in jobs(repository))
+
+
+def test_who_may_write_or_take_a_role_in_aws(app: Path) -> None:
+    asked = {name: {what for what, how in job["permissions"].items() if how == "write"} for name, job in jobs(app)}
+    assert {name: what for name, what in asked.items() if what} == {
+        "deploy.deploy": {"id-token"},
+        "preview.preview": {"id-token"},
+        "preview.comment": {"pull-requests"},
+        "preview-end.end": {"id-token"},
+        "update.update": {"contents", "pull-requests"},
+    }
+
+
+def test_every_job_ends_by_itself_and_no_checkout_keeps_a_token(repository: Path) -> None:
+    assert all("uses" in job or job["timeout-minutes"] <= 120 for _, job in jobs(repository))
+    checkouts = [one for _, one in steps(repository) if one.get("uses", "").startswith("actions/checkout@")]
+    assert checkouts
+    assert all(one["with"]["persist-credentials"] is False for one in checkouts)
+
+
+def test_nobodys_words_become_shell(repository: Path) -> None:
+    assert not [one["run"] for _, one in steps(repository) if "${{" in one.get("run", "")]
+
+
+def test_every_step_calls_make_or_hands_on_what_it_said(app: Path) -> None:
+    for name, one in steps(app):
+        for line in one.get("run", "").splitlines():
+            assert name in LONGER or line.startswith("make ") or any(line.startswith(word) for word in SHELL), line
+
+
+@pytest.mark.parametrize("iac", ["cdk", "sam", "terraform"])
+def test_every_make_target_that_is_called_exists(tmp_path: Path, iac: str) -> None:
+    folder = render(tmp_path / "my-app", iac=iac)
+    called = set(re.findall(r"\bmake ([a-z-]+)", "\n".join(one.get("run", "") for _, one in steps(folder))))
+    assert called >= {"check", "image", "infra-check", "deploy", "rollback", "preview", "preview-end", "update"}
+    listed = subprocess.run(["make"], cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert called - BEING_BUILT <= set(re.findall(r"^  make ([a-z-]+)", listed, re.MULTILINE))
+
+
+def test_what_costs_money_is_skipped_until_its_role_is_named(app: Path) -> None:
+    for name, job in jobs(app):
+        if "environment" in job:
+            role = "AWS_DEPLOY_ROLE" if name.startswith("deploy.") else "AWS_PREVIEW_ROLE"
+            assert f"vars.{role} != ''" in job["if"]
+
+
+def test_a_fork_gets_checks_and_no_preview(app: Path) -> None:
+    found = workflows(app)
+    assert "secrets." not in str(found["check"])
+    for name in ("preview", "preview-end"):
+        (first, *_) = found[name]["jobs"].values()
+        assert "github.event.pull_request.head.repo.full_name == github.repository" in first["if"]
+
+
+def test_with_secrets_at_hand_nothing_of_a_pull_request_is_checked_out(app: Path) -> None:
+    for name, workflow in workflows(app).items():
+        if "pull_request_target" in workflow["on"]:
+            checkouts = [
+                one["with"]["ref"]
+                for job, one in steps(app)
+                if job.startswith(f"{name}.") and "ref" in one.get("with", {})
+            ]
+            assert checkouts == ["${{ github.event.repository.default_branch }}"]
+
+
+def test_a_preview_is_never_made_and_ended_at_once(app: Path) -> None:
+    found = workflows(app)
+    assert found["preview"]["concurrency"] == found["preview-end"]["concurrency"]
+    assert found["preview"]["concurrency"]["cancel-in-progress"] is False
