@@ -125,6 +125,10 @@ class Settings:
         default=None,
         parse=existing_file,
     )
+    planetscale_token_secret: str | None = setting(
+        "where a PlanetScale service token is kept, as ID:TOKEN, for migrations: an SSM parameter, or the ARN of a secret",
+        default=None,
+    )
     database_limits: str = setting(
         "what PlanetScale would refuse: enforce makes it fail here too, warn only logs it, as the image does",
         default="enforce",

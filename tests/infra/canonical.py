@@ -37,6 +37,9 @@ class Place:
     def cluster(self, name: str) -> str:
         return self.arn("ecs", f"cluster/{name}")
 
+    def task_definition(self, family: str) -> str:
+        return self.arn("ecs", f"task-definition/{family}:1")
+
     def topic(self, name: str) -> str:
         return self.arn("sns", name)
 

@@ -106,6 +106,8 @@ class Templates:
                 return "api"
             case "AWS::Lambda::Alias":
                 return self.place.alias(self.work_out(told["FunctionName"]), told["Name"])
+            case "AWS::ECS::TaskDefinition":
+                return self.place.task_definition(self.work_out(told["Family"]))
             case "AWS::SNS::Topic":
                 return self.place.topic(self.work_out(told["TopicName"]))
             case kind if (named := NAMED.get(kind)) and named in told:
@@ -171,7 +173,9 @@ def describe(found: Templates) -> dict[str, Any]:
     """The description."""
     return {
         "functions": {one["FunctionName"]: _function(one) for one in found.of("Lambda::Function")},
-        "aliases": sorted(f"{one['FunctionName']}:{one['Name']} a version" for one in found.of("Lambda::Alias")),
+        "aliases": sorted(
+            f"{one['FunctionName']}:{one['Name']} {one['FunctionVersion']}" for one in found.of("Lambda::Alias")
+        ),
         "versions": sorted(one["FunctionName"] for one in found.of("Lambda::Version")),
         "async": {one["FunctionName"]: _async(one) for one in found.of("Lambda::EventInvokeConfig")},
         "calls": sorted(
@@ -185,6 +189,11 @@ def describe(found: Templates) -> dict[str, Any]:
         "schedules": {one["Name"]: _schedule(one) for one in found.of("Scheduler::Schedule")},
         "clusters": [one["ClusterName"] for one in found.of("ECS::Cluster")],
         "tasks": {one["Family"]: _task(one) for one in found.of("ECS::TaskDefinition")},
+        "kept revisions": [
+            found.resources[name][1]["Family"]
+            for name, made in found.raw.items()
+            if made["Type"] == "AWS::ECS::TaskDefinition" and made.get("UpdateReplacePolicy") == "Retain"
+        ],
         "roles": _roles(found),
         "logs": {one["LogGroupName"]: int(one["RetentionInDays"]) for one in found.of("Logs::LogGroup")},
         "network": _network(found),
@@ -223,18 +232,8 @@ def _async(told: dict[str, Any]) -> dict[str, Any]:
 def _api(found: Templates) -> dict[str, Any]:
     [api] = found.of("ApiGatewayV2::Api")
     [stage] = found.of("ApiGatewayV2::Stage")
-    if body := api.get("Body"):
-        name = body["info"]["title"]
-        routes = {}
-        for route, methods in body["paths"].items():
-            told = methods["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"]
-            target = told["uri"].partition("/functions/")[2].removesuffix("/invocations")
-            routes[route] = [told["type"].upper(), target, told["payloadFormatVersion"]]
-    else:
-        name = api["Name"]
-        [integration] = found.of("ApiGatewayV2::Integration")
-        told = [integration[key] for key in ("IntegrationType", "IntegrationUri", "PayloadFormatVersion")]
-        routes = {one["RouteKey"]: told for one in found.of("ApiGatewayV2::Route")}
+    [integration] = found.of("ApiGatewayV2::Integration")
+    told = [integration[key] for key in ("IntegrationType", "IntegrationUri", "PayloadFormatVersion")]
     domains = [
         [one["DomainName"], *(entry[key] for key in ("CertificateArn", "EndpointType", "SecurityPolicy"))]
         for one in found.of("ApiGatewayV2::DomainName")
@@ -242,8 +241,8 @@ def _api(found: Templates) -> dict[str, Any]:
     ]
     mapped = [one["DomainName"] for one in found.of("ApiGatewayV2::ApiMapping")]
     return {
-        "name": name,
-        "routes": routes,
+        "name": api["Name"],
+        "routes": {one["RouteKey"]: told for one in found.of("ApiGatewayV2::Route")},
         "stage": [stage["StageName"], stage["AutoDeploy"]],
         "domains": domains,
         "mapped": mapped,

@@ -48,6 +48,7 @@ def _made_up(
     for part in ("web", "jobs", "tasks"):
         yield f"aws_cloudwatch_log_group.{part}", {"arn": place.log_group(f"/{name}/{part}")}
     yield "aws_ecs_cluster.this", {"arn": place.cluster(name)}
+    yield "aws_ecs_task_definition.this", {"arn": place.task_definition(name)}
     yield "aws_security_group.tasks", {"id": "sg-tasks"}
     yield "aws_sns_topic.alarms", {"arn": place.topic(f"{name}-alarms")}
     yield "aws_apigatewayv2_api.this", {"id": "api", "execution_arn": place.arn("execute-api", "api")}
@@ -99,7 +100,9 @@ def describe(found: State) -> dict[str, Any]:
     """The description."""
     return {
         "functions": {one["function_name"]: _function(one) for one in found.of("lambda_function")},
-        "aliases": sorted(f"{one['function_name']}:{one['name']} a version" for one in found.of("lambda_alias")),
+        "aliases": sorted(
+            f"{one['function_name']}:{one['name']} {one['function_version']}" for one in found.of("lambda_alias")
+        ),
         "versions": sorted(one["function_name"] for one in found.of("lambda_function") if one["publish"]),
         "async": {
             one["function_name"]: {
@@ -117,6 +120,7 @@ def describe(found: State) -> dict[str, Any]:
         "schedules": {one["name"]: _schedule(one) for one in found.of("scheduler_schedule")},
         "clusters": [one["name"] for one in found.of("ecs_cluster")],
         "tasks": {one["family"]: _task(one) for one in found.of("ecs_task_definition")},
+        "kept revisions": [one["family"] for one in found.of("ecs_task_definition") if one["skip_destroy"]],
         "roles": _roles(found),
         "logs": {one["name"]: one["retention_in_days"] for one in found.of("cloudwatch_log_group")},
         "network": _network(found),

@@ -154,8 +154,10 @@ def test_every_schedule_reaches_its_job_where_its_runtime_needs_it(index: int) -
         assert told["dead"].endswith("-default-dead")
     may = system["roles"]["jobs"]["may"]
     environment = system["functions"][f"{case.called}-jobs"]["environment"]
-    assert environment["JOBS_TASK_DEFINITION"] in system["tasks"]
-    family = f":task-definition/{environment['JOBS_TASK_DEFINITION']}:*"
+    family, _, revision = environment["JOBS_TASK_DEFINITION"].rpartition("/")[2].partition(":")
+    assert family in system["tasks"]
+    assert revision.isdecimal(), "an earlier version starts an earlier image"
+    family = f":task-definition/{family}:*"
     assert any(
         one.startswith("Allow ecs:RunTask") and family in one and environment["JOBS_CLUSTER"] in one for one in may
     )
@@ -171,8 +173,27 @@ def test_what_the_app_is_told_are_settings_that_it_knows(index: int) -> None:
     system = described("sam", index)
     told = [one["environment"] for one in [*system["functions"].values(), *system["tasks"].values()]]
     assert all(variables.keys() <= known for variables in told)
-    assert all(variables == told[0] for variables in told)
+    own = {"JOBS_TASK_DEFINITION", "PLANETSCALE_TOKEN_SECRET"}
+    shared = [{name: value for name, value in variables.items() if name not in own} for variables in told]
+    assert all(variables == shared[0] for variables in shared)
     Settings.load(told[0] | {"DATABASE_URL": "mysql://app:app@host/app"})
+
+
+@over_cases
+def test_only_tasks_may_read_what_changes_the_schema(index: int) -> None:
+    system = described("sam", index)
+    token = f"/my-app/{CASES[index].stage}/planetscale-token"
+    assert {name for name, role in system["roles"].items() if token in " ".join(role["may"])} == {"task"}
+    told = [*system["functions"].values(), *system["tasks"].values()]
+    assert [one["environment"].get("PLANETSCALE_TOKEN_SECRET") for one in told] == [None, None, token]
+
+
+@over_cases
+def test_no_new_code_is_live_by_the_infrastructure_alone(index: int) -> None:
+    system, called = described("sam", index), CASES[index].called
+    assert system["aliases"] == [f"{called}-jobs:live $LATEST", f"{called}-web:live $LATEST"]
+    assert system["versions"] == []
+    assert system["kept revisions"] == [called], "a rollback needs the revisions of before"
 
 
 @over_cases

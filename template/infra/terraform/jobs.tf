@@ -16,14 +16,13 @@ resource "aws_lambda_function" "jobs" {
   architectures = [var.architecture]
   memory_size   = var.jobs_memory
   timeout       = local.jobs_timeout
-  publish       = true
 
   image_config {
     command = ["kit.lambda_jobs.handler"]
   }
 
   environment {
-    variables = local.environment
+    variables = merge(local.environment, { JOBS_TASK_DEFINITION = aws_ecs_task_definition.this.arn })
   }
 
   logging_config {
@@ -37,7 +36,11 @@ resource "aws_lambda_function" "jobs" {
 resource "aws_lambda_alias" "jobs" {
   name             = "live"
   function_name    = aws_lambda_function.jobs.function_name
-  function_version = aws_lambda_function.jobs.version
+  function_version = "$LATEST"
+
+  lifecycle {
+    ignore_changes = [description, function_version]
+  }
 }
 
 # A tick that the function could not take, even when Lambda tried again, is a dead letter.

@@ -9,7 +9,7 @@ locals {
   arn      = "arn:${data.aws_partition.current.partition}"
   secret   = var.database_url_secret != "" ? var.database_url_secret : "/${var.project}/${var.stage}/database-url"
 
-  # The same for both functions and the tasks, which are one image.
+  # The same for both functions and, nearly, the tasks, which are one image.
   environment = {
     DATABASE_URL_SECRET  = local.secret
     LOG_FORMAT           = "json"
@@ -19,7 +19,6 @@ locals {
     JOBS_SCHEDULER_GROUP = aws_scheduler_schedule_group.this.name
     JOBS_SCHEDULER_ROLE  = aws_iam_role.delays.arn
     JOBS_CLUSTER         = aws_ecs_cluster.this.arn
-    JOBS_TASK_DEFINITION = local.name
     JOBS_SUBNETS         = join(",", local.subnets)
     JOBS_SECURITY_GROUPS = aws_security_group.tasks.id
     METRICS_NAMESPACE    = local.name

@@ -1,3 +1,12 @@
+locals {
+  token = "/${var.project}/${var.stage}/planetscale-token"
+
+  task_environment = merge(local.environment, {
+    JOBS_TASK_DEFINITION     = local.name
+    PLANETSCALE_TOKEN_SECRET = local.token
+  })
+}
+
 resource "aws_ecs_cluster" "this" {
   name = local.name
 }
@@ -16,6 +25,7 @@ resource "aws_ecs_task_definition" "this" {
   memory                   = var.task_memory
   task_role_arn            = aws_iam_role.task.arn
   execution_role_arn       = aws_iam_role.task_execution.arn
+  skip_destroy             = true # earlier revisions are what a rollback goes back to
 
   runtime_platform {
     cpu_architecture        = upper(var.architecture)
@@ -28,7 +38,7 @@ resource "aws_ecs_task_definition" "this" {
     essential       = true
     entryPoint      = ["env"]
     command         = ["python", "-m", "kit", "--help"]
-    environment     = [for name, value in local.environment : { name = name, value = value }]
+    environment     = [for name, value in local.task_environment : { name = name, value = value }]
     linuxParameters = { initProcessEnabled = true } # reaps what a session by ECS Exec leaves behind
     stopTimeout     = 120
     logConfiguration = {
@@ -66,6 +76,12 @@ data "aws_iam_policy_document" "task" {
   statement {
     actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
     resources = [for queue in aws_sqs_queue.dead : queue.arn]
+  }
+
+  # Migrations of a PlanetScale database.
+  statement {
+    actions   = ["ssm:GetParameter"]
+    resources = ["${local.arn}:ssm:${var.aws_region}:${local.account}:parameter${local.token}"]
   }
 
   # ECS Exec; these actions know no resource.

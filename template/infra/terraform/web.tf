@@ -13,14 +13,14 @@ resource "aws_lambda_function" "web" {
   memory_size                    = var.web_memory
   timeout                        = 29 # seconds; the HTTP API gives up after 30
   reserved_concurrent_executions = var.web_reserved_concurrency
-  publish                        = true
 
   image_config {
     command = ["kit.lambda_web.handler"]
   }
 
   environment {
-    variables = local.environment
+    # One revision, so that an earlier version starts an earlier image.
+    variables = merge(local.environment, { JOBS_TASK_DEFINITION = aws_ecs_task_definition.this.arn })
   }
 
   logging_config {
@@ -31,11 +31,15 @@ resource "aws_lambda_function" "web" {
   depends_on = [aws_ecr_repository_policy.this, aws_iam_role_policy.web]
 }
 
-# What visitors meet; a rollback lets it point at an earlier version.
+# What visitors meet: `make deploy` and `make rollback` let it point at a version.
 resource "aws_lambda_alias" "web" {
   name             = "live"
   function_name    = aws_lambda_function.web.function_name
-  function_version = aws_lambda_function.web.version
+  function_version = "$LATEST"
+
+  lifecycle {
+    ignore_changes = [description, function_version]
+  }
 }
 
 resource "aws_apigatewayv2_api" "this" {

@@ -3,6 +3,7 @@
 import argparse
 import sys
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ def run_check(_: argparse.Namespace) -> None:
     if found := check(settings.PROJECT / "migrations"):
         raise UsageError("\n\n".join(found) + f"\n\nPlanetScale would refuse {len(found)} of your migrations' changes.")
     print("The migrations are as PlanetScale takes them.", file=sys.stderr)
+
+
+def can_check() -> bool:
+    """Whether what the check needs is installed here."""
+    return find_spec("sqlglot") is not None
 
 
 def check(folder: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """PlanetScale's HTTP API: a request, its answer, and what to do when it is refused.
 
-By a service token (PLANETSCALE_SERVICE_TOKEN_ID and PLANETSCALE_SERVICE_TOKEN), or through `pscale api`, which has its
-own login. Source: planetscale.com/docs/api/reference, and the OpenAPI document behind it.
+By a service token (PLANETSCALE_SERVICE_TOKEN_ID and PLANETSCALE_SERVICE_TOKEN, or a secret that keeps both), or through
+`pscale api`, which has its own login. Source: planetscale.com/docs/api/reference, and the OpenAPI document behind it.
 """
 
 import json
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
+from kit import secrets
 from kit.errors import UsageError
 from kit.planetscale.project import Project
 
@@ -112,10 +113,12 @@ class Api:
 
 
 def transport() -> Transport:
-    """By the service token if the environment has one, else through pscale; `UsageError` when there is neither."""
+    """By the service token if the environment has one or names one, else through pscale; `UsageError` without any."""
     identity, token = os.environ.get("PLANETSCALE_SERVICE_TOKEN_ID"), os.environ.get("PLANETSCALE_SERVICE_TOKEN")
     if identity and token:
         return Http(identity, token)
+    if name := os.environ.get("PLANETSCALE_TOKEN_SECRET", "").strip():
+        return Http(*_kept(name))
     if program := shutil.which("pscale"):
         return Pscale(program)
     raise UsageError(
@@ -123,6 +126,17 @@ def transport() -> Transport:
         "read_database, create_branch, read_branch, delete_branch, connect_branch, create_deploy_request and "
         "read_deploy_request), or install pscale and run `pscale auth login`."
     )
+
+
+def _kept(name: str) -> tuple[str, str]:
+    """The service token in the cloud: its id and its text, from a secret."""
+    try:
+        identity, _, token = secrets.read(name).strip().partition(":")
+    except secrets.SecretUnavailable as error:
+        raise UsageError(f"PlanetScale cannot be asked: {error}") from None
+    if not token:
+        raise UsageError(f"The secret {name} holds no service token. Write both parts into it: ID:TOKEN")
+    return identity, token
 
 
 class Http:

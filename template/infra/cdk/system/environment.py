@@ -1,4 +1,4 @@
-"""What all that runs the app is told and may do: the same for both functions and the tasks, which are one image."""
+"""What all that runs the app is told and may do: nearly the same for both functions and the tasks, one image all."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
@@ -33,7 +33,6 @@ class Environment(Construct):
             "JOBS_SCHEDULER_GROUP": self.group.schedule_group_name,
             "JOBS_SCHEDULER_ROLE": self.delays.role_arn,
             "JOBS_CLUSTER": cluster.cluster_arn,
-            "JOBS_TASK_DEFINITION": settings.name,
             "JOBS_SUBNETS": ",".join(network.subnet_ids),
             "JOBS_SECURITY_GROUPS": network.security_group.security_group_id,
             "METRICS_NAMESPACE": settings.name,

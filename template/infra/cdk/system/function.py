@@ -1,4 +1,4 @@
-"""The app's image as a Lambda function: a published version behind the alias `live`, its logs, a role of its own."""
+"""The app's image as a Lambda function: the alias `live` before it, its logs, a role of its own."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecr as ecr
@@ -9,10 +9,11 @@ from constructs import Construct
 from .environment import Environment
 from .logs import LogGroup
 from .settings import Settings
+from .tasks import Tasks
 
 
 class Function(Construct):
-    """A function; a rollback lets its alias point at an earlier version."""
+    """A function; `make deploy` and `make rollback` let its alias point at a version."""
 
     def __init__(
         self,
@@ -21,6 +22,7 @@ class Function(Construct):
         *,
         settings: Settings,
         environment: Environment,
+        tasks: Tasks,
         part: str,
         description: str,
         memory: int,
@@ -46,11 +48,12 @@ class Function(Construct):
             memory_size=memory,
             timeout=timeout,
             reserved_concurrent_executions=reserved_concurrency,
-            environment=environment.variables,
+            # One revision, so that an earlier version starts an earlier image.
+            environment=environment.variables | {"JOBS_TASK_DEFINITION": tasks.definition.task_definition_arn},
             log_group=log_group,
             role=self.role,
-            current_version_options=lambda_.VersionOptions(removal_policy=cdk.RemovalPolicy.RETAIN),
         )
         # CDK lets a function wait for its role twice over.
         self.function.node.default_child.add_metadata("cfn-lint", {"config": {"ignore_checks": ["W3005"]}})
-        self.live = lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)
+        # Nothing may ever change here, as that would let the newest code take over before it was tried.
+        self.live = lambda_.Alias(self, "Live", alias_name="live", version=self.function.latest_version)

@@ -33,6 +33,7 @@ class Jobs(Construct):
             "Jobs",
             settings=settings,
             environment=environment,
+            tasks=tasks,
             part="jobs",
             description="Runs jobs from the queues, and takes the ticks of schedules",
             memory=settings.jobs_memory,

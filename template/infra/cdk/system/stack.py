@@ -30,7 +30,7 @@ class AppStack(cdk.Stack):
             self, "Environment", settings=settings, queues=queues, network=network, cluster=cluster
         )
         tasks = Tasks(self, "Tasks", settings=settings, cluster=cluster, environment=environment, queues=queues)
-        web = Web(self, "Web", settings=settings, environment=environment)
+        web = Web(self, "Web", settings=settings, environment=environment, tasks=tasks)
         jobs = Jobs(
             self,
             "Jobs",

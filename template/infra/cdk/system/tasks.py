@@ -32,6 +32,10 @@ class Tasks(Construct):
         queues.grant_work(self.role)
         queues.grant_bury(self.role)
         queues.grant_exhume(self.role)
+        # Migrations of a PlanetScale database.
+        token = f"/{settings.project}/{settings.stage}/planetscale-token"
+        parameter = cdk.Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=token[1:])
+        self.role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[parameter]))
         # ECS Exec; these actions know no resource.
         self.role.add_to_policy(
             iam.PolicyStatement(
@@ -61,12 +65,19 @@ class Tasks(Construct):
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
         )
+        # Earlier revisions are what a rollback goes back to.
+        options = self.definition.node.default_child.cfn_options
+        options.deletion_policy, options.update_replace_policy = (
+            cdk.CfnDeletionPolicy.DELETE,
+            cdk.CfnDeletionPolicy.RETAIN,
+        )
         self.definition.add_container(
             "app",
             image=ecs.ContainerImage.from_ecr_repository(repository, settings.digest),
             entry_point=["env"],
             command=["python", "-m", "kit", "--help"],
-            environment=environment.variables,
+            environment=environment.variables
+            | {"JOBS_TASK_DEFINITION": settings.name, "PLANETSCALE_TOKEN_SECRET": token},
             # Its init reaps what a session by ECS Exec leaves behind.
             linux_parameters=ecs.LinuxParameters(self, "Linux", init_process_enabled=True),
             stop_timeout=cdk.Duration.minutes(2),

@@ -9,12 +9,15 @@ from constructs import Construct
 from .environment import Environment
 from .function import Function
 from .settings import Settings
+from .tasks import Tasks
 
 
 class Web(Construct):
     """The API and its function."""
 
-    def __init__(self, scope: Construct, id: str, *, settings: Settings, environment: Environment) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, settings: Settings, environment: Environment, tasks: Tasks
+    ) -> None:
         super().__init__(scope, id)
         brake = settings.web_reserved_concurrency
         self.function = Function(
@@ -22,6 +25,7 @@ class Web(Construct):
             "Web",
             settings=settings,
             environment=environment,
+            tasks=tasks,
             part="web",
             description="Answers web requests",
             memory=settings.web_memory,
