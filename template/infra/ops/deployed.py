@@ -1,4 +1,8 @@
-"""Where a stage's tasks run: the environment of its task definition says it all, whatever tool deployed it."""
+"""What runs of a stage: the version of its functions that is live, and the task definition that this version names.
+
+A version and the revision of the task definition it was published with belong together, so that a rollback takes both
+back. The task definition's environment says where tasks run, whatever tool deployed it.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,30 +21,31 @@ class Deployed:
     stage: Stage
     cluster: str
     task_definition: str
-    """The newest revision's ARN."""
+    """The revision's ARN."""
     image: str
     subnets: tuple[str, ...]
     security_groups: tuple[str, ...]
     log_group: str
 
 
-def find(account: Account, stage: Stage) -> Deployed:
-    """Read it from the newest revision of the task definition <project>-<stage>.
+def find(account: Account, stage: Stage, *, version: str = "live") -> Deployed:
+    """Read it from the live version of the jobs function, or from another: `$LATEST` is what is being deployed.
 
     Raises `UsageError` when the stage was never deployed, or may not be looked at.
     """
-    ecs = account.session.client("ecs")
+    functions, ecs = account.session.client("lambda"), account.session.client("ecs")
     try:
-        told = ecs.describe_task_definition(taskDefinition=stage.called)["taskDefinition"]
+        told = functions.get_function_configuration(FunctionName=f"{stage.called}-jobs", Qualifier=version)
+        revision = told["Environment"]["Variables"]["JOBS_TASK_DEFINITION"]
+        return _read(stage, ecs.describe_task_definition(taskDefinition=revision)["taskDefinition"])
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ClientException":
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise UsageError(f"What runs of {stage.called} cannot be seen: {reason(error)}") from None
-        there = ", ".join(stages(account, stage.project)) or "none"
-        raise UsageError(
-            f"Nothing is deployed as {stage.called} in {account.region} of account {account.number}. "
-            f"Stages there: {there}. Deploy it with: make deploy STAGE={stage.name}"
-        ) from None
-    return _read(stage, told)
+    there = ", ".join(stages(account, stage.project)) or "none"
+    raise UsageError(
+        f"Nothing is deployed as {stage.called} in {account.region} of account {account.number}. "
+        f"Stages there: {there}. Deploy it with: make deploy STAGE={stage.name}"
+    )
 
 
 def _read(stage: Stage, told: dict[str, Any]) -> Deployed:
