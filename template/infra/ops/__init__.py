@@ -3,5 +3,9 @@
 session     whose AWS account this is, checked before anything is asked of it
 stage       what a stage is called, and which there are
 deployed    where a stage's tasks run, as its task definition says
+asking      asking AWS again, where that helps
+task        one task on Fargate: started once, looked at, ended
+output      what a task writes
+oneoff      a task for as long as a block
 progress    what a person sees of steps that take their time
 """

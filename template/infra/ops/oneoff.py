@@ -1,0 +1,108 @@
+"""A task for as long as a block: started, and ended with it, by its end, an error, Ctrl-C or a signal.
+
+    code = oneoff.run(account, deployed, Wanted(["python", "-m", "kit", "migrate"], why="make deploy"))
+
+Another revision of the task definition: `dataclasses.replace(deployed, task_definition=…)`.
+"""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from infra.ops import asking
+from infra.ops.deployed import Deployed
+from infra.ops.output import Output
+from infra.ops.progress import step
+from infra.ops.session import Account
+from infra.ops.task import START, Task, Wanted
+from kit.errors import UsageError
+
+
+def run(account: Account, deployed: Deployed, wanted: Wanted) -> int:
+    """Run a command as a task's own: its output streamed to standard output, its real exit code given.
+
+    Raises `UsageError` when it cannot be started, or ends without an exit code; both with ECS's reason. When its
+    lifetime is over it is ended, and the code is 124.
+    """
+    with started(account, deployed, wanted) as task:
+        return follow(task, wanted.lifetime)
+
+
+def follow(task: Task, lifetime: float) -> int:
+    """Stream what a task writes until it has ended; give its exit code, and tell what ECS says of it."""
+    output = Output(task)
+    end = time.monotonic() + lifetime + START
+    while not task.over:
+        time.sleep(asking.EVERY)
+        asking.until(task.look, end)
+        asking.until(output.show, end)
+    output.drain()
+    code = task.exit_code()
+    if code == 124 and output.ended.get("seconds", 0) >= lifetime:
+        print(f"It was ended when its time of {lifetime:.0f} s was over (--max).", file=sys.stderr)
+    elif code and not output.ended:  # not by itself, then
+        print(f"It was ended: {task.why_ended()}", file=sys.stderr)
+    return code
+
+
+@contextmanager
+def started(account: Account, deployed: Deployed, wanted: Wanted) -> Iterator[Task]:
+    """Start a task that runs in the block, and end it with the block."""
+    task = Task(account, deployed)
+    with _signals_end_the_block():
+        try:
+            with step("start a task") as current:
+                task.start(wanted)
+                task.wait_until_running(current.say)
+                current.say(task.id)
+            yield task
+        finally:
+            with _undisturbed():
+                end(task)
+
+
+def end(task: Task) -> None:
+    """Stop it, and tell when that could not be done; its lifetime ends it then."""
+    try:
+        task.stop("Its client ended.")
+    except UsageError as error:
+        with suppress(OSError):  # the terminal may be closed
+            print(
+                f"\nThe task {task.id or task.name} could not be stopped. {error}\n"
+                "It ends by itself when its time is over.",
+                file=sys.stderr,
+            )
+
+
+@contextmanager
+def _signals_end_the_block() -> Iterator[None]:
+    def leave(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    with _handling(leave, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    with _handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def _handling(
+    handler: Callable[[int, FrameType | None], None] | signal.Handlers, *numbers: signal.Signals
+) -> Iterator[None]:
+    """Handle these signals so in the block, but for those that are ignored (`nohup`)."""
+    before = {number: signal.getsignal(number) for number in numbers}
+    mine = [number for number in numbers if before[number] != signal.SIG_IGN]
+    for number in mine:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number in mine:
+            signal.signal(number, before[number])
