@@ -12,7 +12,7 @@ from workflows import jobs, steps, workflows
 
 SHELL = {"address=", "echo", "sed -n"}
 """How a line of a step may begin that calls no make."""
-BEING_BUILT = {"deploy", "rollback", "preview", "preview-end", "update"}
+BEING_BUILT = {"deploy", "rollback", "update"}
 """Targets that the workflows call already, behind variables that nobody has set yet."""
 LONGER = {"preview.comment", "update.update"}
 """Jobs whose shell has logic of its own: test_workflow_steps.py runs it."""

@@ -7,5 +7,6 @@ asking      asking AWS again, where that helps
 task        one task on Fargate: started once, looked at, ended
 output      what a task writes
 oneoff      a task for as long as a block
+preview     a stage for a pull request, with its own branch of the database
 progress    what a person sees of steps that take their time
 """

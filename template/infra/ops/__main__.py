@@ -4,9 +4,10 @@ import argparse
 import sys
 from types import ModuleType
 
+from infra.ops import preview
 from kit.errors import UsageError
 
-COMMANDS: list[ModuleType] = []
+COMMANDS: list[ModuleType] = [preview]
 
 
 def main() -> int:

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from kit.errors import UsageError
 from kit.planetscale.api import Api, ApiError, Unsure
+from kit.planetscale.branch import POLL_SECONDS, Branch, Patience, Stopped
 from kit.planetscale.project import Project
 
 PASSWORD = "kit-migrate"  # noqa: S105  # its name
 PASSWORD_SECONDS = 1800
-POLL_SECONDS = 5
-TRIES = 3
 
 WAITING = {
     "pending",
@@ -33,10 +31,6 @@ WAITING = {
     "in_progress_revert_vschema",
 }
 DONE = {"complete", "complete_pending_revert"}
-
-
-class Stopped(UsageError):
-    """The deploy stopped; the message says where, why, and how to go on."""
 
 
 @dataclass
@@ -57,6 +51,14 @@ class Deploy:
         """The development branch's name."""
         return f"kit-migrate-{self.newest}"
 
+    @property
+    def _branch(self) -> Branch:
+        return Branch(self.project, self.api, self.branch, self._patience)
+
+    @property
+    def _patience(self) -> Patience:
+        return Patience("make migrate", self.wait_seconds, self.sleep)
+
     def plan(self) -> list[tuple[str, Callable[[], None]]]:
         """The steps in their order: what is said, and what is done."""
         window = "Skip the 30 minutes" if self.skip_revert else "Keep the 30 minutes"
@@ -67,7 +69,7 @@ class Deploy:
             (f"Migrate the branch to {self.newest}, with a password that lives 30 minutes", self._migrate),
             (f"Open a deploy request into {main}", self._open),
             (f"Deploy it. {window} in which it can be reverted", self._follow),
-            (f"Delete the branch {self.branch}", self._delete_branch),
+            (f"Delete the branch {self.branch}", self._branch.delete),
         ]
 
     def dry_run(self) -> None:
@@ -80,7 +82,7 @@ class Deploy:
         try:
             if self._earlier():
                 self._follow()
-                self._delete_branch()
+                self._branch.delete()
                 return
             for number, (title, act) in enumerate(self.plan(), 1):
                 self.say(f"{number}. {title}.")
@@ -131,38 +133,24 @@ class Deploy:
                 "migrations. Wait for its 30 minutes to pass, or make it final: make migrate SKIP_REVERT=1"
             )
         self.api.post(f"deploy-requests/{number}/skip-revert")
-        self._until(lambda: self.api.get(f"deploy-requests/{number}")["deployment_state"] == "complete", f"#{number}")
+        self._patience.until(
+            lambda: self.api.get(f"deploy-requests/{number}")["deployment_state"] == "complete", f"#{number}"
+        )
 
     def _create_branch(self) -> None:
-        path = f"branches/{self.branch}"
-        self._delete_branch()  # what an earlier run left may be migrated by half
-        self._until(lambda: self.api.find(path) is None, f"deleting {self.branch}")
-        self._ensure(
-            lambda: self.api.find(path),
-            lambda: self.api.post("branches", name=self.branch, parent_branch=self.project.branch),
-        )
-        self._until(lambda: self.api.get(path)["ready"], f"the branch {self.branch}")
+        self._branch.delete()  # what an earlier run left may be migrated by half
+        self._branch.wait_until_gone()
+        self._branch.create()
 
     def _migrate(self) -> None:
-        passwords = f"branches/{self.branch}/passwords"
-        self._delete_passwords()
-        made = self._ensure(
-            lambda: self._delete_passwords(),  # one that was made without our hearing its text is of no use
-            lambda: self.api.post(passwords, name=PASSWORD, role="admin", ttl=PASSWORD_SECONDS),
-        )
+        url = self._branch.new_url(PASSWORD, ttl=PASSWORD_SECONDS)
         try:
-            user, text = quote(made["username"], safe=""), quote(made["plain_text"], safe="")
-            self.migrate(f"mysql://{user}:{text}@{made['access_host_url']}/{self.project.database}")
+            self.migrate(url)
         finally:
-            self._delete_passwords()
-
-    def _delete_passwords(self) -> None:
-        for password in self.api.get(f"branches/{self.branch}/passwords")["data"]:
-            if password["name"] == PASSWORD:
-                self.api.delete(f"branches/{self.branch}/passwords/{password['id']}")
+            self._branch.delete_passwords(PASSWORD)
 
     def _open(self) -> None:
-        self._ensure(
+        self._patience.ensure(
             lambda: self._open_request(),
             lambda: self.api.post(
                 "deploy-requests",
@@ -227,37 +215,11 @@ class Deploy:
             why = "\n".join(lines) or f"  {deployment.get('deploy_check_errors') or 'it gives no reason'}"
             raise Stopped(f"PlanetScale cannot deploy request #{request['number']}, which is closed now:\n{why}")
 
-    def _delete_branch(self) -> None:
-        branch = self.api.find(f"branches/{self.branch}")
-        if branch and not branch["production"]:
-            self.api.delete(f"branches/{self.branch}")
-
     def _tidy(self) -> None:
         """Leave nothing behind but what an open deploy request needs."""
         try:
             request = self._request()
             if request is None or request["state"] != "open":
-                self._delete_branch()
+                self._branch.delete()
         except ApiError as error:
             self.say(f"The branch {self.branch} may be left: {error}. The next `make migrate` takes it up.")
-
-    def _ensure(self, find: Callable[[], Any], create: Callable[[], Any]) -> Any:
-        """Give what is there, or make it; after an unsure answer look first."""
-        for attempt in range(TRIES):
-            if (found := find()) is not None:
-                return found
-            try:
-                return create()
-            except Unsure:
-                if attempt == TRIES - 1:
-                    raise
-                self.sleep(POLL_SECONDS)
-        raise AssertionError("unreachable")
-
-    def _until(self, holds: Callable[[], bool], what: str) -> None:
-        waited = 0.0
-        while not holds():
-            if waited >= self.wait_seconds:
-                raise Stopped(f"PlanetScale is not done with {what} yet. Go on later with: make migrate")
-            self.sleep(POLL_SECONDS)
-            waited += POLL_SECONDS

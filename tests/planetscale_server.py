@@ -4,6 +4,7 @@ Only what the kit may call exists, with the fields that the document names; anyt
 A deploy request moves on by one state each time that it is looked at.
 """
 
+import itertools
 import json
 import re
 import threading
@@ -38,6 +39,7 @@ class PlanetScale:
             "main": {"name": "main", "production": True, "safe_migrations": True, "ready": True}
         }
         self.passwords: dict[str, dict[str, Any]] = {}
+        self.users = itertools.count(1)
         self.requests: list[dict[str, Any]] = []
         self.lint_errors: list[dict[str, str]] = []
         self.deployed = 0
@@ -106,10 +108,10 @@ class PlanetScale:
         if method == "GET":
             shown = [one | {"plain_text": None} for one in self.passwords.values() if one["branch"] == branch]
             return 200, {"type": "list", "data": shown}
-        if (complaint := wrong("passwords", body)) or body["role"] != "admin" or body["ttl"] > 3600:
+        if (complaint := wrong("passwords", body)) or body["role"] != "admin" or body.get("ttl", 0) > 3600:
             return 422, {"message": complaint or "role or ttl"}
-        identity = f"pw{len(self.seen)}"
-        self.passwords[identity] = {"id": identity, "branch": branch, "name": body["name"], "username": "u/1"}
+        identity, user = f"pw{len(self.seen)}", f"u/{next(self.users)}"
+        self.passwords[identity] = {"id": identity, "branch": branch, "name": body["name"], "username": user}
         shown = self.passwords[identity] | {"plain_text": "pscale_pw_@1", "access_host_url": "aws.connect.psdb.cloud"}
         return 201, shown
 

@@ -1,0 +1,224 @@
+"""`make preview` and `make preview-end`, against PlanetScale's contract and an SSM of moto's."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from infra.ops import preview
+from infra.ops.preview import Preview
+from infra.ops.stage import Stage
+from kit.errors import UsageError
+from kit.planetscale import api, project
+from kit.planetscale.branch import Branch, Patience
+from planetscale_server import TOKEN, PlanetScale, serve
+
+ADDRESS = "https://pr12.example.com"
+PARAMETER = "/my-app/pr12/database-url"
+NOTHING: tuple[list[str], int, list[str], list[str]] = ([], 0, [], [])
+
+
+class Killed(BaseException):
+    """The process ends, as by SIGKILL."""
+
+
+@dataclass
+class Scene:
+    """PlanetScale, SSM and a Makefile, of which each call is counted and can be the last."""
+
+    planetscale: PlanetScale
+    http: Any
+    ssm: Any
+    stages: set[str] = field(default_factory=set)
+    made: list[str] = field(default_factory=list)
+    calls: int = 0
+    ends_at: int | None = None
+    heard: bool = False
+    """Whether what is asked in the last call is done all the same."""
+
+    def counted(self, call: Any) -> Any:
+        def counting(*arguments: Any, **named: Any) -> Any:
+            self.calls += 1
+            if self.ends_at is not None and self.calls > self.ends_at:
+                if self.heard and self.calls == self.ends_at + 1:
+                    call(*arguments, **named)
+                raise Killed
+            return call(*arguments, **named)
+
+        return counting
+
+    def make(self, target: str, **variables: str) -> str:
+        """Deploy and destroy, as the app's Makefile does it: by the URL that is in SSM, and as often as one likes."""
+        self.made.append(" ".join([target, *(f"{name}={value}" for name, value in variables.items())]))
+        if target == "destroy":
+            assert variables["CONFIRM"] == f"my-app-{variables['STAGE']}"
+            self.stages.discard(variables["STAGE"])
+            return ""
+        self.url_in_ssm()
+        self.stages.add(variables["STAGE"])
+        return ADDRESS
+
+    def preview(self) -> Preview:
+        database = project.Project("my-org", "my-app")
+        asked = api.Api(database, self.counted(self.http), sleep=lambda _: None)
+        patience = Patience("make preview PR=12", sleep=lambda _: None)
+        ssm = Counted(self)
+        return Preview(
+            Stage("my-app", "pr12"), Branch(database, asked, "kit-preview-12", patience), ssm, self.counted(self.make)
+        )
+
+    def url_in_ssm(self) -> str:
+        return str(self.ssm.get_parameter(Name=PARAMETER, WithDecryption=True)["Parameter"]["Value"])
+
+    @property
+    def left(self) -> tuple[list[str], int, list[str], list[str]]:
+        """The branches beside production, how many passwords, the stages and the parameters."""
+        parameters = [one["Name"] for one in self.ssm.describe_parameters()["Parameters"]]
+        branches, passwords = self.planetscale.left
+        return branches, len(passwords), sorted(self.stages), parameters
+
+
+class Counted:
+    """SSM, each call counted."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.exceptions = scene.ssm.exceptions
+
+    def __getattr__(self, name: str) -> Any:
+        return self.scene.counted(getattr(self.scene.ssm, name))
+
+
+@contextmanager
+def new_scene(**how: Any) -> Iterator[Scene]:
+    planetscale = PlanetScale()
+    with mock_aws(), serve(planetscale) as base:
+        ssm = boto3.client("ssm", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+        yield Scene(planetscale, api.Http(*TOKEN.split(":"), base=base), ssm, **how)
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    with new_scene() as made:
+        yield made
+
+
+def test_a_preview_has_a_stage_a_branch_and_its_url_in_ssm(scene: Scene) -> None:
+    assert scene.preview().begin() == ADDRESS
+    assert scene.made == ["deploy STAGE=pr12 DIRECT=1 YES=1"]
+    assert scene.url_in_ssm() == "mysql://u%2F1:pscale_pw_%401@aws.connect.psdb.cloud/my-app"
+    assert scene.ssm.describe_parameters()["Parameters"][0]["Type"] == "SecureString"
+    assert scene.left == (["kit-preview-12"], 1, ["pr12"], [PARAMETER])
+
+
+def test_the_next_commit_takes_the_same_branch_and_password(scene: Scene) -> None:
+    scene.preview().begin()
+    first = scene.url_in_ssm()
+    scene.preview().begin()
+    assert scene.url_in_ssm() == first
+    assert scene.left == (["kit-preview-12"], 1, ["pr12"], [PARAMETER])
+
+
+def test_a_branch_that_someone_made_anew_gets_a_new_password(scene: Scene) -> None:
+    scene.preview().begin()
+    scene.preview().branch.delete()
+    scene.preview().begin()
+    assert scene.url_in_ssm().startswith("mysql://u%2F2:")
+    assert scene.left == (["kit-preview-12"], 1, ["pr12"], [PARAMETER])
+
+
+def test_its_end_leaves_nothing_and_can_be_repeated(scene: Scene) -> None:
+    scene.preview().begin()
+    scene.preview().end()
+    assert scene.left == NOTHING
+    assert scene.made[-1] == "destroy STAGE=pr12 CONFIRM=my-app-pr12"
+    scene.preview().end()
+    assert scene.left == NOTHING
+    assert scene.made.count(scene.made[-1]) == 1
+
+
+def test_a_stage_that_was_not_made_by_it_is_not_touched(scene: Scene) -> None:
+    scene.ssm.put_parameter(Name=PARAMETER, Value="mysql://a:b@c/d", Type="SecureString")
+    scene.stages.add("pr12")
+    for act in (Preview.begin, Preview.end):
+        with pytest.raises(UsageError, match="was not made by `make preview`"):
+            act(scene.preview())
+    assert (scene.made, scene.planetscale.seen) == ([], [])
+    assert scene.url_in_ssm() == "mysql://a:b@c/d"
+
+
+def test_branches_and_previews_of_others_stay(scene: Scene) -> None:
+    others = {
+        name: {"name": name, "production": False, "ready": True} for name in ("pr12", "kit-preview-1", "kit-migrate-2")
+    }
+    scene.planetscale.branches |= others
+    scene.preview().begin()
+    scene.preview().end()
+    assert scene.left[0] == sorted(others)
+    written = [line for line in scene.planetscale.seen if not line.startswith("GET")]
+    assert not [line for line in written if "/branches/" in line and "/kit-preview-12" not in line]
+
+
+def test_production_is_never_deleted(scene: Scene) -> None:
+    scene.planetscale.branches["kit-preview-12"] = {"name": "kit-preview-12", "production": True, "ready": True}
+    branch = scene.preview().branch
+    branch.delete()
+    assert "kit-preview-12" in scene.planetscale.branches
+
+
+def calls_of(act: Callable[[Preview], object], *before: Callable[[Preview], object]) -> int:
+    with new_scene() as scene:
+        for earlier in before:
+            earlier(scene.preview())
+        begun = scene.calls
+        act(scene.preview())
+        return scene.calls - begun
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_killed_at_any_call_of_its_making_it_goes_on_or_leaves_nothing(heard: bool) -> None:
+    for at in range(calls_of(Preview.begin)):
+        with new_scene(ends_at=at, heard=heard) as scene:
+            with pytest.raises(Killed):
+                scene.preview().begin()
+            scene.ends_at = None
+            assert scene.preview().begin() == ADDRESS
+            assert scene.left == (["kit-preview-12"], 1, ["pr12"], [PARAMETER]), at
+        with new_scene(ends_at=at, heard=heard) as scene:
+            with pytest.raises(Killed):
+                scene.preview().begin()
+            scene.ends_at = None
+            scene.preview().end()
+            assert scene.left == NOTHING, at
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_killed_at_any_call_of_its_end_the_next_one_leaves_nothing(heard: bool) -> None:
+    for at in range(calls_of(Preview.end, Preview.begin)):
+        with new_scene() as scene:
+            scene.preview().begin()
+            scene.ends_at, scene.heard = scene.calls + at, heard
+            with pytest.raises(Killed):
+                scene.preview().end()
+            scene.ends_at = None
+            scene.preview().end()
+            assert scene.left == NOTHING, at
+
+
+@pytest.mark.parametrize("number", ["", "0", "12; rm -rf /", "-1", "main", "1234567890", "１２"])
+def test_what_is_no_number_is_refused_before_anything_is_asked(number: str) -> None:
+    with pytest.raises(UsageError, match="make preview PR=12"):
+        preview.run(number, "preview", Preview.begin)
+
+
+def test_a_failed_deployment_says_so_and_prints_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.joinpath("Makefile").write_text("deploy:\n\t@echo half; exit 3\ndestroy:\n\t@echo $(STAGE) $(CONFIRM)\n")
+    monkeypatch.setattr(preview, "PROJECT", tmp_path)
+    with pytest.raises(UsageError, match="make --no-print-directory deploy STAGE=pr12"):
+        preview.make("deploy", STAGE="pr12")
+    assert preview.make("destroy", STAGE="pr12", CONFIRM="my-app-pr12") == "pr12 my-app-pr12"
