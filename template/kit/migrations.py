@@ -36,12 +36,18 @@ def config(engine: Engine | None = None) -> Config:
 def upgrade(engine: Engine | None = None) -> None:
     """Apply every migration that the database does not have yet.
 
-    Raises `UsageError` for PlanetScale, whose schema changes by deploy request; only `kit.planetscale` passes the
-    `engine` of a development branch.
+    Raises `UsageError` for PlanetScale, whose schema changes by deploy request, unless it is given the `engine` of a
+    development branch.
     """
     if engine is None and database.is_planetscale(settings.current().database_url):
         raise UsageError("A PlanetScale database gets its schema by a deploy request, never directly: make migrate")
     command.upgrade(config(engine), "head")
+
+
+def upgrade_branch(engine: Engine) -> None:
+    """Apply them to a development branch, which has copies of production's rows in alembic_version."""
+    forget_ancestors(engine)
+    upgrade(engine)
 
 
 def newest() -> str:

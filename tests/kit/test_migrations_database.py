@@ -35,10 +35,10 @@ def test_a_copied_version_row_of_before_is_forgotten(tmp_path: Path, monkeypatch
         f"revision = '9999'\ndown_revision = '{newest}'\n\n\ndef upgrade() -> None: ...\n"
     )
     engine = connection.connect(f"sqlite:///{tmp_path}/test.db")
-    migrations.upgrade(engine)
+    migrations.upgrade_branch(engine)
     with engine.begin() as opened:
         opened.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": newest})
-    migrations.forget_ancestors(engine)
+    migrations.upgrade_branch(engine)
     with engine.connect() as opened:
         assert opened.execute(text("SELECT version_num FROM alembic_version")).all() == [("9999",)]
     engine.dispose()

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.planetscale or (database.is_planetscale(url) and not arguments.direct):
         return planetscale(arguments)
     if not arguments.dry_run:
-        return migrations.upgrade(database.engine() if arguments.direct else None)
+        return migrations.upgrade_branch(database.engine()) if arguments.direct else migrations.upgrade()
     where = database.engine().url.render_as_string(hide_password=True)
     for revision in migrations.pending(database.engine()):
         print(f"Apply {revision} to {where}.", file=sys.stderr)
@@ -51,8 +51,7 @@ def planetscale(arguments: argparse.Namespace) -> None:
     def migrate(url: str) -> None:
         engine = connection.connect(url)
         try:
-            migrations.forget_ancestors(engine)
-            migrations.upgrade(engine)
+            migrations.upgrade_branch(engine)
         finally:
             engine.dispose()
 
