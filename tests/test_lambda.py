@@ -126,6 +126,10 @@ def test_the_visitors_address_and_scheme_arrive(probe: rie.Function) -> None:
     assert (arrived["client"], arrived["scheme"]) == ("192.0.2.1", "https")
 
 
+def test_the_apps_lifespan_starts_once_for_all_requests(probe: rie.Function) -> None:
+    assert [probe.invoke(events.http(path="/start"))["body"] for _ in range(3)] == ["1", "1", "1"]
+
+
 @pytest.mark.parametrize("path", ["/nowhere", "/無い", "/../etc/passwd", "//"])
 def test_an_unknown_address_is_not_found(wall: rie.Function, path: str) -> None:
     answer = wall.invoke(events.http(path=path))

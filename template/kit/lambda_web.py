@@ -2,7 +2,7 @@
 
 from mangum import Mangum
 
-from kit import wiring
+from kit import lifespan, wiring
 
-# Mangum would run an ASGI lifespan on every invocation, so it is off: set things up at import instead.
-handler = Mangum(wiring.load(wiring.WEB_APP), lifespan="off")
+# Mangum would run the app's lifespan on every invocation, so that is off: it has run here, once.
+handler = Mangum(lifespan.Started(wiring.load(wiring.WEB_APP)), lifespan="off")

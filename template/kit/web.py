@@ -2,11 +2,15 @@
 
     app = web.wrap(Starlette(routes=[…]))
 
-It wraps any ASGI app from the outside, so that even an answer to a crash has all of it.
+It wraps any ASGI app from the outside, so that even an answer to a crash has all of it. An app from elsewhere may need
+some of it looser, such as styles from files of its own, and another site of yours that sends it forms:
+
+    app = web.wrap(shop, policy="default-src 'self'", origins=["https://admin.example.com"])
 """
 
 import logging
 import secrets
+from collections.abc import Collection
 from time import perf_counter
 from urllib.parse import urlsplit
 
@@ -20,10 +24,21 @@ from kit import logs
 log = logging.getLogger("kit.web")
 
 
-def wrap(app: ASGIApp) -> ASGIApp:
-    """Put the app inside the layers below, and set up the logs."""
+POLICY = (
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""The content security policy: nothing but the app's own. `{nonce}` becomes the request's."""
+
+
+def wrap(app: ASGIApp, *, policy: str = POLICY, origins: Collection[str] = ()) -> ASGIApp:
+    """Put the app inside the layers below, and set up the logs.
+
+    `policy` is the content security policy of answers that set none; `origins` are other sites whose pages may send
+    requests that change something.
+    """
     logs.configure()
-    return RequestLog(SafeHeaders(GZipMiddleware(SameOrigin(app), minimum_size=1024)))
+    return RequestLog(SafeHeaders(GZipMiddleware(SameOrigin(app, origins), minimum_size=1024), policy))
 
 
 class RequestLog:
@@ -76,8 +91,9 @@ class SafeHeaders:
     Scripts and styles run only with the request's nonce: `<script nonce="{{ request.state.csp_nonce }}">`.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, policy: str = POLICY) -> None:
         self.app = app
+        self.policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,10 +101,7 @@ class SafeHeaders:
         nonce = secrets.token_urlsafe(16)
         scope.setdefault("state", {})["csp_nonce"] = nonce
         safe = {
-            "content-security-policy": (
-                f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; "
-                "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-            ),
+            "content-security-policy": self.policy.replace("{nonce}", nonce),
             "x-content-type-options": "nosniff",
             "referrer-policy": "same-origin",
             "cross-origin-opener-policy": "same-origin",
@@ -114,13 +127,14 @@ class SameOrigin:
     Source: OWASP's CSRF cheat sheet, "Fetch Metadata headers".
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origins: Collection[str] = ()) -> None:
         self.app = app
+        self.origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in {"GET", "HEAD", "OPTIONS"}:
             headers = Headers(scope=scope)
-            if not same_origin(headers):
+            if headers.get("origin") not in self.origins and not same_origin(headers):
                 log.warning("refused a forged request", extra={"origin": headers.get("origin")})
                 refusal = "This form was sent from another site, so it was not accepted. Open the page and try again."
                 return await PlainTextResponse(refusal, status_code=403)(scope, receive, send)

@@ -1,5 +1,9 @@
 """What the wall has no address for: each answer tries one thing between Lambda and an ASGI app."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -41,13 +45,29 @@ def fail(request: Request) -> Response:
     raise RuntimeError("the inside of the app")
 
 
+starts = count(1)
+
+
+@asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[dict[str, int]]:
+    """Open what every request shares."""
+    yield {"start": next(starts)}
+
+
+def start(request: Request) -> Response:
+    """Say which start of the app left its state."""
+    return PlainTextResponse(str(request.state.start))
+
+
 app = web.wrap(
     Starlette(
+        lifespan=lifespan,
         routes=[
             Route("/echo/{rest:path}", echo, methods=["GET", "POST"]),
             Route("/cookies", cookies),
             Route("/bytes", every_byte),
             Route("/fail", fail),
-        ]
+            Route("/start", start),
+        ],
     )
 )
