@@ -48,7 +48,8 @@ class Started:
 
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         lifespan = asyncio.ensure_future(self.app(scope, receive, send))
-        await asyncio.wait({lifespan, told}, return_when=asyncio.FIRST_COMPLETED)
+        first: set[asyncio.Future[Any]] = {lifespan, told}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if told.done() and told.result()["type"] == "lifespan.startup.failed":
             lifespan.cancel()
             raise StartupFailed(told.result().get("message") or "The app's startup failed.")
