@@ -1,4 +1,4 @@
-"""How a description writes what AWS would make up: ids, ARNs, addresses; and how it writes policies."""
+"""How a description writes what AWS would make up (ids, ARNs, addresses) and policies; how two are compared."""
 
 import itertools
 import json
@@ -90,3 +90,20 @@ def charts(body: str) -> list[dict[str, Any]]:
         place = {name: widget[name] for name in ("x", "y", "width", "height")}
         told.append(place | {"title": shared["title"], "region": shared["region"], "metrics": sorted(metrics)})
     return told
+
+
+def flat(value: Any, path: str = "") -> dict[str, Any]:
+    """Every field with its path."""
+    if isinstance(value, dict) and value:
+        return {key: one for name, inner in value.items() for key, one in flat(inner, f"{path}/{name}").items()}
+    return {path: value}
+
+
+def compare(iac: str, one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """A line for each field that is not the same."""
+    ours, theirs = flat(one), flat(other)
+    return [
+        f"{path}\n  sam        {ours.get(path, '(nothing)')}\n  {iac:<10} {theirs.get(path, '(nothing)')}"
+        for path in sorted(ours.keys() | theirs.keys())
+        if path not in ours or path not in theirs or ours[path] != theirs[path]
+    ]

@@ -14,8 +14,10 @@ class Templates:
     """Templates of one stage with their parameters, every function in them worked out."""
 
     def __init__(self, templates: list[dict[str, Any]], parameters: dict[str, Any], place: Place) -> None:
+        self.templates, self.given = templates, parameters
         self.place, self.parameters, self.conditions = place, {}, {}
         self.raw: dict[str, dict[str, Any]] = {}
+        self.asked: set[str] = set()
         for template in templates:
             self.conditions |= template.get("Conditions", {})
             for name, parameter in template.get("Parameters", {}).items():
@@ -31,7 +33,20 @@ class Templates:
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The properties of every resource of a type."""
+        self.asked.add(kind)
         return [properties for found, properties in self.resources.values() if found == f"AWS::{kind}"]
+
+    def describe(self) -> dict[str, Any]:
+        """The description."""
+        return describe(self)
+
+    def sources(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """What the description is made of: each resource's type and its own words, by name."""
+        return {name: (made["Type"].removeprefix("AWS::"), made) for name, made in self.raw.items()}
+
+    def again(self) -> "Templates":
+        """The same from the templates as they are now."""
+        return Templates(self.templates, self.given, self.place)
 
     def holds(self, condition: Any) -> bool:
         """Whether a condition does, named or written out."""
@@ -104,6 +119,10 @@ class Templates:
                 return self.place.queue_url(self.work_out(told["QueueName"]))
             case "AWS::ApiGatewayV2::Api":
                 return "api"
+            case "AWS::EC2::VPC":
+                return "vpc-own"
+            case "AWS::EC2::InternetGateway":
+                return "igw-own"
             case "AWS::Lambda::Alias":
                 return self.place.alias(self.work_out(told["FunctionName"]), told["Name"])
             case "AWS::ECS::TaskDefinition":
@@ -146,12 +165,15 @@ class Templates:
                 case "AWS::Scheduler::Schedule":
                     roles[_owner(told["Target"]["RoleArn"])] = "schedules"
         everything = {name for name, made in self.raw.items() if made["Type"] == "AWS::IAM::Role"}
-        return roles | dict.fromkeys(everything - roles.keys(), "delays")
+        [delays] = everything - roles.keys()
+        return roles | {delays: "delays"}
 
     def _last_word(self, name: Any) -> str:
         text = name if isinstance(name, str) else name["Fn::Sub"]
         return str(text).rpartition("-")[2]
 
+
+IN_A_VPC = ("EC2::Subnet", "EC2::RouteTable", "EC2::VPCGatewayAttachment", "EC2::SecurityGroup")
 
 NAMED = {
     "AWS::Lambda::Function": "FunctionName",
@@ -159,6 +181,7 @@ NAMED = {
     "AWS::ECS::Cluster": "ClusterName",
     "AWS::Scheduler::ScheduleGroup": "Name",
     "AWS::ApiGatewayV2::DomainName": "DomainName",
+    "AWS::ApiGatewayV2::Stage": "StageName",
     "AWS::EC2::Subnet": "CidrBlock",
 }
 """Where a reference is told by one of the properties: a subnet by the addresses that it has."""
@@ -169,8 +192,38 @@ def _owner(reference: dict[str, Any]) -> str:
     return str(found[0] if isinstance(found, list) else found.split(".")[0])
 
 
+SUPPORT = {
+    "CDK::Metadata",
+    "EC2::InternetGateway",
+    "EC2::Route",
+    "EC2::RouteTable",
+    "EC2::SubnetRouteTableAssociation",
+    "EC2::VPCGatewayAttachment",
+    "IAM::ManagedPolicy",
+    "IAM::Policy",
+    "IAM::Role",
+    "SNS::Topic",
+}
+"""Types that are told of as a part of others."""
+
+
 def describe(found: Templates) -> dict[str, Any]:
     """The description."""
+    found.asked = set()
+    told = _describe(found)
+    kinds = {kind.removeprefix("AWS::") for kind, _ in found.resources.values()}
+    kept = {made["Type"] for made in found.raw.values() if made.get("DeletionPolicy", "Delete") != "Delete"}
+    replaced = {made["Type"] for made in found.raw.values() if made.get("UpdateReplacePolicy", "Delete") != "Delete"}
+    return told | {
+        "others": sorted(kinds - found.asked - SUPPORT),
+        "kept when all is destroyed": sorted(kept),
+        "kept when replaced": [
+            "task definition" if kind == "AWS::ECS::TaskDefinition" else kind for kind in sorted(replaced)
+        ],
+    }
+
+
+def _describe(found: Templates) -> dict[str, Any]:
     return {
         "functions": {one["FunctionName"]: _function(one) for one in found.of("Lambda::Function")},
         "aliases": sorted(
@@ -179,7 +232,7 @@ def describe(found: Templates) -> dict[str, Any]:
         "versions": sorted(one["FunctionName"] for one in found.of("Lambda::Version")),
         "async": {one["FunctionName"]: _async(one) for one in found.of("Lambda::EventInvokeConfig")},
         "calls": sorted(
-            f"{one['Principal']} {one['Action']} {one['FunctionName']} from api{one['SourceArn'].partition('/')[2]}"
+            f"{one['Principal']} {one['Action']} {one['FunctionName']} from {one['SourceArn']}"
             for one in found.of("Lambda::Permission")
         ),
         "api": _api(found),
@@ -201,7 +254,7 @@ def describe(found: Templates) -> dict[str, Any]:
         "topics": {
             one["Topics"][0]: statements(one["PolicyDocument"]["Statement"]) for one in found.of("SNS::TopicPolicy")
         },
-        "told": [f"{one['Protocol']} {one['Endpoint']}" for one in found.of("SNS::Subscription")],
+        "told": [f"{one['Protocol']} {one['Endpoint']} of {one['TopicArn']}" for one in found.of("SNS::Subscription")],
         "budgets": [_budget(one) for one in found.of("Budgets::Budget")],
         "dashboards": {one["DashboardName"]: charts(one["DashboardBody"]) for one in found.of("CloudWatch::Dashboard")},
         "repositories": {one["RepositoryName"]: _repository(one) for one in found.of("ECR::Repository")},
@@ -219,7 +272,7 @@ def _function(told: dict[str, Any]) -> dict[str, Any]:
         "timeout": int(told["Timeout"]),
         "at most": int(told.get("ReservedConcurrentExecutions", -1)),
         "environment": told["Environment"]["Variables"],
-        "logs": told["LoggingConfig"]["LogGroup"],
+        "logs": [told["LoggingConfig"]["LogGroup"], told["LoggingConfig"].get("LogFormat", "Text")],
         "role": told["Role"],
     }
 
@@ -232,18 +285,22 @@ def _async(told: dict[str, Any]) -> dict[str, Any]:
 def _api(found: Templates) -> dict[str, Any]:
     [api] = found.of("ApiGatewayV2::Api")
     [stage] = found.of("ApiGatewayV2::Stage")
-    [integration] = found.of("ApiGatewayV2::Integration")
-    told = [integration[key] for key in ("IntegrationType", "IntegrationUri", "PayloadFormatVersion")]
+    routes = {}
+    for one in found.of("ApiGatewayV2::Route"):
+        integration = found.resources[one["Target"].removeprefix("integrations/")][1]
+        told = [integration[key] for key in ("IntegrationType", "IntegrationUri", "PayloadFormatVersion")]
+        routes[one["RouteKey"]] = [one["ApiId"], integration["ApiId"], *told, one.get("AuthorizationType", "NONE")]
+    found.of("ApiGatewayV2::Integration")
     domains = [
         [one["DomainName"], *(entry[key] for key in ("CertificateArn", "EndpointType", "SecurityPolicy"))]
         for one in found.of("ApiGatewayV2::DomainName")
         for entry in one["DomainNameConfigurations"]
     ]
-    mapped = [one["DomainName"] for one in found.of("ApiGatewayV2::ApiMapping")]
+    mapped = [[one["DomainName"], one["ApiId"], one["Stage"]] for one in found.of("ApiGatewayV2::ApiMapping")]
     return {
-        "name": api["Name"],
-        "routes": {one["RouteKey"]: told for one in found.of("ApiGatewayV2::Route")},
-        "stage": [stage["StageName"], stage["AutoDeploy"]],
+        "name": [api["Name"], api["ProtocolType"]],
+        "routes": routes,
+        "stage": [stage["ApiId"], stage["StageName"], stage["AutoDeploy"]],
         "domains": domains,
         "mapped": mapped,
     }
@@ -319,16 +376,24 @@ def _roles(found: Templates) -> dict[str, Any]:
 def _network(found: Templates) -> dict[str, Any]:
     [group] = found.of("EC2::SecurityGroup")
     vpcs = found.of("EC2::VPC")
-    routed = {one["RouteTableId"]: one["DestinationCidrBlock"] for one in found.of("EC2::Route") if one["GatewayId"]}
+    routed = {one["RouteTableId"]: [one["DestinationCidrBlock"], one["GatewayId"]] for one in found.of("EC2::Route")}
     tables = {one["SubnetId"]: one["RouteTableId"] for one in found.of("EC2::SubnetRouteTableAssociation")}
     return {
-        "vpc": [[one[key] for key in ("CidrBlock", "EnableDnsSupport", "EnableDnsHostnames")] for one in vpcs],
+        "vpc": [
+            [
+                one["CidrBlock"],
+                one["EnableDnsSupport"],
+                one["EnableDnsHostnames"],
+                one.get("InstanceTenancy", "default"),
+            ]
+            for one in vpcs
+        ],
+        "in the vpc": sorted({one["VpcId"] for kind in IN_A_VPC for one in found.of(kind)}),
         "subnets": sorted(
-            [one["CidrBlock"], one["AvailabilityZone"], one["MapPublicIpOnLaunch"], routed[tables[one["CidrBlock"]]]]
+            [one["CidrBlock"], one["AvailabilityZone"], one["MapPublicIpOnLaunch"], *routed[tables[one["CidrBlock"]]]]
             for one in found.of("EC2::Subnet")
         ),
-        "gateways": len(found.of("EC2::InternetGateway")) - len(found.of("EC2::NatGateway")) * 10,
-        "group in": "own" if vpcs else group["VpcId"],
+        "gateways": [one["InternetGatewayId"] for one in found.of("EC2::VPCGatewayAttachment")],
         "group": group["GroupDescription"],
         "in": group.get("SecurityGroupIngress", []),
         "out": [[one["IpProtocol"], one["CidrIp"]] for one in group["SecurityGroupEgress"]],
@@ -355,7 +420,7 @@ def _budget(told: dict[str, Any]) -> dict[str, Any]:
             [
                 *(one["Notification"][key] for key in ("NotificationType", "ComparisonOperator", "Threshold")),
                 one["Notification"]["ThresholdType"],
-                [subscriber["Address"] for subscriber in one["Subscribers"]],
+                [[subscriber["SubscriptionType"], subscriber["Address"]] for subscriber in one["Subscribers"]],
             ]
             for one in told["NotificationsWithSubscribers"]
         ],

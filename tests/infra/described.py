@@ -2,14 +2,17 @@
 
 import json
 import subprocess
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from tempfile import mkdtemp
+from typing import Any, Protocol
 
 import cloudformation
 import terraform
 from canonical import ACCOUNT, Place
-from manifests import environment, require_provider
+from manifests import MANIFEST, TOOLS, environment, require_provider
 
 import parts
 from rendering import render
@@ -47,8 +50,58 @@ class Case:
     def plain(self) -> dict[str, str]:
         """The settings as text."""
         return {
-            name: ",".join(value) if isinstance(value, list) else str(value) for name, value in self.settings.items()
+            name: ",".join(value) if isinstance(value, list) else str(value).replace("True", "true")
+            for name, value in self.settings.items()
         }
+
+
+CASES = [
+    Case("default"),
+    Case(
+        "many queues, an own network",
+        manifest=MANIFEST,
+        stage="test",
+        settings={
+            "dashboard": True,
+            "database_url_secret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:my-app/url-a1B2c3",
+        },
+    ),
+    Case(
+        "everything set",
+        region="eu-central-1",
+        stage="b2",
+        manifest=MANIFEST,
+        settings={
+            "architecture": "x86_64",
+            "database_url_secret": "/elsewhere/url",
+            "web_memory": 1769,
+            "web_reserved_concurrency": 50,
+            "jobs_memory": 2048,
+            "jobs_concurrency": 3,
+            "task_cpu": 1024,
+            "task_memory": 4096,
+            "vpc_id": "vpc-0a1b2c3d",
+            "subnet_ids": ["subnet-0a", "subnet-0b", "subnet-0c"],
+            "domain_name": "wall.example.com",
+            "certificate_arn": "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-0000-0000-0000-000000000000",
+            "alarm_email": "me@example.com",
+            "monthly_budget": 0,
+            "dashboard": True,
+            "log_retention": 7,
+        },
+    ),
+]
+"""Of the settings, every one in its default and in another."""
+
+
+class Produced(Protocol):
+    """What a tool has made of a case."""
+
+    def describe(self) -> dict[str, Any]: ...
+
+    def sources(self) -> dict[str, tuple[str, dict[str, Any]]]: ...
+
+    def again(self) -> "Produced": ...
 
 
 def run(*command: str | Path, cwd: Path, **variables: str) -> str:
@@ -58,18 +111,19 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
     return done.stdout
 
 
-def cdk(case: Case, folder: Path) -> dict[str, Any]:
+def cdk(case: Case, folder: Path) -> cloudformation.Templates:
     parts.program("npx")
     app = case.app(folder, "cdk")
     given = case.plain() | {"stage": case.stage, "image": case.image}
     context = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
-    run("npx", "--yes", CDK, "synth", "--quiet", "--output", "cdk.out", *context, cwd=app / "infra" / "cdk")
+    here, shared = app / "infra" / "cdk", {"UV_PROJECT_ENVIRONMENT": str(TOOLS / "cdk")}
+    run("npx", "--yes", CDK, "synth", "--quiet", "--output", "cdk.out", *context, cwd=here, **shared)
     templates = [json.loads(file.read_text()) for file in app.glob("infra/cdk/cdk.out/*.template.json")]
     assert len(templates) == 2
-    return cloudformation.describe(cloudformation.Templates(templates, {}, Place(case.region)))
+    return cloudformation.Templates(templates, {}, Place(case.region))
 
 
-def sam(case: Case, folder: Path) -> dict[str, Any]:
+def sam(case: Case, folder: Path) -> cloudformation.Templates:
     app = case.app(folder, "sam")
     run("python3", "infra/sam/assemble.py", cwd=app)
     given = case.plain() | {"project": "my-app", "stage": case.stage, "image": case.image}
@@ -82,18 +136,13 @@ def sam(case: Case, folder: Path) -> dict[str, Any]:
         )
         for template in ("build/template.yaml", "image.yaml")
     ]  # fmt: skip
-    return cloudformation.describe(cloudformation.Templates(templates, parameters, Place(case.region)))
+    return cloudformation.Templates(templates, parameters, Place(case.region))
 
 
-def terraform_(case: Case, folder: Path, change: tuple[str, str, str] | None = None) -> dict[str, Any]:
+def terraform_(case: Case, folder: Path) -> terraform.State:
     parts.program("terraform")
     app = case.app(folder, "terraform")
     here = app / "infra" / "terraform"
-    if change:
-        file, old, new = change
-        text = here.joinpath(file).read_text(encoding="utf-8")
-        assert old in text
-        here.joinpath(file).write_text(text.replace(old, new), encoding="utf-8")
     manifest = json.loads(app.joinpath("jobs.json").read_text(encoding="utf-8"))
     own = "vpc_id" not in case.settings
     text = terraform.mocks(here, manifest, case.called, Place(case.region), own_network=own)
@@ -101,7 +150,19 @@ def terraform_(case: Case, folder: Path, change: tuple[str, str, str] | None = N
     given = case.settings | {"stage": case.stage, "image": case.image}
     here.joinpath("given.auto.tfvars.json").write_text(json.dumps(given), encoding="utf-8")
     run("terraform", "init", "-backend=false", "-input=false", cwd=here)
-    return terraform.describe(terraform.read(run("terraform", "test", "-json", "-verbose", cwd=here)))
+    return terraform.read(run("terraform", "test", "-json", "-verbose", cwd=here))
 
 
 EACH = {"cdk": cdk, "sam": sam, "terraform": terraform_}
+
+
+@cache
+def produced(iac: str, index: int) -> Produced:
+    """What a tool makes of a case, made once a session."""
+    return EACH[iac](CASES[index], Path(mkdtemp()))
+
+
+@cache
+def described(iac: str, index: int) -> dict[str, Any]:
+    """The description of a case by a tool."""
+    return deepcopy(produced(iac, index).describe())

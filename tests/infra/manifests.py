@@ -44,13 +44,18 @@ MANIFEST: dict[str, Any] = {
 """More than the app that comes has: several queues, one that keeps order, and schedules of both kinds."""
 
 
+TOOLS = ROOT / "build" / "tools"
+
+
 def environment() -> dict[str, str]:
     """This process's, without its virtual environment and without AWS; what tools fetch is kept in build/tools."""
-    tools = ROOT / "build" / "tools"
+    providers = TOOLS / "terraform"
+    providers.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV" and not name.startswith("AWS_")}
     return kept | {
-        "UV_TOOL_DIR": str(tools / "uv"),
-        "npm_config_cache": str(tools / "npm"),
+        "UV_TOOL_DIR": str(TOOLS / "uv"),
+        "npm_config_cache": str(TOOLS / "npm"),
+        "TF_PLUGIN_CACHE_DIR": str(providers),
         "AWS_EC2_METADATA_DISABLED": "true",
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
         "CHECKPOINT_DISABLE": "1",

@@ -54,8 +54,13 @@ def _made_up(
     yield "aws_apigatewayv2_api.this", {"id": "api", "execution_arn": place.arn("execute-api", "api")}
     yield "aws_ecr_repository.this", {"arn": place.repository(name)}
     if own_network:
+        yield "aws_vpc.this[0]", {"id": "vpc-own"}
+        yield "aws_internet_gateway.this[0]", {"id": "igw-own"}
         for number in (0, 1):
             yield f"aws_subnet.public[{number}]", {"id": f"10.0.{number}.0/24"}
+
+
+IN_A_VPC = ("subnet", "route_table", "internet_gateway", "security_group")
 
 
 class State:
@@ -63,11 +68,25 @@ class State:
 
     def __init__(self, resources: list[dict[str, Any]]) -> None:
         self.resources = resources
+        self.asked: set[str] = set()
         self.documents = {one["name"]: one["values"] for one in resources if one["type"] == "aws_iam_policy_document"}
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The values of every resource of a type."""
+        self.asked.add(kind)
         return [one["values"] for one in self.resources if one["type"] == f"aws_{kind}" and one["mode"] == "managed"]
+
+    def describe(self) -> dict[str, Any]:
+        """The description."""
+        return describe(self)
+
+    def sources(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """What the description is made of: each resource's type and its values, by address."""
+        return {one["address"]: (one["type"].removeprefix("aws_"), one["values"]) for one in self.resources}
+
+    def again(self) -> "State":
+        """The same from the values as they are now."""
+        return State(self.resources)
 
     def policy(self, text: str) -> list[str]:
         """The statements of a document, those of its sources among them."""
@@ -96,8 +115,28 @@ def read(output: str) -> State:
     raise AssertionError(output)
 
 
+SUPPORT = {"route", "route_table", "route_table_association", "sns_topic"}
+"""Types that are told of as a part of others."""
+
+
 def describe(found: State) -> dict[str, Any]:
     """The description."""
+    found.asked = set()
+    told = _describe(found)
+    managed = [one for one in found.resources if one["mode"] == "managed"]
+    kinds = {one["type"].removeprefix("aws_") for one in managed}
+    # Of a task definition, Terraform keeps the last revision as well as the earlier ones; it costs nothing.
+    kept = {one["type"] for one in managed if one["values"].get("skip_destroy")}
+    return told | {
+        "others": sorted(kinds - found.asked - SUPPORT),
+        "kept when all is destroyed": sorted(kept - {"aws_ecs_task_definition"}),
+        "kept when replaced": [
+            "task definition" if kind == "aws_ecs_task_definition" else kind for kind in sorted(kept)
+        ],
+    }
+
+
+def _describe(found: State) -> dict[str, Any]:
     return {
         "functions": {one["function_name"]: _function(one) for one in found.of("lambda_function")},
         "aliases": sorted(
@@ -125,8 +164,15 @@ def describe(found: State) -> dict[str, Any]:
         "logs": {one["name"]: one["retention_in_days"] for one in found.of("cloudwatch_log_group")},
         "network": _network(found),
         "alarms": {one["alarm_name"]: _alarm(one) for one in found.of("cloudwatch_metric_alarm")},
-        "topics": {one["arn"]: found.policy(one["policy"]) for one in found.of("sns_topic_policy")},
-        "told": [f"{one['protocol']} {one['endpoint']}" for one in found.of("sns_topic_subscription")],
+        "topics": {
+            one["arn"].rpartition(":")[0] + f":{topic['name']}": found.policy(one["policy"])
+            for one in found.of("sns_topic_policy")
+            for topic in found.of("sns_topic")
+            if topic["arn"] == one["arn"]
+        },
+        "told": [
+            f"{one['protocol']} {one['endpoint']} of {one['topic_arn']}" for one in found.of("sns_topic_subscription")
+        ],
         "budgets": [_budget(one) for one in found.of("budgets_budget")],
         "dashboards": {
             one["dashboard_name"]: charts(one["dashboard_body"]) for one in found.of("cloudwatch_dashboard")
@@ -146,7 +192,7 @@ def _function(told: dict[str, Any]) -> dict[str, Any]:
         "timeout": told["timeout"],
         "at most": -1 if told["reserved_concurrent_executions"] is None else told["reserved_concurrent_executions"],
         "environment": told["environment"][0]["variables"],
-        "logs": told["logging_config"][0]["log_group"],
+        "logs": [told["logging_config"][0]["log_group"], told["logging_config"][0]["log_format"]],
         "role": told["role"],
     }
 
@@ -157,7 +203,7 @@ def _call(told: dict[str, Any], found: State) -> str:
         for one in found.of("lambda_alias")
         if (one["function_name"], one["name"]) == (told["function_name"], told["qualifier"])
     ]
-    return f"{told['principal']} {told['action']} {alias} from api{told['source_arn'].partition('/')[2]}"
+    return f"{told['principal']} {told['action']} {alias} from {told['source_arn']}"
 
 
 def _api(found: State) -> dict[str, Any]:
@@ -170,15 +216,20 @@ def _api(found: State) -> dict[str, Any]:
         for entry in one["domain_name_configuration"]
     ]
     return {
-        "name": api["name"],
+        "name": [api["name"], api["protocol_type"]],
         "routes": {
-            one["route_key"]: told
+            one["route_key"]: [one["api_id"], integration["api_id"], *told, one["authorization_type"] or "NONE"]
             for one in found.of("apigatewayv2_route")
             if one["target"] == f"integrations/{integration['id']}"
         },
-        "stage": [stage["name"], stage["auto_deploy"]],
+        "stage": [stage["api_id"], stage["name"], stage["auto_deploy"]],
         "domains": domains,
-        "mapped": [domain[0] for domain in domains if found.of("apigatewayv2_api_mapping")],
+        "mapped": [
+            [domain["domain_name"], one["api_id"], stage["name"] if one["stage"] == stage["id"] else one["stage"]]
+            for one in found.of("apigatewayv2_api_mapping")
+            for domain in found.of("apigatewayv2_domain_name")
+            if domain["id"] == one["domain_name"]
+        ],
     }
 
 
@@ -249,19 +300,31 @@ def _roles(found: State) -> dict[str, Any]:
 def _network(found: State) -> dict[str, Any]:
     [group] = found.of("security_group")
     vpcs = found.of("vpc")
-    routed = {one["route_table_id"]: one["destination_cidr_block"] for one in found.of("route") if one["gateway_id"]}
+    routed = {one["route_table_id"]: [one["destination_cidr_block"], one["gateway_id"]] for one in found.of("route")}
     tables = {one["subnet_id"]: one["route_table_id"] for one in found.of("route_table_association")}
     return {
-        "vpc": [[one[key] for key in ("cidr_block", "enable_dns_support", "enable_dns_hostnames")] for one in vpcs],
+        "vpc": [
+            [
+                one["cidr_block"],
+                one["enable_dns_support"],
+                one["enable_dns_hostnames"],
+                one["instance_tenancy"] or "default",
+            ]
+            for one in vpcs
+        ],
+        "in the vpc": sorted({one["vpc_id"] for kind in IN_A_VPC for one in found.of(kind)}),
         "subnets": sorted(
-            [one["cidr_block"], one["availability_zone"], one["map_public_ip_on_launch"], routed[tables[one["id"]]]]
+            [one["cidr_block"], one["availability_zone"], one["map_public_ip_on_launch"], *routed[tables[one["id"]]]]
             for one in found.of("subnet")
         ),
-        "gateways": len(found.of("internet_gateway")) - len(found.of("nat_gateway")) * 10,
-        "group in": "own" if vpcs else group["vpc_id"],
+        "gateways": [one["id"] for one in found.of("internet_gateway")],
         "group": group["description"],
         "in": found.of("vpc_security_group_ingress_rule"),
-        "out": [[one["ip_protocol"], one["cidr_ipv4"]] for one in found.of("vpc_security_group_egress_rule")],
+        "out": [
+            [one["ip_protocol"], one["cidr_ipv4"]]
+            for one in found.of("vpc_security_group_egress_rule")
+            if one["security_group_id"] == group["id"]
+        ],
     }
 
 
@@ -281,17 +344,20 @@ def _alarm(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _budget(told: dict[str, Any]) -> dict[str, Any]:
-    keys = ("notification_type", "comparison_operator", "threshold", "threshold_type", "subscriber_sns_topic_arns")
+    keys = ("notification_type", "comparison_operator", "threshold", "threshold_type")
     return {
         "name": [told["name"], told["budget_type"], told["time_unit"]],
         "limit": [float(told["limit_amount"]), told["limit_unit"]],
-        "tells": sorted([one[key] for key in keys] for one in told["notification"]),
+        "tells": sorted(
+            [*(one[key] for key in keys), [["SNS", topic] for topic in one["subscriber_sns_topic_arns"]]]
+            for one in told["notification"]
+        ),
     }
 
 
 def _repository(told: dict[str, Any], found: State) -> dict[str, Any]:
-    [lifecycle] = found.of("ecr_lifecycle_policy")
-    [policy] = found.of("ecr_repository_policy")
+    [lifecycle] = [one for one in found.of("ecr_lifecycle_policy") if one["repository"] == told["name"]]
+    [policy] = [one for one in found.of("ecr_repository_policy") if one["repository"] == told["name"]]
     return {
         "scanned": many(told["image_scanning_configuration"])[0]["scan_on_push"],
         "emptied": told["force_delete"],

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from manifests import MANIFEST, environment, require_provider
+from manifests import MANIFEST, TOOLS, environment, require_provider
 
 import parts
 from rendering import render
@@ -31,7 +31,8 @@ def test_what_is_rendered_passes_the_check_of_its_tool(tmp_path: Path, iac: str,
     parts.program(program)
     app = render(tmp_path / "my-app", iac=iac)
     app.joinpath("jobs.json").write_text(json.dumps(MANIFEST), encoding="utf-8")
-    done = check(app)
+    shared = {"UV_PROJECT_ENVIRONMENT": str(TOOLS / "cdk")} if iac == "cdk" else {}
+    done = check(app, **shared)
     assert done.returncode == 0, done.stdout
 
 

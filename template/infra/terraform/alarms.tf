@@ -45,16 +45,17 @@ locals {
       namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum"
       dimensions  = { QueueName = aws_sqs_queue.jobs[name].name }, minutes = 5, threshold = 1800
     } },
-    { for name, function in { web = aws_lambda_function.web, jobs = aws_lambda_function.jobs } : "${name}-errors" => {
-      description                 = "The ${name} function fails"
-      namespace                   = "AWS/Lambda", metric = "Errors", statistic = "Sum"
-      dimensions                  = { FunctionName = function.function_name }, minutes = 5, threshold = 1
+    { "jobs-errors" = {
+      description = "The jobs function fails"
+      namespace   = "AWS/Lambda", metric = "Errors", statistic = "Sum"
+      dimensions  = { FunctionName = aws_lambda_function.jobs.function_name }, minutes = 5, threshold = 1
     } },
-    { for name, function in { web = aws_lambda_function.web, jobs = aws_lambda_function.jobs } : "${name}-throttles" => {
-      description                 = "The ${name} function is asked for more than the account, or its brake, allows"
-      namespace                   = "AWS/Lambda", metric = "Throttles", statistic = "Sum"
-      dimensions                  = { FunctionName = function.function_name }, minutes = 5, threshold = 1
+    { "jobs-throttles" = {
+      description = "The jobs function is asked for more than the account allows"
+      namespace   = "AWS/Lambda", metric = "Throttles", statistic = "Sum"
+      dimensions  = { FunctionName = aws_lambda_function.jobs.function_name }, minutes = 5, threshold = 1
     } },
+    # The web function's errors and throttles are among them: the API answers either with a 5xx.
     { "api-5xx" = {
       description = "Visitors are answered with errors"
       namespace   = "AWS/ApiGateway", metric = "5xx", statistic = "Sum"

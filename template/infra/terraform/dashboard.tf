@@ -20,6 +20,7 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
+  count          = var.dashboard ? 1 : 0
   dashboard_name = local.name
 
   dashboard_body = jsonencode({

@@ -9,6 +9,8 @@ locals {
   arn      = "arn:${data.aws_partition.current.partition}"
   secret   = var.database_url_secret != "" ? var.database_url_secret : "/${var.project}/${var.stage}/database-url"
 
+  secret_is_arn = startswith(local.secret, "arn:") # of Secrets Manager; else it is a parameter of SSM
+
   # The same for both functions and, nearly, the tasks, which are one image.
   environment = {
     DATABASE_URL_SECRET  = local.secret
@@ -28,8 +30,8 @@ locals {
 # What all that runs the app may do: read the database's address, enqueue jobs, and delay them past 15 minutes.
 data "aws_iam_policy_document" "app" {
   statement {
-    actions   = ["ssm:GetParameter"]
-    resources = ["${local.arn}:ssm:${var.aws_region}:${local.account}:parameter${local.secret}"]
+    actions   = [local.secret_is_arn ? "secretsmanager:GetSecretValue" : "ssm:GetParameter"]
+    resources = [local.secret_is_arn ? local.secret : "${local.arn}:ssm:${var.aws_region}:${local.account}:parameter${local.secret}"]
   }
 
   statement {

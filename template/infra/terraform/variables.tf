@@ -41,13 +41,13 @@ variable "architecture" {
 }
 
 variable "database_url_secret" {
-  description = "The SSM parameter (SecureString) that keeps DATABASE_URL; empty for /<project>/<stage>/database-url."
+  description = "What keeps DATABASE_URL: an SSM parameter (SecureString), or the ARN of a Secrets Manager secret; empty for /<project>/<stage>/database-url."
   type        = string
   default     = ""
 
   validation {
-    condition     = var.database_url_secret == "" || startswith(var.database_url_secret, "/")
-    error_message = "Name the parameter with its path, as in: /my-app/prod/database-url"
+    condition     = can(regex("^(/.+|arn:[^:]+:secretsmanager:.+)?$", var.database_url_secret))
+    error_message = "Name an SSM parameter with its path, as in /my-app/prod/database-url, or the whole ARN of a Secrets Manager secret."
   }
 }
 
@@ -121,6 +121,12 @@ variable "monthly_budget" {
   description = "USD a month, of the whole account, above which an alarm is sent; 0 for none."
   type        = number
   default     = 20
+}
+
+variable "dashboard" {
+  description = "A CloudWatch dashboard: 3 USD a month beyond the three that an account has free."
+  type        = bool
+  default     = false
 }
 
 variable "log_retention" {

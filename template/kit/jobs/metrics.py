@@ -1,7 +1,8 @@
 """Counts and durations for CloudWatch: a line of JSON on stdout each, in its Embedded Metric Format.
 
 By job: Queued, Started, Succeeded, Failed, Retried, Dead, Skipped (counts), Duration and QueueLatency (milliseconds).
-Written with JOBS=sqs alone: Lambda and ECS send stdout to CloudWatch, which reads the metrics out of it.
+Written with JOBS=sqs alone: Lambda and ECS send stdout to CloudWatch, which reads the metrics out of it. A metric costs
+30 US cents for a month of hours in which it is written, so that the kit's own jobs, which run all day, write none.
 Source: CloudWatch User Guide, "Embedded metric format specification".
 """
 
@@ -24,7 +25,7 @@ def queued(messages: list[Message]) -> None:
 
 def write(job: str, **values: float) -> None:
     """Write one line for a job; names that end in `Duration` or `Latency` are milliseconds, others are counts."""
-    if settings.current().jobs != "sqs":
+    if settings.current().jobs != "sqs" or job.startswith("kit."):
         return
     told: dict[str, Any] = {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": _kinds(tuple(values))}}
     sys.stdout.write(json.dumps(told | {"JobName": job} | values) + "\n")

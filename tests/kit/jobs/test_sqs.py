@@ -298,6 +298,18 @@ def test_metrics_are_one_line_of_json_each(queue: Make, handler: Any, capsys: py
     assert {metric["Name"] for metric in kinds["Metrics"]} == {"Started", "Succeeded", "Duration", "QueueLatency"}
 
 
+def test_the_kits_own_jobs_write_no_metrics_for_they_run_while_nobody_comes(
+    queue: Make, handler: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from kit.jobs import sweep
+
+    default = queue()
+    sweep.sweep.enqueue()
+    default.drain(handler)
+    assert waiting() == 0
+    assert capsys.readouterr().out == ""
+
+
 def test_local_is_the_default_and_sqs_is_named(queue: Make) -> None:
     queue()
     assert isinstance(enqueue.queues(), sqs.SqsQueues)

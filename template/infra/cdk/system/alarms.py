@@ -55,14 +55,15 @@ class Alarms(Construct):
                 queue.metric_approximate_age_of_oldest_message(period=five_minutes, statistic="Maximum"),
                 1800,
             )
-        for part, function in (("web", web.function.function), ("jobs", jobs.function.function)):
-            self._alarm(f"{part}-errors", f"The {part} function fails", function.metric_errors(period=five_minutes), 1)
-            self._alarm(
-                f"{part}-throttles",
-                f"The {part} function is asked for more than the account, or its brake, allows",
-                function.metric_throttles(period=five_minutes),
-                1,
-            )
+        function = jobs.function.function
+        self._alarm("jobs-errors", "The jobs function fails", function.metric_errors(period=five_minutes), 1)
+        self._alarm(
+            "jobs-throttles",
+            "The jobs function is asked for more than the account allows",
+            function.metric_throttles(period=five_minutes),
+            1,
+        )
+        # The web function's errors and throttles are among them: the API answers either with a 5xx.
         failures = web.api.metric_server_error(period=five_minutes, statistic="Sum")
         self._alarm("api-5xx", "Visitors are answered with errors", failures, 5)
 

@@ -20,6 +20,7 @@ class Environment(Construct):
         super().__init__(scope, id)
         self.settings, self.queues = settings, queues
         self.group = scheduler.ScheduleGroup(self, "Schedules", schedule_group_name=settings.name)
+        self.group.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
         # Delays past 15 minutes: the app makes a schedule that sends the job to its queue, once.
         self.delays = iam.Role(self, "Delays", assumed_by=assumed_by(self, "scheduler.amazonaws.com"))
         queues.grant_send(self.delays)
@@ -41,12 +42,18 @@ class Environment(Construct):
     def grant(self, role: iam.Role) -> None:
         """Let it read the database's address, enqueue jobs, and delay them past 15 minutes."""
         stack = cdk.Stack.of(self)
-        parameter = stack.format_arn(service="ssm", resource="parameter", resource_name=self.settings.secret[1:])
         schedules = stack.format_arn(service="scheduler", resource="schedule", resource_name=f"{self.settings.name}/*")
-        role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[parameter]))
+        role.add_to_policy(self._read_secret())
         role.add_to_policy(iam.PolicyStatement(actions=["scheduler:CreateSchedule"], resources=[schedules]))
         role.add_to_policy(pass_role([self.delays], "scheduler.amazonaws.com"))
         self.queues.grant_send(role)
+
+    def _read_secret(self) -> iam.PolicyStatement:
+        secret = self.settings.secret
+        if secret.startswith("arn:"):
+            return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[secret])
+        parameter = cdk.Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=secret[1:])
+        return iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[parameter])
 
 
 def assumed_by(scope: Construct, service: str) -> iam.IPrincipal:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 from constructs import Node
 
@@ -20,7 +20,7 @@ class Settings:
     image: str  # by digest: <repository>@sha256:…
     stage: str = "prod"  # which of several copies this is, side by side in one account
     architecture: str = "arm64"  # of the image; arm64 is a fifth cheaper than x86_64
-    database_url_secret: str = ""  # an SSM parameter; /<project>/<stage>/database-url when empty
+    database_url_secret: str = ""  # SSM parameter, or ARN of a secret; /<project>/<stage>/database-url when empty
     web_memory: int = 1024  # MB; 1,769 MB is one processor
     web_reserved_concurrency: int = -1  # the brake on what a spike can cost: so many environments; -1 for none
     jobs_memory: int = 1024  # MB
@@ -33,6 +33,7 @@ class Settings:
     certificate_arn: str = ""  # the domain's certificate, in ACM in the same region
     alarm_email: str = ""  # who is told of alarms
     monthly_budget: int = 20  # USD, of the whole account; 0 for no alarm
+    dashboard: bool = False  # 3 USD a month beyond the three that an account has free
     log_retention: int = 30  # days: 1, 7, 14, 30, 90 or 365
 
     @classmethod
@@ -47,7 +48,7 @@ class Settings:
             value = node.try_get_context(field.name)
             value = given.get(field.name) if value is None else value
             if value is not None:
-                values[field.name] = int(value) if field.type is int else str(value)
+                values[field.name] = _read(field.type, value)
         if "image" not in values:
             raise SettingsError("The image is not named. Add: -c image=<repository>@sha256:…")
         settings = cls(**values)
@@ -63,8 +64,11 @@ class Settings:
             raise SettingsError(f"architecture is {self.architecture!r}. Choose arm64 or x86_64.")
         if self.log_retention not in {1, 7, 14, 30, 90, 365}:
             raise SettingsError(f"log_retention is {self.log_retention}. Choose 1, 7, 14, 30, 90 or 365 days.")
-        if self.database_url_secret and not self.database_url_secret.startswith("/"):
-            raise SettingsError("database_url_secret is a parameter with its path, such as: /my-app/prod/database-url")
+        if not re.fullmatch(r"(/.+|arn:[^:]+:secretsmanager:.+)?", self.database_url_secret):
+            raise SettingsError(
+                f"database_url_secret is {self.database_url_secret!r}. Name an SSM parameter with its path, such as "
+                "/my-app/prod/database-url, or the whole ARN of a Secrets Manager secret."
+            )
         if self.vpc_id and not self.subnet_ids:
             raise SettingsError("An existing vpc_id needs subnet_ids: public subnets of it, for the tasks.")
         if self.domain_name and not self.certificate_arn:
@@ -77,10 +81,16 @@ class Settings:
 
     @property
     def secret(self) -> str:
-        """The parameter that keeps the database's address."""
+        """What keeps the database's address: a parameter with its path, or a secret's ARN."""
         return self.database_url_secret or f"/{self.project}/{self.stage}/database-url"
 
     @property
     def digest(self) -> str:
         """The image's digest alone."""
         return self.image.partition("@")[2]
+
+
+def _read(kind: Any, value: Any) -> int | bool | str:
+    if kind is bool:
+        return str(value).lower() == "true"
+    return int(value) if kind is int else str(value)

@@ -42,7 +42,8 @@ class AppStack(cdk.Stack):
         )
         Schedules(self, "Schedules", manifest=manifest, environment=environment, queues=queues, jobs=jobs)
         Alarms(self, "Alarms", settings=settings, web=web, jobs=jobs, queues=queues)
-        Dashboard(self, "Dashboard", settings=settings, web=web, jobs=jobs, queues=queues)
+        if settings.dashboard:
+            Dashboard(self, "Dashboard", settings=settings, web=web, jobs=jobs, queues=queues)
 
         for name, value, description in (
             ("Address", web.address, "Where the app answers"),

@@ -1,0 +1,116 @@
+"""The descriptions have no blind spot: whatever a tool writes is changed, word by word, and each change is found.
+
+What no description tells is listed, with the reason; and so is no kind of resource that none knows.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from canonical import compare
+from described import CASES, described, produced
+
+from rendering import TEMPLATE
+
+UNSEEN = {
+    "sam": {
+        r"Metadata\.": "what cfn-lint is told",
+        r"\.DependsOn": "the order of making",
+        r"\.Tags\.|\.tags\.": "each tool marks what it made in its own way",
+        r"(Document|Text)\.Version": "of the policies' language, of which there is one",
+        r"\.PolicyName": "of a role's own policy, which no one names",
+        r"SecurityGroupEgress\.\*\.Description": "a remark",
+        r"AvailabilityZone.*GetAZs": "the zones of the stack's own region, named or not",
+    },
+    "cdk": {
+        r"Metadata\.": "what CDK and cfn-lint are told",
+        r"\.DependsOn": "the order of making",
+        r"\.(Resource)?Tags\.": "each tool marks what it made in its own way",
+        r"(Document|Text)\.Version": "of the policies' language, of which there is one",
+        r"\.PolicyName|\.Sid": "of a role's own policy, which no one names",
+        r"SecurityGroupEgress\.\*\.Description": "a remark",
+        r"AvailabilityZone.*GetAZs": "the zones of the stack's own region, named or not",
+    },
+    "terraform": {
+        r"\.(arn|region|state|version|maximum_retry_attempts)$": "made up by the mocked provider",
+        r"(sqs_queue|sns_topic)\.(policy|redrive_policy)$": "made up by the mocked provider, where there is none",
+        r"(iam_role|iam_role_policy|security_group)\.name$": "CloudFormation makes these names",
+        r"apigatewayv2_integration\.integration_method": "a function is always called by POST",
+    },
+}
+"""What no description tells, and why."""
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every word, number and truth."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(inner, (*path, key))
+    elif value is not None:
+        yield path
+
+
+def other(value: Any) -> Any:
+    match value:
+        case bool():
+            return not value
+        case str():
+            return value + "x"
+    return value + 1
+
+
+def is_noticed(iac: str, index: int, document: Any, path: tuple[Any, ...]) -> bool:
+    """Whether a changed word makes another description, or one that cannot be."""
+    at = document
+    for key in path[:-1]:
+        at = at[key]
+    kept, at[path[-1]] = at[path[-1]], other(at[path[-1]])
+    try:
+        return bool(compare(iac, described(iac, index), produced(iac, index).again().describe()))
+    except Exception:  # noqa: BLE001 - a description that fails has noticed
+        return True
+    finally:
+        at[path[-1]] = kept
+
+
+def chosen(iac: str) -> re.Pattern[str]:
+    """Which paths a configuration decides: of Terraform's values, those that one of its files sets."""
+    if iac != "terraform":
+        return re.compile("")
+    text = "".join(path.read_text(encoding="utf-8") for path in (TEMPLATE / "infra" / "terraform").glob("*.tf"))
+    names = "|".join(sorted(set(re.findall(r'^\s+"?(\w+)"?\s+=', text, re.MULTILINE))))
+    return re.compile(rf"\.({names})\b")
+
+
+def blind_spots(iac: str) -> set[str]:
+    """The paths at which a change goes unnoticed in every case that has it."""
+    decides, blind, noticed = chosen(iac), {}, set()
+    for index in range(len(CASES)):
+        for name, (kind, document) in produced(iac, index).sources().items():
+            for path in list(leaves(document)):
+                label = ".".join([kind, *("*" if isinstance(key, int) else str(key) for key in path)])
+                if not decides.search(label):
+                    continue
+                if is_noticed(iac, index, document, path):
+                    noticed.add((name, path))
+                else:
+                    blind[name, path] = label
+    assert len(noticed) > 300
+    return {label for place, label in blind.items() if place not in noticed}
+
+
+@pytest.mark.parametrize("iac", UNSEEN)
+def test_a_change_of_any_word_is_found(iac: str) -> None:
+    found = blind_spots(iac)
+    unlisted = {label for label in found if not any(re.search(known, label) for known in UNSEEN[iac])}
+    assert not unlisted, "\n".join(sorted(unlisted))
+    needless = [known for known in UNSEEN[iac] if not any(re.search(known, label) for label in found)]
+    assert not needless
+
+
+@pytest.mark.parametrize("iac", UNSEEN)
+@pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name for case in CASES])
+def test_every_kind_of_resource_is_described_and_none_outlives_the_stage(iac: str, index: int) -> None:
+    assert described(iac, index)["others"] == []
+    assert described(iac, index)["kept when all is destroyed"] == []
