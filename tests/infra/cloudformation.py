@@ -212,15 +212,16 @@ def describe(found: Templates) -> dict[str, Any]:
     found.asked = set()
     told = _describe(found)
     kinds = {kind.removeprefix("AWS::") for kind, _ in found.resources.values()}
-    kept = {made["Type"] for made in found.raw.values() if made.get("DeletionPolicy", "Delete") != "Delete"}
-    replaced = {made["Type"] for made in found.raw.values() if made.get("UpdateReplacePolicy", "Delete") != "Delete"}
     return told | {
         "others": sorted(kinds - found.asked - SUPPORT),
-        "kept when all is destroyed": sorted(kept),
-        "kept when replaced": [
-            "task definition" if kind == "AWS::ECS::TaskDefinition" else kind for kind in sorted(replaced)
-        ],
+        "kept when all is destroyed": _kept(found, "DeletionPolicy"),
+        "kept when replaced": _kept(found, "UpdateReplacePolicy"),
     }
+
+
+def _kept(found: Templates, attribute: str) -> list[str]:
+    policies = {(made["Type"].removeprefix("AWS::"), made.get(attribute, "Delete")) for made in found.raw.values()}
+    return sorted(f"{kind}: {policy}" for kind, policy in policies if policy != "Delete")
 
 
 def _describe(found: Templates) -> dict[str, Any]:
@@ -242,11 +243,6 @@ def _describe(found: Templates) -> dict[str, Any]:
         "schedules": {one["Name"]: _schedule(one) for one in found.of("Scheduler::Schedule")},
         "clusters": [one["ClusterName"] for one in found.of("ECS::Cluster")],
         "tasks": {one["Family"]: _task(one) for one in found.of("ECS::TaskDefinition")},
-        "kept revisions": [
-            found.resources[name][1]["Family"]
-            for name, made in found.raw.items()
-            if made["Type"] == "AWS::ECS::TaskDefinition" and made.get("UpdateReplacePolicy") == "Retain"
-        ],
         "roles": _roles(found),
         "logs": {one["LogGroupName"]: int(one["RetentionInDays"]) for one in found.of("Logs::LogGroup")},
         "network": _network(found),

@@ -125,14 +125,13 @@ def describe(found: State) -> dict[str, Any]:
     told = _describe(found)
     managed = [one for one in found.resources if one["mode"] == "managed"]
     kinds = {one["type"].removeprefix("aws_") for one in managed}
-    # Of a task definition, Terraform keeps the last revision as well as the earlier ones; it costs nothing.
+    # Of a task definition, Terraform keeps the last revision as well as the earlier ones; they cost nothing.
     kept = {one["type"] for one in managed if one["values"].get("skip_destroy")}
+    task = {"aws_ecs_task_definition"}
     return told | {
         "others": sorted(kinds - found.asked - SUPPORT),
-        "kept when all is destroyed": sorted(kept - {"aws_ecs_task_definition"}),
-        "kept when replaced": [
-            "task definition" if kind == "aws_ecs_task_definition" else kind for kind in sorted(kept)
-        ],
+        "kept when all is destroyed": sorted(kept - task),
+        "kept when replaced": ["ECS::TaskDefinition: Retain"] * (task <= kept) + sorted(kept - task),
     }
 
 
@@ -159,7 +158,6 @@ def _describe(found: State) -> dict[str, Any]:
         "schedules": {one["name"]: _schedule(one) for one in found.of("scheduler_schedule")},
         "clusters": [one["name"] for one in found.of("ecs_cluster")],
         "tasks": {one["family"]: _task(one) for one in found.of("ecs_task_definition")},
-        "kept revisions": [one["family"] for one in found.of("ecs_task_definition") if one["skip_destroy"]],
         "roles": _roles(found),
         "logs": {one["name"]: one["retention_in_days"] for one in found.of("cloudwatch_log_group")},
         "network": _network(found),

@@ -4,10 +4,10 @@ import argparse
 import sys
 from types import ModuleType
 
-from infra.ops import preview
+from infra.ops import cost, preview
 from kit.errors import UsageError
 
-COMMANDS: list[ModuleType] = [preview]
+COMMANDS: list[ModuleType] = [cost, preview]
 
 
 def main() -> int:

@@ -1,0 +1,159 @@
+"""`make cost`: the model is of what is deployed, and says that an idle month costs less than a dollar."""
+
+import sys
+from datetime import date
+from typing import Any
+
+import pytest
+from canonical import flat
+from described import CASES, described
+
+from infra.ops import __main__ as command
+from infra.ops import cost, usage
+from infra.ops.usage import Assumed, Standing
+
+LIMIT = 1.00
+"""USD a month, with nothing free."""
+
+PRICED = {"functions", "api", "queues", "sources", "schedules", "tasks", "logs", "alarms", "dashboards", "repositories"}
+"""Parts of the system that the model knows prices of."""
+FREE = {
+    "aliases": "versions and aliases cost what their code's storage does: nothing for images",
+    "versions": "as aliases",
+    "async": "a setting",
+    "calls": "a permission",
+    "groups": "a name",
+    "clusters": "a cluster costs nothing without tasks; Container Insights would, which no description has",
+    "roles": "IAM is free",
+    "network": "a VPC, its subnets, routes and internet gateway are free; addresses cost while a task has one",
+    "topics": "a topic costs by message; emails are free up to 1,000 a month",
+    "told": "as topics",
+    "budgets": "a budget without actions is free",
+    "others": "none",
+    "kept when all is destroyed": "none",
+    "kept when replaced": "revisions of a task definition are free",
+}
+
+
+def standing(index: int) -> Standing:
+    """What a description says stands there, for the model."""
+    system, called = described("sam", index), CASES[index].called
+    web, jobs = (system["functions"][f"{called}-{part}"] for part in ("web", "jobs"))
+    task = system["tasks"][called]
+    fifo = {arn.rpartition(":")[2]: arn.endswith(".fifo") for arn in system["sources"]}
+    manifest = {
+        "queues": [{"fifo": kind} for kind in fifo.values()],
+        "jobs": (CASES[index].manifest or Standing.by_default().manifest)["jobs"],
+        "schedules": [
+            {
+                "expression": one["when"][0],
+                "timezone": one["when"][1],
+                "job": one["description"][7:],
+                "runs_on": "lambda",
+            }
+            for one in system["schedules"].values()
+        ],
+    }
+    return Standing(
+        manifest=manifest,
+        architecture=web["architecture"][0],
+        web_memory=web["memory"],
+        jobs_memory=jobs["memory"],
+        task_cpu=task["size"][0],
+        task_memory=task["size"][1],
+        alarms=len(system["alarms"]),
+        dashboards=len(system["dashboards"]),
+        secrets=int(":secretsmanager:" in web["environment"]["DATABASE_URL_SECRET"]),
+    )
+
+
+def idle(there: Standing) -> float:
+    prices, _ = cost.read()
+    return cost.columns(there, Assumed(), prices)[0].total(prices)
+
+
+def test_an_idle_month_of_what_is_deployed_costs_less_than_a_dollar_with_nothing_free() -> None:
+    assert 0 < idle(standing(0)) < LIMIT
+
+
+def test_the_model_takes_for_granted_what_is_deployed() -> None:
+    deployed, assumed = standing(0), Standing.by_default()
+    for name in (
+        "architecture",
+        "web_memory",
+        "jobs_memory",
+        "task_cpu",
+        "task_memory",
+        "alarms",
+        "dashboards",
+        "secrets",
+    ):
+        assert getattr(assumed, name) == getattr(deployed, name), name
+    of_code = [(one["expression"], one["timezone"]) for one in assumed.manifest["schedules"]]
+    assert sorted(of_code) == sorted((one["expression"], one["timezone"]) for one in deployed.manifest["schedules"])
+    assert [one["fifo"] for one in assumed.manifest["queues"]] == [one["fifo"] for one in deployed.manifest["queues"]]
+
+
+@pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name for case in CASES])
+def test_every_part_of_the_system_has_a_price_or_is_known_to_be_free(index: int) -> None:
+    system = described("sam", index)
+    assert system.keys() == PRICED | FREE.keys()
+    assert system["others"] == []
+    assert {metric[3] for path, metric in flat(system["alarms"]).items() if path.endswith("/metric")} <= {60, 300}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"dashboards": 1}, {"alarms": 6}, {"secrets": 1}],
+    ids=["a dashboard", "an alarm more", "a secret in Secrets Manager"],
+)
+def test_what_would_cost_is_noticed(more: dict[str, int]) -> None:
+    there = standing(0)
+    assert idle(Standing(**(vars(there) | more))) > LIMIT
+
+
+def test_a_day_costs_what_it_uses() -> None:
+    used = usage.day(standing(0), Assumed(requests=2, ms=500, answer_kb=1000, jobs=0), 1_000_000, 60)
+    prices, _ = cost.read()
+    bill = {name: round(prices[name].of(units), 2) for name, units in used.items()}
+    assert (bill["http-api"], bill["lambda-requests"], bill["lambda-arm64"]) == (2.00, 0.40, 13.33)
+    assert (bill["data-out"], used["ipv4"], bill["fargate-cpu-arm64"]) == (180.00, 1, 0.02)
+
+
+def test_every_price_is_used_dated_and_has_its_page() -> None:
+    prices, told = cost.read()
+    arm = Standing.by_default()
+    both = [arm, Standing(**(vars(arm) | {"architecture": "x86_64"}))]
+    used = {name for there in both for column in cost.columns(there, Assumed(), prices) for name in column.used}
+    assert used | {"sqs-fifo"} == prices.keys()
+    for one in [*told["price"].values(), told["database"]]:
+        assert date.fromisoformat(f"{one['seen']}-01") <= date.today()
+        assert one["page"].startswith("https://")
+
+
+def cost_of(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["infra.ops", "cost", *arguments])
+    return command.main()
+
+
+def test_the_table_adds_up_and_the_talk_is_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cost_of("--viral-visits", "2000000", monkeypatch=monkeypatch) == 0
+    said = capsys.readouterr()
+    rows: dict[str, list[Any]] = {line[:34].strip(): line[34:].split() for line in said.out.splitlines()}
+    totals = [float(word.replace(",", "")) for word in rows["together"]]
+    lines = [rows[name] for name in list(rows)[1 : list(rows).index("-" * 34)]]
+    for column in range(3):
+        parts = [float(row[column].replace(",", "")) for row in lines if row[column] != "-"]
+        assert sum(parts) == pytest.approx(totals[column], abs=0.06)
+    assert "PlanetScale PS-10" in said.err
+    assert "--viral-visits" in said.err and "2,000,000" in said.err
+
+
+def test_a_figure_that_is_none_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cost_of("--ms", "fast", monkeypatch=monkeypatch)
+    assert "'fast' is no figure to reckon with" in capsys.readouterr().err
