@@ -1,12 +1,33 @@
 # What is done to the infrastructure, by CDK. Needs Node.js; the rest is fetched.
-.PHONY: infra-check
+.PHONY: infra-check infra-tool infra-settings infra-image infra-apply infra-destroy
 
 CDK := npx --yes aws-cdk@2.1148.1
 CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
+STACK = $(NAME)-$(STAGE)
+STACKS := $(RUN) python -m infra.ops.stack
 # Any digest will do where nothing is deployed.
 NO_IMAGE := $(NAME)@sha256:0000000000000000000000000000000000000000000000000000000000000000
+CONTEXT = -c region=$(AWS_REGION) -c stage=$(STAGE)
 
-infra-check: ## check the infrastructure, without AWS
-	@command -v npx >/dev/null || { echo "CDK needs Node.js 22 or later, and there is none. Install it: https://nodejs.org"; exit 1; }
-	@cd infra/cdk && $(CDK) synth --quiet --output cdk.out -c image=$(NO_IMAGE) $(if $(STAGE),-c stage=$(STAGE))
+infra-check: infra-tool ## check the infrastructure, without AWS
+	@cd infra/cdk && $(CDK) synth --quiet --output cdk.out -c image=$(NO_IMAGE) $(CONTEXT)
 	@$(CFN_LINT) infra/cdk/cdk.out/*.template.json
+
+infra-tool:
+	@command -v npx >/dev/null || { echo "CDK needs Node.js 22 or later, and there is none. Install it: https://nodejs.org"; exit 1; }
+
+infra-settings: infra-tool
+	@$(UV) run --quiet python infra/cdk/settings.py "$(STAGE)"
+
+infra-image: infra-tool
+	@$(STACKS) ready "$(STACK)-image"
+	@cd infra/cdk && $(CDK) deploy "$(STACK)-image" --require-approval never -c image=$(NO_IMAGE) $(CONTEXT)
+
+infra-apply: infra-tool
+	@$(STACKS) ready "$(STACK)-image" && $(STACKS) ready "$(STACK)"
+	@(cd infra/cdk && $(CDK) deploy "$(STACK)-image" "$(STACK)" --require-approval never -c image=$(IMAGE) $(CONTEXT)) \
+		|| { $(STACKS) why "$(STACK)-image"; $(STACKS) why "$(STACK)"; exit 1; }
+
+infra-destroy: infra-tool
+	@(cd infra/cdk && $(CDK) destroy "$(STACK)" "$(STACK)-image" --force -c image=$(NO_IMAGE) $(CONTEXT)) \
+		|| { $(STACKS) why "$(STACK)"; $(STACKS) why "$(STACK)-image"; exit 1; }

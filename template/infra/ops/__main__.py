@@ -4,10 +4,12 @@ import argparse
 import sys
 from types import ModuleType
 
-from infra.ops import cost, preview
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.ops import asking, cost, deploy, destroy, preview, rollback, secret
 from kit.errors import UsageError
 
-COMMANDS: list[ModuleType] = [cost, preview]
+COMMANDS: list[ModuleType] = [cost, deploy, destroy, preview, rollback, secret]
 
 
 def main() -> int:
@@ -19,8 +21,9 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         return int(arguments.run(arguments) or 0)
-    except UsageError as error:
-        print(f"\n{error}\n", file=sys.stderr)
+    except (UsageError, ClientError, BotoCoreError) as error:
+        told = error if isinstance(error, UsageError) else asking.sentence(error, policy="deploy")
+        print(f"\n{told}\n", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -46,8 +46,8 @@ def until(ask: Callable[[], T], end: float, say: Callable[[str], None] = lambda 
             time.sleep(EVERY)
 
 
-def sentence(error: Exception) -> str:
-    """What was refused, and what to do about it."""
+def sentence(error: Exception, *, policy: str = "one-off") -> str:
+    """What was refused, and what to do about it; `policy` is the one that allows it."""
     if not isinstance(error, ClientError):
         return f"AWS cannot be reached: {error}"
     told: dict[str, Any] = error.response.get("Error", {})
@@ -56,7 +56,7 @@ def sentence(error: Exception) -> str:
         action = missing[1] if missing else f"what {error.operation_name} needs"
         return (
             f"Your role may not do this; {action} is missing: {reason(error)}\n"
-            "Have the policy infra/policies/one-off.json attached to it."
+            f"Have the policy infra/policies/{policy}.json attached to it."
         )
     if "ExpiredToken" in told.get("Code", ""):
         return f"Your AWS login has expired: {reason(error)} Log in again."

@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from infra.ops.asking import PATIENT
 from infra.ops.session import Account, reason
 from infra.ops.stage import NAME, Stage
 from kit.errors import UsageError
@@ -60,6 +61,21 @@ def _read(stage: Stage, told: dict[str, Any]) -> Deployed:
         security_groups=tuple(environment["JOBS_SECURITY_GROUPS"].split(",")),
         log_group=container["logConfiguration"]["options"]["awslogs-group"],
     )
+
+
+def address(account: Account, stage: Stage) -> str:
+    """Where a stage answers: at its domain, or at the address that AWS gives; raises `UsageError` when it has none."""
+    gateway = account.session.client("apigatewayv2", config=PATIENT)
+    found = [api for page in gateway.get_paginator("get_apis").paginate() for api in page["Items"]]
+    api = next((one for one in found if one["Name"] == stage.called), None)
+    if api is None:
+        raise UsageError(f"Nothing answers for {stage.called}: it has no HTTP API.")
+    for page in gateway.get_paginator("get_domain_names").paginate():
+        for domain in page["Items"]:
+            mappings = gateway.get_api_mappings(DomainName=domain["DomainName"])["Items"]
+            if any(mapping["ApiId"] == api["ApiId"] for mapping in mappings):
+                return f"https://{domain['DomainName']}"
+    return str(api["ApiEndpoint"])
 
 
 def stages(account: Account, project: str) -> list[str]:

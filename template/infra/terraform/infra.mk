@@ -1,10 +1,40 @@
 # What is done to the infrastructure, by Terraform; TERRAFORM=tofu takes OpenTofu instead.
-.PHONY: infra-check
+.PHONY: infra-check infra-tool infra-state infra-settings infra-image infra-apply infra-destroy
 
 TERRAFORM ?= terraform
+TF = $(TERRAFORM) -chdir=infra/terraform
+# Any digest will do where nothing is deployed.
+NO_IMAGE := $(NAME)@sha256:0000000000000000000000000000000000000000000000000000000000000000
+# A stage's own settings, where it has any, and what is the same in every stage's.
+VARS = $(patsubst infra/terraform/%,-var-file=%,$(wildcard infra/terraform/$(STAGE).tfvars)) \
+	-var "stage=$(STAGE)" -var "aws_region=$(AWS_REGION)"
+# What to do when Terraform was interrupted.
+LOCKED = echo "Is a state lock all that it complains of, and nobody else deploys? Then: $(TF) force-unlock ID"
 
-infra-check: ## check the infrastructure, without AWS
+infra-check: infra-tool ## check the infrastructure, without AWS
+	@$(TF) fmt -check -diff
+	@$(TF) init -backend=false -input=false >/dev/null
+	@$(TF) validate
+
+infra-tool:
 	@command -v $(TERRAFORM) >/dev/null || { echo "There is no $(TERRAFORM) on the PATH. Install it (developer.hashicorp.com/terraform/install), or add TERRAFORM=tofu"; exit 1; }
-	@$(TERRAFORM) -chdir=infra/terraform fmt -check -diff
-	@$(TERRAFORM) -chdir=infra/terraform init -backend=false -input=false >/dev/null
-	@$(TERRAFORM) -chdir=infra/terraform validate
+
+# Each stage has a workspace, and so a state of its own.
+infra-state: infra-tool
+	@grep -qsE '^ *(backend "|cloud \{)' infra/terraform/*.tf || [ -z "$$CI" ] || { \
+		echo "The state would be lost with this machine: there is no backend. Add one, as infra/terraform/README.md says."; exit 1; }
+	@$(TF) init -input=false >/dev/null
+	@$(TF) workspace select -or-create "$(STAGE)" >/dev/null
+
+infra-settings: infra-state
+	@echo 'format("%s %s", var.architecture, local.secret)' | $(TF) console $(VARS) -var "image=$(NO_IMAGE)"
+
+infra-image: infra-state
+	@$(TF) apply -input=false -auto-approve $(VARS) -var "image=$(NO_IMAGE)" -target=aws_ecr_repository.this || { $(LOCKED); exit 1; }
+
+infra-apply: infra-state
+	@$(TF) apply -input=false -auto-approve $(VARS) -var "image=$(IMAGE)" || { $(LOCKED); exit 1; }
+
+infra-destroy: infra-state
+	@$(TF) destroy -input=false -auto-approve $(VARS) -var "image=$(NO_IMAGE)" || { $(LOCKED); exit 1; }
+	@$(TF) workspace select default >/dev/null && $(TF) workspace delete "$(STAGE)" >/dev/null

@@ -2,9 +2,13 @@
 
 import re
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from constructs import Node
+
+class Context(Protocol):
+    """Where settings are given: a construct's node."""
+
+    def try_get_context(self, name: str) -> Any: ...
 
 
 class SettingsError(Exception):
@@ -37,7 +41,7 @@ class Settings:
     log_retention: int = 30  # days: 1, 7, 14, 30, 90 or 365
 
     @classmethod
-    def of(cls, node: Node) -> Self:
+    def of(cls, node: Context) -> Self:
         """Read them: `-c` first, then the stage's in `cdk.json`; raises `SettingsError`."""
         stage = node.try_get_context("stage")
         given = (node.try_get_context("stages") or {}).get(stage, {})

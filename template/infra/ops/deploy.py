@@ -1,0 +1,173 @@
+"""`make deploy`: bring what is here to a stage, so that visitors meet it only once it is known to answer.
+
+Nothing is live before the last steps: the image is pushed, the infrastructure applied, the migrations run by the new
+image, its version asked for an answer; then the alias moves. Broken off anywhere, it goes on when it is run again.
+"""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.ops import answers, asking, consent, deployed, image, oneoff, secret, session, tool
+from infra.ops.progress import step
+from infra.ops.stage import Stage
+from infra.ops.task import HOUR, Wanted
+from infra.ops.versions import Pair, Versions
+from kit.errors import UsageError
+
+
+def register(commands: Any) -> None:
+    """Add the command and its options."""
+    deploy = commands.add_parser("deploy", help="bring what is here to a stage, and print its address")
+    deploy.add_argument("--stage", default="prod", help="which of several copies (prod)")
+    deploy.add_argument("--yes", action="store_true", help="do not ask")
+    deploy.add_argument("--direct", action="store_true", help="migrate without a deploy request")
+    deploy.add_argument("--skip-revert", action="store_true", help="make a deploy request final at once")
+    deploy.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Deploy; the address is the only line on standard output."""
+    stage = Stage.of(arguments.stage)
+    plan = Plan(stage, arguments.direct, arguments.skip_revert)
+    with contextlib.redirect_stdout(sys.stderr):
+        account, architecture = checked(stage)
+        record = Versions(account, stage).history()
+        tell(account, architecture, plan, record)
+        consent.ask("Go ahead?", yes=arguments.yes, otherwise=f"Add YES=1: make deploy STAGE={stage.name} YES=1")
+        address = Deployment(account, plan, architecture).run()
+    print(address)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for."""
+
+    stage: Stage
+    direct: bool = False
+    skip_revert: bool = False
+
+    @property
+    def migration(self) -> list[str]:
+        """What the new image runs before visitors meet it."""
+        options = ["--direct"] * self.direct + ["--skip-revert"] * self.skip_revert
+        return ["python", "-m", "kit", "migrate", *options]
+
+    @property
+    def again(self) -> str:
+        """The command that goes on where this one was broken off."""
+        return f"make deploy STAGE={self.stage.name}{' DIRECT=1' * self.direct}{' SKIP_REVERT=1' * self.skip_revert}"
+
+
+def checked(stage: Stage) -> tuple[session.Account, str]:
+    """Look at everything that can be looked at before anything is touched; raises `UsageError`."""
+    account = session.account()
+    architecture, database = tool.settings(stage)
+    secret.require(account, stage, database)
+    image.require_engine()
+    return account, architecture
+
+
+def tell(account: session.Account, architecture: str, plan: Plan, record: list[Pair]) -> None:
+    """Say what will be done, where, and as whom."""
+    way = "directly" if plan.direct else "by a deploy request, where the database is PlanetScale's"
+    lines = {
+        "as": account.caller,
+        "image": f"built for {architecture}, and pushed",
+        "infrastructure": "changed to what infra/ describes" if record else "made: nothing is live there yet",
+        "migrations": f"run by the new image before visitors meet it, {way}",
+        "live": f"version {record[0].web} now; it stays so until the new one answers"
+        if record
+        else "the first version",
+    }
+    print(f"\n{plan.stage.called}, to {account.region} of account {account.number}:\n")
+    for name, line in lines.items():
+        print(f"  {name:<15} {line}")
+    print()
+
+
+class Deployment:
+    """The steps, in their order; each leaves alone what is as it should be already."""
+
+    def __init__(self, account: session.Account, plan: Plan, architecture: str) -> None:
+        self.account, self.plan, self.stage, self.architecture = account, plan, plan.stage, architecture
+        self.versions = Versions(account, plan.stage)
+
+    def run(self) -> str:
+        """Do them all, and give the address; raises `UsageError` that says what failed, and what to run next."""
+        record = self.versions.history()
+        untouched = f"Visitors still meet version {record[0].web}." if record else "Nothing is live yet."
+        with self._explained(untouched):
+            self.apply(self.push())
+            self.migrate()
+            new = self.publish()
+        with self._explained(""):
+            return self.shift(new)
+
+    def push(self) -> str:
+        """Build the image and push it; give its name by digest."""
+        with step("build the image") as current:
+            built = image.build(self.architecture)
+            current.say(built[:19])
+        if (address := image.repository(self.account, self.stage)) is None:
+            with step("make its repository") as current:
+                tool.run("infra-image", self.stage, current)
+            address = image.repository(self.account, self.stage)
+        with step("push the image") as current:
+            pushed = image.push(self.account, self.stage, str(address), built)
+            current.say(pushed.rpartition("@")[2][:19])
+        return pushed
+
+    def apply(self, pushed: str) -> None:
+        """Change the infrastructure; no new code is live by that."""
+        with step("apply the infrastructure") as current:
+            tool.run("infra-apply", self.stage, current, IMAGE=pushed)
+
+    def migrate(self) -> None:
+        """Let the new image migrate the database."""
+        new = deployed.find(self.account, self.stage, version="$LATEST")
+        wanted = Wanted(self.plan.migration, why="make deploy", lifetime=2 * HOUR, environment={"LOG_FORMAT": "text"})
+        code = oneoff.run(self.account, new, wanted)
+        if code:
+            raise UsageError(f"The migrations ended with {code}, as they say above.")
+
+    def publish(self) -> Pair:
+        """Keep what was applied as a version, and see that it answers."""
+        with step("publish a version") as current:
+            new = self.versions.publish()
+            current.say(new.web)
+        with step("ask it for an answer"):
+            answers.version(self.account, self.stage, new.web)
+        return new
+
+    def shift(self, new: Pair) -> str:
+        """Let it be met, see that the address answers, and give the address; go back when it does not."""
+        record = self.versions.history()
+        with step("let visitors meet it"):
+            self.versions.move(record if record[:1] == [new] else [new, *record])
+        address = deployed.address(self.account, self.stage)
+        try:
+            with step("ask the address") as current:
+                current.say(address)
+                answers.address(address)
+        except UsageError as error:
+            if not record or record[0] == new:
+                raise
+            self.versions.move(record)
+            raise UsageError(f"{error}\n\nVersion {record[0].web} is live again.") from None
+        return address
+
+    @contextmanager
+    def _explained(self, state: str) -> Iterator[None]:
+        """Add to a failure where it leaves the stage, and how to go on."""
+        try:
+            yield
+        except (UsageError, ClientError, BotoCoreError) as error:
+            why = str(error) if isinstance(error, UsageError) else asking.sentence(error, policy="deploy")
+            raise UsageError(f"{why}\n\n{state} Mend it, and go on with: {self.plan.again}".strip()) from None

@@ -1,0 +1,91 @@
+"""Serves MiniStack, in a container of its own, with what a rehearsal needs and AWS does by itself.
+
+- An image in ECR is in MiniStack's own registry, which Docker reaches at 127.0.0.1.
+- A function of a custom image has no runtime API to talk to: AWS's emulator of it, /rie, is put before it.
+- A task is run through its definition's entry point, `env`, and has credentials and its region.
+- What runs trusts the database's authority, as it would trust a public one.
+- The address of an API is one that needs no DNS.
+- A template's parameter that is a number counts as one.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+from docker.models.containers import ContainerCollection
+from docker.models.images import ImageCollection
+from ministack import app
+from ministack.services import apigateway, ecr
+from ministack.services.cloudformation import provisioners
+
+HERE = f"127.0.0.1:{os.environ['GATEWAY_PORT']}"
+RIE, AUTHORITY = os.environ["RIE"], os.environ["AUTHORITY"]
+"""Files of the machine that the Docker engine runs on."""
+GIVEN = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": os.environ["MINISTACK_REGION"]}
+
+
+def registry(image: str) -> str:
+    """An image's name as Docker can pull it."""
+    return re.sub(r"^\d+\.dkr\.ecr\.[\w-]+\.amazonaws\.com/", f"{HERE}/", image)
+
+
+def as_in_aws(start: Callable[..., Any]) -> Callable[..., Any]:
+    """Start a container as AWS would."""
+
+    def started(self: Any, image: Any, *arguments: Any, **options: Any) -> Any:
+        told: dict[str, str] = options["environment"]
+        told["DATABASE_CA"] = "/authority.pem"
+        volumes = {AUTHORITY: {"bind": "/authority.pem", "mode": "ro"}}
+        if "AWS_LAMBDA_FUNCTION_NAME" in told:
+            volumes[RIE] = {"bind": "/rie", "mode": "ro"}
+            options |= {
+                "entrypoint": ["/rie", "python", "-m", "awslambdaric"],
+                "read_only": True,
+                "tmpfs": {"/tmp": ""},
+            }
+        else:
+            options["entrypoint"] = ["env"]
+            told |= GIVEN
+        return start(self, registry(image), *arguments, **options, volumes=volumes)
+
+    return started
+
+
+def by_registry(ask: Callable[..., Any]) -> Callable[..., Any]:
+    """Ask for an image by the name that Docker can pull."""
+    return lambda self, image, *arguments, **options: ask(self, registry(image), *arguments, **options)
+
+
+def without_dns(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """Tell addresses that any client reaches."""
+
+    async def answered(*request: Any) -> Any:
+        status, headers, body = await answer(*request)
+        text = body.decode() if isinstance(body, bytes) else body
+        told = re.sub(
+            r"http://([0-9a-f]{8})\.execute-api\.[\w.]+:\d+", rf"http://{HERE}/_aws/execute-api/\1/$default", text
+        )
+        return status, headers, told.encode() if isinstance(body, bytes) else told
+
+    return answered
+
+
+def with_numbers(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Make an event source with at most so many at once, a number."""
+
+    def made(name: str, told: dict[str, Any], *arguments: Any) -> Any:
+        scaling = {key: int(value) for key, value in told.get("ScalingConfig", {}).items()}
+        return make(name, told | {"ScalingConfig": scaling}, *arguments)
+
+    return made
+
+
+ContainerCollection.run = as_in_aws(ContainerCollection.run)
+ImageCollection.get = by_registry(ImageCollection.get)
+ImageCollection.pull = by_registry(ImageCollection.pull)
+ecr._repo_uri = lambda name: f"{HERE}/{name}"
+apigateway.handle_request = without_dns(apigateway.handle_request)
+source = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
+source["create"] = with_numbers(source["create"])
+app.main()
