@@ -41,6 +41,19 @@ def test_a_migration_is_written_from_the_models_and_runs(metadata: MetaData, tmp
     assert migrations.write("nothing more") is None
 
 
+class Slug(String):
+    """A type of an app's own."""
+
+
+def test_a_type_of_another_module_is_imported(metadata: MetaData, tmp_path: Path) -> None:
+    metadata.tables["messages"].append_column(SqlColumn("slug", Slug(40), nullable=True))
+    file = migrations.write("slugs")
+    assert file is not None
+    assert f"import {Slug.__module__}\n" in file.read_text()
+    assert f"{Slug.__module__}.Slug(length=40)" in file.read_text()
+    assert migrations.write("nothing more") is None
+
+
 def test_nothing_changed_writes_nothing(metadata: MetaData, tmp_path: Path) -> None:
     files = sorted((tmp_path / "migrations" / "versions").glob("*.py"))
     assert migrations.write("nothing") is None

@@ -5,8 +5,8 @@ from alembic import op
 
 from kit.database import BigKey, UtcDateTime
 
-revision = "0001"
-down_revision = None
+revision = "0002"
+down_revision = "0001"
 
 
 def upgrade() -> None:
@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("id", BigKey, primary_key=True),
         sa.Column("text", sa.String(280), nullable=False),
         sa.Column("posted_at", UtcDateTime(), nullable=False),
+        sa.Column("picture", sa.Text(), nullable=True),
     )
 
 

@@ -1,4 +1,4 @@
-"""The kit's own tables for jobs, and the picture that a job draws of each message."""
+"""The kit's own tables, for jobs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,14 +6,13 @@ from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 from kit.database import BigKey, UtcDateTime
 
-revision = "0002"
-down_revision = "0001"
+revision = "0001"
+down_revision = None
 
 BODY = sa.Text().with_variant(MEDIUMTEXT(), "mysql")
 
 
 def upgrade() -> None:
-    op.add_column("messages", sa.Column("picture", sa.Text(), nullable=True))
     op.create_table(
         "kit_jobs",
         sa.Column("number", BigKey, primary_key=True),
@@ -69,4 +68,3 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("kit_schedule_runs", "kit_job_keys", "kit_outbox", "kit_jobs"):
         op.drop_table(table)
-    op.drop_column("messages", "picture")
