@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import yaml
@@ -17,22 +17,24 @@ ANSWERS = ".copier-answers.yml"
 NOT_OURS = {".git", ".venv", "data", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
 
-def files(project: Path) -> Iterator[tuple[str, Path]]:
-    """Every file that was generated, with its path inside the project."""
+def files(project: Path, only: Collection[str] | None = None) -> Iterator[tuple[str, Path]]:
+    """Every file that was generated, or those of them that `only` names, with its path inside the project."""
     for folder, folders, names in os.walk(project):
         folders[:] = sorted(set(folders) - NOT_OURS)
         for name in sorted(names):
             path = Path(folder, name)
-            yield path.relative_to(project).as_posix(), path
+            inside = path.relative_to(project).as_posix()
+            if only is None or inside in only:
+                yield inside, path
 
 
-def no_marker_is_left(project: Path) -> str:
+def no_marker_is_left(project: Path, only: Collection[str] | None = None) -> str:
     """Look for a question's name between braces, and for names that only a template has."""
     answers = yaml.safe_load((project / ANSWERS).read_text(encoding="utf-8"))
     names = "|".join(re.escape(name) for name in answers if not name.startswith("_"))
     marker = re.compile(r"\{[{%][^{}]*\b(" + names + r"|_copier_\w+|cookiecutter)\b")
     found, count = [], 0
-    for name, path in files(project):
+    for name, path in files(project, only):
         count += 1
         if name.endswith(".jinja") or "{{" in name or "{%" in name:
             found.append(f"{name}: the name itself")
@@ -51,7 +53,7 @@ class _WithTags(yaml.SafeLoader):
 _WithTags.add_multi_constructor("!", lambda loader, tag, node: None)
 
 
-def files_parse(project: Path) -> str:
+def files_parse(project: Path, only: Collection[str] | None = None) -> str:
     """Read every Python, TOML, JSON and YAML file with its own parser."""
     parsers: dict[str, Callable[[str], object]] = {
         ".py": ast.parse,
@@ -62,7 +64,7 @@ def files_parse(project: Path) -> str:
     }
     counts: Counter[str] = Counter()
     broken = []
-    for name, path in files(project):
+    for name, path in files(project, only):
         if parse := parsers.get(path.suffix):
             counts[path.suffix.removeprefix(".")] += 1
             try:
@@ -74,12 +76,12 @@ def files_parse(project: Path) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
 
 
-def scripts_can_be_run(project: Path) -> str:
+def scripts_can_be_run(project: Path, only: Collection[str] | None = None) -> str:
     """A file is executable exactly when it begins with `#!`; Windows has no such bit."""
     if os.name != "posix":
         return "no modes on this system"
     wrong, scripts = [], 0
-    for name, path in files(project):
+    for name, path in files(project, only):
         script = path.read_bytes()[:2] == b"#!"
         scripts += script
         if script != os.access(path, os.X_OK):

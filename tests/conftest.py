@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import containers
+import history
 import mysql
 from canary import CANARY
 from releases import commit, git
@@ -68,3 +69,9 @@ def template(tmp_path: Path) -> Path:
     git(folder, "init", "--quiet")
     commit(folder, "v1.0.0")
     return folder
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of this template with a tag for each version, as `history` has them; not to be changed."""
+    return history.make(tmp_path_factory.mktemp("released") / "template")

@@ -51,28 +51,6 @@ def test_a_check_that_fails_keeps_the_project_and_says_how_to_go_on(template: Pa
     assert git(tmp_path / "my-app", "log", "--format=%s") == "Generate the project with Spikeproof"
 
 
-def test_an_update_leaves_the_users_folders_alone_and_checks_nothing(template: Path, tmp_path: Path) -> None:
-    project = tmp_path / "my-app"
-    assert copier("copy", "--quiet", "--trust", "--skip-tasks", "--defaults", template, project).returncode == 0
-    git(project, "init", "--quiet")
-    (project / "app" / "wall.py").unlink()
-    (project / "app" / "web.py").rename(project / "app" / "site.py")
-    (project / "tests" / "test_web.py").write_text("# mine\n")
-    git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--message", "mine")
-    for name in ("kit/forms.py", "app/wall.py", "app/web.py", "tests/test_web.py", "migrations/env.py", "jobs.json"):
-        with (template / "template" / name).open("a") as file:
-            file.write("# newer\n")
-    (template / "template" / "app" / "brand_new.py").touch()
-    commit(template, "v1.1.0")
-    done = copier("update", "--trust", "--defaults", project)
-    assert done.returncode == 0, done.stdout
-    assert "Checking" not in done.stdout
-    assert "make check" in done.stdout
-    git(project, "add", "--all")
-    assert git(project, "diff", "--cached", "--name-only").split() == [".copier-answers.yml", "kit/forms.py"]
-
-
 def test_a_person_whom_git_does_not_know_is_told_what_to_set(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
         monkeypatch.delenv(name, raising=False)

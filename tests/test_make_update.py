@@ -1,0 +1,186 @@
+"""`make update`: what it refuses, with a sentence and nothing changed, and how it ends."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import history
+import person
+from releases import committed, copy, git
+from rendering import ROOT, TEMPLATE
+
+ANSWERS = ".copier-answers.yml"
+
+
+@pytest.fixture(scope="module")
+def original(released: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of an earlier version, committed."""
+    folder = tmp_path_factory.mktemp("original") / "photo-wall"
+    return committed(copy(released, folder, history.CONSTRUCTED, iac="sam"))
+
+
+@pytest.fixture
+def project(original: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be broken."""
+    return shutil.copytree(original, tmp_path / "photo-wall", symlinks=True)
+
+
+def update(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run what `make update` runs, by the Python that has copier."""
+    call = [sys.executable, "-W", "ignore", "-m", "kit.update", *arguments]
+    return subprocess.run(call, cwd=project, capture_output=True, text=True)
+
+
+def answers_changed(project: Path, pattern: str, instead: str) -> None:
+    """Change the answers file by hand, and commit that."""
+    person.change(project / ANSWERS, lambda text: re.sub(pattern, instead, text))
+    git(project, "commit", "--all", "--quiet", "--message", "By hand")
+
+
+def test_it_brings_the_newest_version_and_leaves_it_uncommitted(project: Path) -> None:
+    done = update(project)
+    assert done.returncode == 0, done.stderr
+    assert "git status && git diff && make check" in done.stderr
+    assert f"_commit: {history.NEWEST}" in (project / ANSWERS).read_text()
+    assert "?? kit/batches.py" in git(project, "status", "--porcelain")
+
+
+def test_with_nothing_new_it_says_so(project: Path) -> None:
+    assert update(project, "--vcs-ref", history.CONSTRUCTED).returncode == 0
+    done = update(project, "--vcs-ref", history.CONSTRUCTED)
+    assert done.returncode == 0
+    assert "Already up to date" in done.stderr
+    assert git(project, "status", "--porcelain") == ""
+
+
+def test_another_answer_is_taken(project: Path) -> None:
+    done = update(project, "--data", "iac=cdk", "--data", "project_description=A wall = a place")
+    assert done.returncode == 0, done.stderr
+    assert (project / "infra" / "cdk" / "app.py").is_file()
+    assert not (project / "infra" / "sam").exists()
+    assert 'description = "A wall = a place"' in (project / "pyproject.toml").read_text()
+
+
+def test_a_conflict_is_listed_and_the_exit_code_tells(project: Path) -> None:
+    person.change(project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC"))
+    git(project, "commit", "--all", "--quiet", "--message", "Another time zone")
+    done = update(project)
+    assert done.returncode == 1
+    assert "You and the template changed the same lines:\n\n    Dockerfile\n" in done.stderr
+
+
+def test_make_runs_it_with_the_copier_that_is_tested_here(released: Path, tmp_path: Path) -> None:
+    packages = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
+    version = next(package["version"] for package in packages if package["name"] == "copier")
+    assert f"COPIER := copier=={version}\n" in (TEMPLATE / "Makefile").read_text()
+    project = committed(copy(released, tmp_path / "photo-wall", history.NEWEST))
+    done = subprocess.run(
+        ["make", "update", "VCS_REF=v1", "DATA=iac=cdk aws_region=eu-west-1"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "has no version v1; its versions are its tags. Nothing was changed." in done.stderr
+
+
+REFUSED = {
+    "work that is not committed": (
+        lambda project: (project / "notes.txt").write_text("mine"),
+        [],
+        r"Commit or stash first.*\n\n\?\? notes\.txt",
+    ),
+    "no answers file": (
+        lambda project: (git(project, "rm", "--quiet", ANSWERS), git(project, "commit", "--quiet", "-m", "x")),
+        [],
+        r"There is no \.copier-answers\.yml in .*Bring it back as it was: git checkout",
+    ),
+    "no repository": (
+        lambda project: shutil.rmtree(project / ".git"),
+        [],
+        r"is in no git repository.*git init",
+    ),
+    "answers that are no YAML": (
+        lambda project: answers_changed(project, "aws_region: ", "aws_region: ["),
+        [],
+        r"\.copier-answers\.yml cannot be read\. Bring it back",
+    ),
+    "answers without their template": (
+        lambda project: answers_changed(project, "_src_path: .*\n", ""),
+        [],
+        r"does not say which template it is of \(_src_path\)",
+    ),
+    "an answer that is nonsense": (
+        lambda project: answers_changed(project, "eu-central-1", "moon"),
+        [],
+        r"^aws_region: Take a region such as “eu-central-1”: AWS has none of this name\. Nothing was changed",
+    ),
+    "an answer that is not there": (
+        lambda project: answers_changed(project, "iac: sam\n", ""),
+        [],
+        r"\.copier-answers\.yml does not say iac, which v0\.0\.9 of the template asked for\. Bring the answer back",
+    ),
+    "an answer on the command line that is nonsense": (
+        lambda project: None,
+        ["--data", "iac=pulumi"],
+        r"'pulumi' is not in \['sam', 'cdk', 'terraform'\]\. Nothing was changed",
+    ),
+    "an answer to no question": (
+        lambda project: None,
+        ["--data", "region=eu-west-1"],
+        r"The template asked nothing called region; it asked aws_region, ",
+    ),
+    "a version that does not exist": (
+        lambda project: None,
+        ["--vcs-ref", "v9.9.9"],
+        r"has no version v9\.9\.9; its versions are its tags\. Nothing was changed",
+    ),
+    "an older version": (
+        lambda project: None,
+        ["--vcs-ref", "v0.0.1"],
+        r"Downgrades are not supported",
+    ),
+    "a version of its own that is gone": (
+        lambda project: answers_changed(project, "_commit: .*", "_commit: v0.0.8"),
+        [],
+        r"does not have v0\.0\.8, which \.copier-answers\.yml says that this project was made from",
+    ),
+    "a template that is gone": (
+        lambda project: answers_changed(project, "_src_path: .*", "_src_path: /nowhere/template"),
+        [],
+        r"There is no repository at /nowhere/template",
+    ),
+    "a template that cannot be reached": (
+        lambda project: answers_changed(project, "_src_path: .*", "_src_path: http://127.0.0.1:9/template.git"),
+        [],
+        r"The template at http://127\.0\.0\.1:9/template\.git cannot be reached\. Nothing was changed; try again later",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", REFUSED)
+def test_it_refuses_with_a_sentence_and_changes_nothing(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setenv("COPIER_CACHE_DIR", str(tmp_path / "cache"))
+    spoil, arguments, sentence = REFUSED[wrong]
+    spoil(project)
+    before = snapshot(project)
+    done = update(project, *arguments)
+    assert done.returncode == 1
+    assert re.search(sentence, done.stderr, re.MULTILINE | re.DOTALL), done.stderr
+    assert "Traceback" not in done.stderr
+    assert snapshot(project) == before
+
+
+def snapshot(project: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(project).as_posix(): path.read_bytes()
+        for path in project.rglob("*")
+        if path.is_file() and ".git" not in path.relative_to(project).parts
+    }

@@ -1,0 +1,207 @@
+"""Updating: from each earlier version, with each infrastructure, what is the person's is left and the rest arrives new."""
+
+import functools
+import os
+import re
+import subprocess
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import copier
+import pytest
+
+import history
+import person
+import render as rendered
+from releases import commit, committed, copy, git
+
+TOOLS = ("cdk", "sam", "terraform")
+
+
+@pytest.fixture(scope="module")
+def fresh(released: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, str]]:
+    """What the newest version makes of these answers, without what is the person's."""
+
+    @functools.cache
+    def of(**answers: str) -> dict[str, str]:
+        return not_own(contents(copy(released, tmp_path_factory.mktemp("fresh"), history.NEWEST, **answers)))
+
+    return of
+
+
+def update(project: Path, **answers: str) -> None:
+    copier.run_update(project, answers, defaults=True, overwrite=True, unsafe=True, quiet=True)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {name: path.read_bytes().decode() for name, path in rendered.files(folder)}
+
+
+def own(files: dict[str, str]) -> dict[str, str]:
+    """Those that are the person's."""
+    return {name: text for name, text in files.items() if name.partition("/")[0] in person.OWN}
+
+
+def not_own(files: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, text in files.items() if name not in own(files)}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("version", history.versions())
+def test_an_update_keeps_what_a_person_did_and_brings_the_rest(
+    released: Path, fresh, tmp_path: Path, version: str, tool: str
+) -> None:
+    project = copy(released, tmp_path / "photo-wall", version, iac=tool)
+    person.lives_in(project)
+    before = contents(project)
+    update(project, iac=tool)
+    after, newest = contents(project), fresh(iac=tool)
+
+    assert git(project, "ls-files", "--unmerged") == ""
+    assert not [name for name in after if name.endswith(".rej")]
+    assert not [name for name, text in after.items() if re.search("^(<<<<<<<|>>>>>>>) ", text, re.MULTILINE)]
+    assert own(after) == own(before)
+    kept = newest.keys() - {*person.DELETED, *person.RENAMED}
+    assert not_own(after).keys() == kept | {"env.sample"}
+    edits = {name: edit for name, edit in person.EDITS.items() if name in before}
+    for name in kept:
+        assert after[name] == (edits[name](newest[name]) if name in edits else newest[name]), name
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_an_untouched_project_is_a_fresh_one_afterwards(released: Path, fresh, tmp_path: Path, tool: str) -> None:
+    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac=tool))
+    update(project)
+    assert not_own(contents(project)) == fresh(iac=tool)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_what_an_update_leaves_passes_its_own_check_with_the_versions_that_were_locked(
+    released: Path, tmp_path: Path, tool: str
+) -> None:
+    project = copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac=tool)
+    environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    person.lives_in(project)
+    subprocess.run(
+        ["./uvw", "lock", "--quiet", "--upgrade-package", "idna==3.10"], cwd=project, env=environ, check=True
+    )
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "Lock")
+    update(project)
+
+    packages = tomllib.loads((project / "uv.lock").read_text(encoding="utf-8"))["package"]
+    locked = {package["name"]: package["version"] for package in packages}
+    assert locked["idna"] == "3.10"
+    assert {"mangum", "sqlglot", "humanize"} <= locked.keys()
+    done = subprocess.run(["make", "check"], cwd=project, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_update_to_the_same_version_changes_nothing(released: Path, tmp_path: Path) -> None:
+    project = copy(released, tmp_path / "photo-wall", history.NEWEST)
+    person.lives_in(project)
+    update(project)
+    assert git(project, "status", "--porcelain") == ""
+
+
+def test_another_tool_for_the_infrastructure_brings_its_files_alone(
+    released: Path, fresh, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    project = committed(copy(released, tmp_path / "photo-wall", history.NEWEST, iac="terraform"))
+    state = project / "infra" / "terraform" / "terraform.tfstate"
+    state.write_text("secret")
+    update(project, iac="sam", aws_region="eu-west-1")
+    assert state.read_text() == "secret"
+    assert "tfstate" not in git(project, "status", "--porcelain", "--untracked-files=all")
+    state.unlink()
+    assert not_own(contents(project)) == fresh(iac="sam", aws_region="eu-west-1")
+    said = capfd.readouterr().err
+    assert "iac: terraform → sam" in said
+    assert "aws_region: eu-central-1 → eu-west-1" in said
+    assert "What is deployed does not" in said
+
+
+def test_a_line_that_both_changed_is_a_conflict_and_the_only_one(
+    released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+    person.change(project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC"))
+    git(project, "commit", "--all", "--quiet", "--message", "Another time zone")
+    update(project)
+    assert re.findall(r"\d\t(.+)", git(project, "ls-files", "--unmerged")) == ["Dockerfile"] * 3
+    assert "You and the template changed the same lines:\n\n    Dockerfile\n" in capfd.readouterr().err
+    assert "batches" in {path.stem for path in (project / "kit").iterdir()}
+    git(project, "checkout", "--ours", "Dockerfile")
+    assert "PYTHONUNBUFFERED=1 TZ=UTC\n" in (project / "Dockerfile").read_text()
+
+
+def test_a_step_of_a_version_runs_once_and_its_note_is_told(
+    released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    template = tmp_path / "template"
+    git(tmp_path, "clone", "--quiet", str(released), template.name)
+    person.change(
+        template / "copier.yml",
+        person.adds(
+            "  - version: 1001.0.0\n    command: [\"{{ _copier_python }}\", \"-c\", \"open('steps', 'a').write('x')\"]\n",
+            after="_migrations:",
+        ),
+    )
+    (template / "docs" / "upgrading.md").write_text(
+        "# Upgrading\n\n### 1002.0.0\nLater.\n\n### 1001.0.0 (2030-01-01)\nRename the stage.\n\nThen deploy.\n\n"
+        "### 1000.0.0\nLong done.\n"
+    )
+    commit(template, "v1001.0.0")
+    project = committed(copy(template, tmp_path / "photo-wall", history.NEWEST, iac="sam"))
+    update(project)
+    assert (project / "steps").read_text() == "x"
+    said = capfd.readouterr().err
+    assert said.count("Checking what the update brought") == 1
+    assert "To do by hand since 1001.0.0:\n\nRename the stage.\n\nThen deploy.\n" in said
+    assert "Later" not in said
+    assert "Long done" not in said
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "Update")
+    update(project)
+    assert (project / "steps").read_text() == "x"
+    assert "by hand" not in capfd.readouterr().err
+
+
+def test_what_the_merge_broke_is_named(released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+    person.change(project / "pyproject.toml", lambda text: text.replace("[project]", "[project"))
+    git(project, "commit", "--all", "--quiet", "--message", "A slip")
+    with pytest.raises(copier.errors.TaskError):
+        update(project)
+    assert re.search(r"FAIL +files parse[^$]*pyproject\.toml", capfd.readouterr().err)
+
+
+def test_a_readme_written_anew_is_a_conflict_of_which_one_takes_ones_own(released: Path, tmp_path: Path) -> None:
+    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+    (project / "README.md").write_text("# Photo wall\nOurs.\n")
+    git(project, "commit", "--all", "--quiet", "--message", "Our own words")
+    update(project)
+    assert re.findall(r"\d\t(.+)", git(project, "ls-files", "--unmerged")) == ["README.md"] * 3
+    git(project, "checkout", "--ours", "README.md")
+    assert (project / "README.md").read_text() == "# Photo wall\nOurs.\n"
+
+
+def test_a_file_that_both_added_is_a_conflict_in_which_neither_is_lost(released: Path, tmp_path: Path) -> None:
+    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+    (project / "kit" / "batches.py").write_text('"""My own batches."""\n')
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "My own")
+    update(project)
+    text = (project / "kit" / "batches.py").read_text()
+    assert '<<<<<<< before updating\n"""My own batches."""\n=======\n' in text
+    assert "def backfill(" in text
+
+
+def test_a_file_that_the_template_gave_up_goes_though_it_was_changed(released: Path, tmp_path: Path) -> None:
+    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+    person.change(project / "kit" / "gone.py", person.adds("MINE = 1\n"))
+    git(project, "commit", "--all", "--quiet", "--message", "Mine")
+    update(project)
+    assert not (project / "kit" / "gone.py").exists()
+    assert "MINE = 1" in git(project, "show", "HEAD:kit/gone.py")
