@@ -1,5 +1,7 @@
 """`make preview` and `make preview-end`, against PlanetScale's contract and an SSM of moto's."""
 
+import argparse
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -212,8 +214,30 @@ def test_killed_at_any_call_of_its_end_the_next_one_leaves_nothing(heard: bool) 
 
 @pytest.mark.parametrize("number", ["", "0", "12; rm -rf /", "-1", "main", "1234567890", "１２"])
 def test_what_is_no_number_is_refused_before_anything_is_asked(number: str) -> None:
-    with pytest.raises(UsageError, match="make preview PR=12"):
-        preview.run(number, "preview", Preview.begin)
+    with pytest.raises(UsageError, match="such as PR=12"):
+        preview.of(number, "make preview")
+
+
+def test_it_costs_so_it_asks_first(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(preview, "of", lambda number, again: scene.preview())
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(UsageError, match="Add YES=1: make preview PR=12 YES=1"):
+        preview.begin(argparse.Namespace(number="12", yes=False))
+    assert scene.left == NOTHING
+    preview.begin(argparse.Namespace(number="12", yes=True))
+    told = capsys.readouterr()
+    assert told.out == f"{ADDRESS}\n"
+    assert "may charge for the branch" in told.err
+    assert "pscale_pw" not in told.err
+
+
+def test_what_planetscale_refuses_is_told_with_the_way_on(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "of", lambda number, again: scene.preview())
+    scene.http = api.Http("another", "token", base=scene.http.base)
+    with pytest.raises(UsageError, match=r"answered 401 .*\nNothing is lost\. Go on with: make preview-end PR=12"):
+        preview.end(argparse.Namespace(number="12"))
 
 
 def test_a_failed_deployment_says_so_and_prints_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

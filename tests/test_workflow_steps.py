@@ -13,7 +13,7 @@ COMMENTS = "repos/me/my-app/issues/12/comments"
 
 
 @pytest.mark.parametrize(
-    ("job", "call"), [("deploy.deploy", "deploy STAGE=prod YES=1"), ("preview.preview", "preview PR=12")]
+    ("job", "call"), [("deploy.deploy", "deploy STAGE=prod YES=1"), ("preview.preview", "preview PR=12 YES=1")]
 )
 def test_the_address_is_handed_on(app: Path, tmp_path: Path, job: str, call: str) -> None:
     program(tmp_path / "bin", "make", 'echo "talk" >&2; echo "$@" >> called; echo https://wall.example.com')

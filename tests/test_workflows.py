@@ -12,8 +12,6 @@ from workflows import jobs, steps, workflows
 
 SHELL = {"address=", "echo", "sed -n"}
 """How a line of a step may begin that calls no make."""
-BEING_BUILT = {"deploy", "rollback", "update"}
-"""Targets that the workflows call already, behind variables that nobody has set yet."""
 LONGER = {"preview.comment", "update.update"}
 """Jobs whose shell has logic of its own: test_workflow_steps.py runs it."""
 
@@ -49,7 +47,7 @@ def test_the_linters_would_find_something(tmp_path: Path) -> None:
 
 
 def test_the_app_has_a_pipeline_for_each_purpose(app: Path) -> None:
-    assert workflows(app).keys() == {"check", "deploy", "preview", "preview-end", "update"}
+    assert workflows(app).keys() == {"check", "deploy", "preview", "preview-end", "rollback", "update"}
 
 
 def test_every_action_is_pinned_by_its_commit_with_its_version_beside_it(repository: Path) -> None:
@@ -82,6 +80,7 @@ def test_who_may_write_or_take_a_role_in_aws(app: Path) -> None:
         "preview.preview": {"id-token"},
         "preview.comment": {"pull-requests"},
         "preview-end.end": {"id-token"},
+        "rollback.rollback": {"id-token"},
         "update.update": {"contents", "pull-requests"},
     }
 
@@ -109,13 +108,13 @@ def test_every_make_target_that_is_called_exists(tmp_path: Path, iac: str) -> No
     called = set(re.findall(r"\bmake ([a-z-]+)", "\n".join(one.get("run", "") for _, one in steps(folder))))
     assert called >= {"check", "image", "infra-check", "deploy", "rollback", "preview", "preview-end", "update"}
     listed = subprocess.run(["make"], cwd=folder, capture_output=True, text=True, check=True).stdout
-    assert called - BEING_BUILT <= set(re.findall(r"^  make ([a-z-]+)", listed, re.MULTILINE))
+    assert called <= set(re.findall(r"^  make ([a-z-]+)", listed, re.MULTILINE))
 
 
 def test_what_costs_money_is_skipped_until_its_role_is_named(app: Path) -> None:
     for name, job in jobs(app):
         if "environment" in job:
-            role = "AWS_DEPLOY_ROLE" if name.startswith("deploy.") else "AWS_PREVIEW_ROLE"
+            role = "AWS_PREVIEW_ROLE" if name.startswith("preview") else "AWS_DEPLOY_ROLE"
             assert f"vars.{role} != ''" in job["if"]
 
 
@@ -136,6 +135,11 @@ def test_with_secrets_at_hand_nothing_of_a_pull_request_is_checked_out(app: Path
                 if job.startswith(f"{name}.") and "ref" in one.get("with", {})
             ]
             assert checkouts == ["${{ github.event.repository.default_branch }}"]
+
+
+def test_a_rollback_waits_for_a_deployment_that_runs(app: Path) -> None:
+    found = workflows(app)
+    assert found["rollback"]["jobs"]["rollback"]["concurrency"] == found["deploy"]["jobs"]["deploy"]["concurrency"]
 
 
 def test_a_preview_is_never_made_and_ended_at_once(app: Path) -> None:

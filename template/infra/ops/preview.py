@@ -5,17 +5,19 @@ a stage of anyone else's is not touched. The branch is known by its name. Broken
 they are run again, and what they leave behind in the end is nothing.
 """
 
+import argparse
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.ops import session
+from infra.ops import asking, consent, secret, session
 from infra.ops.progress import step
 from infra.ops.stage import PROJECT, Stage
 from kit.errors import UsageError
@@ -29,26 +31,50 @@ MADE_HERE = {"Key": "made-by", "Value": "make preview"}
 def register(commands: Any) -> None:
     """Add both commands."""
     preview = commands.add_parser("preview", help="deploy a pull request's preview, and print its address")
-    preview.set_defaults(run=lambda arguments: print(run(arguments.number, "preview", Preview.begin)))
+    preview.add_argument("--yes", action="store_true", help="do not ask")
+    preview.set_defaults(run=begin)
     preview_end = commands.add_parser("preview-end", help="take a preview away, and all that belongs to it")
-    preview_end.set_defaults(run=lambda arguments: run(arguments.number, "preview-end", Preview.end))
+    preview_end.set_defaults(run=end)
     for command in (preview, preview_end):
         command.add_argument("number", help="the pull request's number")
 
 
-def run(number: str, target: str, act: Callable[["Preview"], str | None]) -> str | None:
-    """Do it to this project's preview of that number; what AWS or PlanetScale refuse becomes a `UsageError`."""
+def begin(arguments: argparse.Namespace) -> None:
+    """Make the preview, or bring to it what is here; its address is the only line on standard output."""
+    again = f"make preview PR={arguments.number}"
+    with _explained(again):
+        preview = of(arguments.number, again)
+        made = f"{preview.stage.called}, with the branch {preview.branch.name} of {preview.branch.project}"
+        print(f"\n{made}. PlanetScale may charge for the branch.\n", file=sys.stderr)
+        consent.ask("Go ahead?", yes=arguments.yes, otherwise=f"Add YES=1: {again} YES=1")
+        print(preview.begin())
+
+
+def end(arguments: argparse.Namespace) -> None:
+    """Take it away; it asks nothing, as only what `make preview` made can go."""
+    again = f"make preview-end PR={arguments.number}"
+    with _explained(again):
+        of(arguments.number, again).end()
+
+
+def of(number: str, again: str) -> "Preview":
+    """This project's preview of a pull request; raises `UsageError` for what is no number, and without a login."""
     if not re.fullmatch(r"[1-9][0-9]{0,8}", number):
-        raise UsageError(f"A preview is known by its pull request's number: make {target} PR=12, not PR={number}")
-    stage, database, again = Stage.of(f"pr{number}"), project.read(PROJECT), f"make {target} PR={number}"
-    ssm = session.account().session.client("ssm")
+        raise UsageError(f"A preview is known by its pull request's number, such as PR=12; this is PR={number}")
+    database = project.read(PROJECT)
     branch = Branch(database, api.Api(database, api.transport()), f"kit-preview-{number}", Patience(again))
+    ssm = session.account().session.client("ssm", config=asking.PATIENT)
+    return Preview(Stage.of(f"pr{number}"), branch, ssm, make)
+
+
+@contextmanager
+def _explained(again: str) -> Iterator[None]:
+    """Add to what PlanetScale or AWS refuse how to go on."""
     try:
-        return act(Preview(stage, branch, ssm, make))
-    except api.ApiError as error:
-        raise UsageError(f"{error}\nNothing is lost. Go on with: {again}") from error
-    except ClientError as error:
-        raise UsageError(f"AWS refused: {session.reason(error)}\nNothing is lost. Go on with: {again}") from error
+        yield
+    except (api.ApiError, ClientError, BotoCoreError) as error:
+        why = str(error) if isinstance(error, api.ApiError) else asking.sentence(error, policy="deploy")
+        raise UsageError(f"{why}\nNothing is lost. Go on with: {again}") from error
 
 
 def make(target: str, **variables: str) -> str:
@@ -73,7 +99,7 @@ class Preview:
     @property
     def parameter(self) -> str:
         """Where the URL of its database is kept: where the stage's functions look for it."""
-        return f"/{self.stage.project}/{self.stage.name}/database-url"
+        return secret.parameter(self.stage, "database-url")
 
     def begin(self) -> str:
         """Make it, or deploy to it what is here now; give its address."""
