@@ -9,6 +9,7 @@ import pytest
 from releases import git
 from workflows import outputs, program, run, step
 
+CREATED = "pr create --head template-v1.1.0 --title Bring the template's v1.1.0 --body What the template learned since."
 COMMENTS = "repos/me/my-app/issues/12/comments"
 
 
@@ -63,7 +64,7 @@ import json, pathlib, subprocess, sys
 here = pathlib.Path(__file__).parent
 _, *arguments = sys.argv
 if arguments[0] != "api":
-    here.joinpath("gh.log").open("a").write(" ".join(arguments[:4]) + "\\n")
+    here.joinpath("gh.log").open("a").write(" ".join(arguments) + "\\n")
     sys.exit()
 comments = json.loads(here.joinpath("comments.json").read_text())
 body = next((one.removeprefix("body=") for one in arguments if one.startswith("body=")), None)
@@ -139,7 +140,29 @@ def test_an_update_becomes_a_branch_and_a_pull_request(app: Path, clone: Path) -
     assert (
         git(clone.parent / "origin.git", "log", "--format=%s", "main..template-v1.1.0") == "Bring the template's v1.1.0"
     )
-    assert asked(clone) == ["auth setup-git", "pr create --head template-v1.1.0"]
+    assert asked(clone) == ["auth setup-git", CREATED]
+
+
+def test_conflicts_go_into_a_draft_that_names_the_files(app: Path, clone: Path) -> None:
+    for branch, text in (("theirs", "a"), ("main", "b")):
+        git(clone, "switch", "--quiet", "--force-create", branch, "origin/main")
+        clone.joinpath("kit.py").write_text(text)
+        git(clone, "add", "--all")
+        git(clone, "commit", "--quiet", "--message", text)
+    program(
+        clone.parent / "bin", "make", "git -c user.name=T -c user.email=t@example.com merge --no-commit theirs; exit 2"
+    )
+    assert run(step(app, "update.update", "make update"), clone, clone.parent / "bin").returncode == 0
+    clone.joinpath(".copier-answers.yml").write_text("_commit: v1.1.0\n")
+    done = propose(app, clone)
+    assert done.returncode == 0, done.stdout
+    assert "<<<<<<<" in git(clone.parent / "origin.git", "show", "template-v1.1.0:kit.py")
+    assert asked(clone)[-1].endswith("--draft --body Both changed the same lines of: kit.py")
+
+
+def test_an_update_that_is_not_possible_fails_its_step(app: Path, clone: Path) -> None:
+    program(clone.parent / "bin", "make", "exit 2")
+    assert run(step(app, "update.update", "make update"), clone, clone.parent / "bin").returncode == 1
 
 
 def test_without_anything_new_nothing_is_pushed(app: Path, clone: Path) -> None:
@@ -159,7 +182,7 @@ def test_a_branch_that_is_there_is_left_as_it_is(app: Path, clone: Path) -> None
     assert done.returncode == 0, done.stdout
     assert "is there already" in done.stdout
     assert git(clone.parent / "origin.git", "rev-parse", "template-v1.1.0") == before
-    assert asked(clone).count("pr create --head template-v1.1.0") == 1
+    assert asked(clone).count(CREATED) == 1
 
 
 def test_a_refused_push_says_which_token_is_needed(app: Path, clone: Path) -> None:
@@ -167,5 +190,5 @@ def test_a_refused_push_says_which_token_is_needed(app: Path, clone: Path) -> No
     update(clone, "v1.1.0")
     done = propose(app, clone)
     assert done.returncode == 1
-    assert "Add one that may" in done.stdout
+    assert "See UPDATE_TOKEN" in done.stdout
     assert asked(clone) == ["auth setup-git"]
