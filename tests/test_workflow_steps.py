@@ -150,7 +150,9 @@ def test_conflicts_go_into_a_draft_that_names_the_files(app: Path, clone: Path) 
         git(clone, "add", "--all")
         git(clone, "commit", "--quiet", "--message", text)
     program(
-        clone.parent / "bin", "make", "git -c user.name=T -c user.email=t@example.com merge --no-commit theirs; exit 2"
+        clone.parent / "bin",
+        "make",
+        "git -c user.name=T -c user.email=t@example.com merge --no-commit theirs; git merge --quit; exit 2",
     )
     assert run(step(app, "update.update", "make update"), clone, clone.parent / "bin").returncode == 0
     clone.joinpath(".copier-answers.yml").write_text("_commit: v1.1.0\n")
