@@ -12,11 +12,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra.ops import preview
+from infra.ops import __main__ as command_line
+from infra.ops import preview, stage
 from infra.ops.preview import Preview
 from infra.ops.stage import Stage
 from kit.errors import UsageError
-from kit.planetscale import api, project
+from kit.planetscale import api, branch, project
 from kit.planetscale.branch import Branch, Patience
 from planetscale_server import TOKEN, PlanetScale, serve
 
@@ -96,17 +97,25 @@ class Counted:
         return self.scene.counted(getattr(self.scene.ssm, name))
 
 
+@pytest.fixture(scope="module")
+def ssm() -> Iterator[Any]:
+    with mock_aws():
+        yield boto3.client("ssm", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+
+
 @contextmanager
-def new_scene(**how: Any) -> Iterator[Scene]:
+def new_scene(ssm: Any, **how: Any) -> Iterator[Scene]:
+    """An empty account, and a PlanetScale with nothing but production."""
+    for parameter in ssm.describe_parameters()["Parameters"]:
+        ssm.delete_parameter(Name=parameter["Name"])
     planetscale = PlanetScale()
-    with mock_aws(), serve(planetscale) as base:
-        ssm = boto3.client("ssm", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with serve(planetscale) as base:
         yield Scene(planetscale, api.Http(*TOKEN.split(":"), base=base), ssm, **how)
 
 
 @pytest.fixture
-def scene() -> Iterator[Scene]:
-    with new_scene() as made:
+def scene(ssm: Any) -> Iterator[Scene]:
+    with new_scene(ssm) as made:
         yield made
 
 
@@ -173,8 +182,8 @@ def test_production_is_never_deleted(scene: Scene) -> None:
     assert "kit-preview-12" in scene.planetscale.branches
 
 
-def calls_of(act: Callable[[Preview], object], *before: Callable[[Preview], object]) -> int:
-    with new_scene() as scene:
+def calls_of(ssm: Any, act: Callable[[Preview], object], *before: Callable[[Preview], object]) -> int:
+    with new_scene(ssm) as scene:
         for earlier in before:
             earlier(scene.preview())
         begun = scene.calls
@@ -183,15 +192,15 @@ def calls_of(act: Callable[[Preview], object], *before: Callable[[Preview], obje
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_killed_at_any_call_of_its_making_it_goes_on_or_leaves_nothing(heard: bool) -> None:
-    for at in range(calls_of(Preview.begin)):
-        with new_scene(ends_at=at, heard=heard) as scene:
+def test_killed_at_any_call_of_its_making_it_goes_on_or_leaves_nothing(ssm: Any, heard: bool) -> None:
+    for at in range(calls_of(ssm, Preview.begin)):
+        with new_scene(ssm, ends_at=at, heard=heard) as scene:
             with pytest.raises(Killed):
                 scene.preview().begin()
             scene.ends_at = None
             assert scene.preview().begin() == ADDRESS
             assert scene.left == (["kit-preview-12"], 1, ["pr12"], [PARAMETER]), at
-        with new_scene(ends_at=at, heard=heard) as scene:
+        with new_scene(ssm, ends_at=at, heard=heard) as scene:
             with pytest.raises(Killed):
                 scene.preview().begin()
             scene.ends_at = None
@@ -200,9 +209,9 @@ def test_killed_at_any_call_of_its_making_it_goes_on_or_leaves_nothing(heard: bo
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_killed_at_any_call_of_its_end_the_next_one_leaves_nothing(heard: bool) -> None:
-    for at in range(calls_of(Preview.end, Preview.begin)):
-        with new_scene() as scene:
+def test_killed_at_any_call_of_its_end_the_next_one_leaves_nothing(ssm: Any, heard: bool) -> None:
+    for at in range(calls_of(ssm, Preview.end, Preview.begin)):
+        with new_scene(ssm) as scene:
             scene.preview().begin()
             scene.ends_at, scene.heard = scene.calls + at, heard
             with pytest.raises(Killed):
@@ -210,6 +219,26 @@ def test_killed_at_any_call_of_its_end_the_next_one_leaves_nothing(heard: bool) 
             scene.ends_at = None
             scene.preview().end()
             assert scene.left == NOTHING, at
+
+
+def test_the_command_line_makes_a_preview_and_ends_it(
+    scene: Scene, app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setattr(api, "transport", lambda: scene.http)
+    monkeypatch.setattr(branch, "POLL_SECONDS", 0)
+    monkeypatch.setattr(preview, "PROJECT", app)
+    monkeypatch.setattr(stage, "PROJECT", app)
+    monkeypatch.setattr(preview, "make", scene.make)
+    monkeypatch.setattr("sys.argv", ["infra.ops", "preview", "12", "--yes"])
+    assert command_line.main() == 0
+    assert capsys.readouterr().out == f"{ADDRESS}\n"
+    assert scene.left == (["kit-preview-12"], 1, ["pr12"], [PARAMETER])
+    monkeypatch.setattr("sys.argv", ["infra.ops", "preview-end", "12"])
+    assert command_line.main() == 0
+    assert scene.left == NOTHING
 
 
 @pytest.mark.parametrize("number", ["", "0", "12; rm -rf /", "-1", "main", "1234567890", "１２"])

@@ -1,5 +1,6 @@
 """The pipelines that come with the app, and the template's own: what linters say, and what holds for all of them."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -135,6 +136,28 @@ def test_with_secrets_at_hand_nothing_of_a_pull_request_is_checked_out(app: Path
                 if job.startswith(f"{name}.") and "ref" in one.get("with", {})
             ]
             assert checkouts == ["${{ github.event.repository.default_branch }}"]
+
+
+def test_what_github_has_to_be_told_is_documented(app: Path) -> None:
+    text = "\n".join(path.read_text() for path in sorted(app.glob(".github/workflows/*.yml")))
+    guide = app.joinpath(".github/workflows/README.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"\b(?:vars|secrets)\.(\w+)", text))
+    environments = {job["environment"]["name"] for _, job in jobs(app) if "environment" in job}
+    assert len(names) == 5
+    assert {name for name in names | environments if f"`{name}`" not in guide} == set()
+
+
+def test_a_role_trusts_one_repository_and_one_environment(app: Path) -> None:
+    guide = app.joinpath(".github/workflows/README.md").read_text(encoding="utf-8")
+    (written,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    (statement,) = json.loads(written)["Statement"]
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert statement["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": "SUBJECT:environment:production",
+        }
+    }
 
 
 def test_a_rollback_waits_for_a_deployment_that_runs(app: Path) -> None:
