@@ -6,18 +6,23 @@ Cookiecutter renders this file and runs it in the new folder, which holds nothin
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ASKED = json.loads({{cookiecutter | jsonify | tojson}})  # type: ignore  # noqa: F821  (its answers)
-TEMPLATE = Path(ASKED["_repo_dir"]).resolve()
+CALLED_FROM = Path(os.environ.get("PWD", ""))
+TEMPLATE = (CALLED_FROM / ASKED["_repo_dir"]).resolve()
 PROJECT = Path.cwd()
 
 
 def main() -> int:
     """Let copier make the project; give its exit code."""
-    code = subprocess.run([*copier(), *arguments()], check=False).returncode  # noqa: S603
+    if not (TEMPLATE / "hooks" / "hand_over.py").is_file():
+        sys.exit(f"The template is not at {TEMPLATE}. Name its folder by a path that begins at the root.")
+    call = [*python_with_copier(), str(TEMPLATE / "hooks" / "hand_over.py"), json.dumps(handed_over())]
+    code = subprocess.run(call, check=False).returncode  # noqa: S603
     if code and (PROJECT / ".copier-answers.yml").is_file() and os.name == "posix":
         sys.path.insert(0, str(TEMPLATE / "hooks"))
         from check import keep_what_was_made
@@ -26,25 +31,24 @@ def main() -> int:
     return code
 
 
-def copier() -> list[str]:
-    """Copier beside cookiecutter, where it is installed; else the template's own uv fetches it."""
+def handed_over() -> dict[str, object]:
+    """The same template at the same place, where an update can ask for it again, and the same answers."""
+    here = (CALLED_FROM / ASKED["_template"]).expanduser().exists()
+    return {
+        "source": str(TEMPLATE) if here else ASKED["_template"],
+        "version": "HEAD" if here else ASKED.get("_checkout") or None,
+        "answers": {name: answer for name, answer in ASKED.items() if not name.startswith("_")},
+        "checks": ASKED["_checks"] == "yes",
+    }
+
+
+def python_with_copier() -> list[str]:
+    """This Python, where copier is beside cookiecutter; else what uv or pipx brings; uv is fetched if need be."""
     if importlib.util.find_spec("copier"):
-        return [sys.executable, "-m", "copier"]
-    return [sys.executable, str(TEMPLATE / "template" / "uvw"), "tool", "run", "copier"]
-
-
-def arguments() -> list[str]:
-    """What `copier copy` is called with: the same template at the same place, and the same answers."""
-    source, *version = (ASKED["_template"], ASKED.get("_checkout")) if is_remote() else (str(TEMPLATE), "HEAD")
-    chosen = ["--vcs-ref", version[0]] if version[0] else []
-    skipped = [] if ASKED["_checks"] == "yes" else ["--skip-tasks"]
-    answers = [f"--data={name}={answer}" for name, answer in ASKED.items() if not name.startswith("_")]
-    return ["copy", "--trust", "--no-cleanup", *chosen, *skipped, *answers, source, str(PROJECT)]
-
-
-def is_remote() -> bool:
-    """Whether the template came from a repository that an update can ask again."""
-    return not Path(ASKED["_template"]).expanduser().exists()
+        return [sys.executable]
+    if shutil.which("pipx") and not shutil.which("uv"):
+        return ["pipx", "run"]
+    return [sys.executable, str(TEMPLATE / "template" / "uvw"), "run", "--quiet", "--script"]
 
 
 if __name__ == "__main__":

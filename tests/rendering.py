@@ -16,6 +16,15 @@ QUESTIONS = {
     if not name.startswith("_") and question.get("when") is not False
 }
 
+ODD = {
+    "project_name": "x1-" * 9 + "abc",
+    "project_description": 'Say "hi" \\ & <b>it\'s</b> #1: みんなの壁 🎉 – [x] {y}',
+    "aws_region": "ap-northeast-1",
+    "planetscale_organization": "0",
+    "planetscale_database": "1e3",
+}
+"""Answers that hold every character that some file format gives a meaning."""
+
 
 def render(folder: Path, **answers: str) -> Path:
     """Render this work tree as it stands into `folder`, without the tasks; give the folder."""

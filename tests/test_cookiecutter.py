@@ -6,25 +6,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+import copier as api
 import pytest
 
 import render as rendered
-from releases import commit, copier, git
-from rendering import QUESTIONS, ROOT, render
+from releases import ANSWERS, commit, committed, copier
+from rendering import ODD, QUESTIONS, ROOT
 
 ASKED = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
-ANSWERS = [
-    {},
-    {"project_name": "photo-wall", "aws_region": "ap-northeast-1", "planetscale_organization": "0"},
-    {"project_description": "Say \"hi\" \\ & ''' <b>it's</b> {x} %s: みんなの壁 🎉", "planetscale_database": "1e3"},
-]
+TOOLS = list(QUESTIONS["iac"]["choices"].values())
+GIVEN = {
+    "no answers": {},
+    "plain answers": ANSWERS,
+    "odd answers": ODD,
+    "quotes": {"project_description": "''' \"\"\" \\ %s $HOME `id` {x}", "planetscale_organization": "0"},
+}
+REMOTE = "https://example.com/template.git"
+SAM = "aws-sam-cli==1.170.0"
 
 
-def door(template: Path, folder: Path, *context: str) -> subprocess.CompletedProcess[str]:
+def door(template: Path, folder: Path, *context: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run cookiecutter's command line, as a person would."""
     return subprocess.run(
         [sys.executable, "-m", "cookiecutter", "--no-input", "--output-dir", folder, template, *context],
-        env=os.environ | {"PYTHONWARNINGS": "ignore"},
+        cwd=cwd,
+        env=os.environ | {"PYTHONWARNINGS": "ignore", "PWD": str(cwd or Path.cwd())},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -32,36 +38,47 @@ def door(template: Path, folder: Path, *context: str) -> subprocess.CompletedPro
     )
 
 
+def contents(folder: Path) -> dict[str, tuple[bytes, bool]]:
+    """Every file's bytes, and whether it can be run."""
+    return {name: (path.read_bytes(), os.access(path, os.X_OK)) for name, path in rendered.files(folder)}
+
+
+def by_copier(template: Path, folder: Path, answers: dict[str, str]) -> dict[str, tuple[bytes, bool]]:
+    """What copier makes of the same template and answers."""
+    assert answers.keys() <= QUESTIONS.keys(), "copier ignores an answer to no question"
+    api.run_copy(
+        str(template), folder, answers, vcs_ref="HEAD", defaults=True, unsafe=True, skip_tasks=True, quiet=True
+    )
+    return contents(folder)
+
+
 def test_both_doors_ask_the_same() -> None:
     public = {name: default for name, default in ASKED.items() if not name.startswith("_")}
     assert list(public) == list(QUESTIONS)
-    assert public == {
-        name: question["default"].replace("{{ project_name }}", "{{ cookiecutter.project_name }}")
-        for name, question in QUESTIONS.items()
-    }
-    assert ASKED["__prompts__"] == {name: question["help"] for name, question in QUESTIONS.items()}
+    for name, question in QUESTIONS.items():
+        default = question["default"].replace("{{ project_name }}", "{{ cookiecutter.project_name }}")
+        if choices := question.get("choices"):
+            assert public[name] == list(choices.values())
+            assert public[name][0] == default
+            labels = {value: label for label, value in choices.items()}
+            assert ASKED["__prompts__"][name] == {"__prompt__": question["help"], **labels}
+        else:
+            assert public[name] == default
+            assert ASKED["__prompts__"][name] == question["help"]
 
 
-@pytest.mark.parametrize("answers", ANSWERS, ids=["default", "names", "odd"])
-def test_both_doors_give_the_same_files(cookies, tmp_path: Path, answers: dict[str, str]) -> None:
-    baked = cookies.bake(extra_context=answers | {"_checks": "no"}, template=str(ROOT))
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("given", GIVEN)
+def test_both_doors_give_the_same_bytes(cookies, released: Path, tmp_path: Path, given: str, tool: str) -> None:
+    answers = GIVEN[given] | {"iac": tool}
+    baked = cookies.bake(extra_context=answers | {"_checks": "no"}, template=str(released))
     assert (baked.exit_code, baked.exception) == (0, None)
-
-    def contents(folder: Path) -> dict[str, bytes]:
-        files = {name: path.read_bytes() for name, path in rendered.files(folder)}
-        kept = files[rendered.ANSWERS].splitlines()
-        # The tree of a developer may hold changes, which copier takes as a commit of the moment.
-        return files | {rendered.ANSWERS: b"\n".join(line for line in kept if not line.startswith(b"_commit"))}
-
-    assert contents(baked.project_path) == contents(render(tmp_path / "app", **answers))
+    assert contents(baked.project_path) == by_copier(released, tmp_path / "app", answers)
 
 
 def test_what_comes_through_the_second_door_can_be_updated(template: Path, tmp_path: Path) -> None:
     assert door(template, tmp_path, "_checks=no").returncode == 0
-    project = tmp_path / "my-app"
-    git(project, "init", "--quiet")
-    git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--message", "mine")
+    project = committed(tmp_path / "my-app")
     with (template / "template" / "kit" / "forms.py").open("a") as file:
         file.write("# newer\n")
     commit(template, "v1.1.0")
@@ -70,10 +87,67 @@ def test_what_comes_through_the_second_door_can_be_updated(template: Path, tmp_p
     assert (project / "kit" / "forms.py").read_text(encoding="utf-8").endswith("# newer\n")
 
 
+def test_sam_init_is_the_same_door(released: Path, tmp_path: Path) -> None:
+    """SAM CLI as PyPI has it; AWS's packaged builds refuse a template's hooks."""
+    context = json.dumps(ANSWERS | {"_checks": "no", "iac": "cdk"})
+    init = ["init", "--no-input", "--location", released, "--output-dir", tmp_path, "--extra-context", context]
+    done = subprocess.run(
+        [ROOT / "template" / "uvw", "tool", "run", "--quiet", "--from", SAM, "sam", *init],
+        env=os.environ | {"SAM_CLI_TELEMETRY": "0"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert contents(tmp_path / "photo-wall") == by_copier(released, tmp_path / "app", ANSWERS | {"iac": "cdk"})
+
+
+@pytest.mark.parametrize(
+    ("helper", "runs"), [("uv", "run --quiet --script"), ("pipx", "run")], ids=lambda value: value.partition(" ")[0]
+)
+def test_where_copier_is_not_installed_uv_or_pipx_bring_it(
+    template: Path, tmp_path: Path, helper: str, runs: str
+) -> None:
+    (tmp_path / helper).write_text('#!/bin/sh\nprintf "%s" "$*" > "$CALLED"\n')
+    (tmp_path / helper).chmod(0o755)
+    done = hook(template, tmp_path, CALLED=str(tmp_path / "called"))
+    assert done.returncode == 0, done.stderr
+    handed_over = {"source": REMOTE, "version": None, "answers": {"iac": "cdk"}, "checks": False}
+    call = f"{runs} {template / 'hooks' / 'hand_over.py'} {json.dumps(handed_over)}"
+    assert (tmp_path / "called").read_text() == call
+
+
+def test_where_nothing_can_bring_copier_it_says_what_to_install(template: Path, tmp_path: Path) -> None:
+    done = hook(template, tmp_path, UV_DEFAULT_INDEX="http://127.0.0.1:9/simple", XDG_CACHE_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "uv is not installed and cannot be fetched from http://127.0.0.1:9/simple" in done.stderr
+    assert "Install it: https://docs.astral.sh/uv" in done.stderr
+
+
+def hook(template: Path, programs: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the hook as cookiecutter does, by a Python without packages; `programs` comes before what a system has."""
+    asked = {"_repo_dir": str(template), "_template": REMOTE, "_checks": "no", "iac": "cdk"}
+    text = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
+    script = programs / "hook.py"
+    script.write_text(text.replace("{{cookiecutter | jsonify | tojson}}", repr(json.dumps(asked))), encoding="utf-8")
+    project = programs / "project"
+    project.mkdir()
+    call = [sys.executable, "-S", script]
+    path = f"{programs}:/usr/bin:/bin"
+    return subprocess.run(call, cwd=project, env=os.environ | {"PATH": path} | environ, capture_output=True, text=True)
+
+
+def test_a_path_that_begins_where_one_stands_is_found(template: Path, tmp_path: Path) -> None:
+    done = door(Path(template.name), tmp_path / "apps", "_checks=no", cwd=template.parent)
+    assert done.returncode == 0, done.stdout
+    assert f"_src_path: {template}\n" in (tmp_path / "apps" / "my-app" / ".copier-answers.yml").read_text()
+
+
 def test_a_bad_answer_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     done = door(ROOT, tmp_path, "_checks=no", "aws_region=eu-cental-1")
     assert done.returncode != 0
-    assert "Take a region such as “eu-central-1”" in done.stdout
+    assert done.stdout.startswith("aws_region: Take a region such as “eu-central-1”")
     assert list(tmp_path.iterdir()) == []
 
 

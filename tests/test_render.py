@@ -8,15 +8,7 @@ import pytest
 import yaml
 
 import render as rendered
-from rendering import ROOT, TEMPLATE, render
-
-ODD = {
-    "project_name": "x1-" * 9 + "abc",
-    "project_description": 'Say "hi" \\ & <b>it\'s</b> #1: みんなの壁 🎉 – [x] {y}',
-    "aws_region": "ap-northeast-1",
-    "planetscale_organization": "0",
-    "planetscale_database": "1e3",
-}
+from rendering import ODD, QUESTIONS, ROOT, TEMPLATE, render
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +57,13 @@ def test_two_renders_of_the_same_answers_are_equal(app: Path, tmp_path: Path) ->
     assert contents(render(tmp_path / "again")) == contents(app)
 
 
-def test_every_path_is_legal_on_windows(app: Path) -> None:
-    names = [name for name, _ in rendered.files(app)]
+@pytest.mark.parametrize("tool", QUESTIONS["iac"]["choices"].values())
+def test_every_path_is_legal_on_windows(tmp_path: Path, tool: str) -> None:
+    names = [name for name, _ in rendered.files(render(tmp_path / "app", iac=tool))]
     reserved = re.compile(r"(^|/)(con|prn|aux|nul|com\d|lpt\d)(\.|/|$)", re.IGNORECASE)
     assert not [name for name in names if re.search(r'[<>:"\\|?*\x00-\x1f]|[ .](/|$)', name) or reserved.search(name)]
     assert len({name.lower() for name in names}) == len(names)
+    assert max(map(len, names)) < 100, "Windows takes 260 characters, with the folder that the project lies in"
 
 
 def test_the_tests_run_with_what_the_app_depends_on(app: Path) -> None:

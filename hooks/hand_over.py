@@ -1,0 +1,38 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["copier>=9.19"]
+# ///
+"""The second door's second half, which runs where copier is: it makes the project of what cookiecutter asked.
+
+Called in the project's folder with JSON: where the template is, which version, the answers, whether to check. uv and
+pipx read the lines above.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import copier
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "template"))
+
+from kit.update import explained
+
+
+def main(source: str, version: str | None, answers: dict[str, str], checks: bool) -> None:
+    """Make the project; exits with a sentence where that cannot be done."""
+    with explained(source, version):
+        copier.run_copy(
+            source,
+            Path.cwd(),
+            answers,
+            vcs_ref=version,
+            defaults=True,
+            unsafe=True,
+            cleanup_on_error=False,
+            skip_tasks=not checks,
+        )
+
+
+if __name__ == "__main__":
+    main(**json.loads(sys.argv[1]))
