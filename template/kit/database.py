@@ -23,7 +23,7 @@ from kit import connection, limits, settings, transactions
 from kit.columns import BigKey, UtcDateTime
 from kit.errors import UsageError
 
-__all__ = ["BigKey", "NestedSession", "UtcDateTime", "engine", "is_planetscale", "reading", "session"]
+__all__ = ["BigKey", "NestedSession", "UtcDateTime", "console", "engine", "is_planetscale", "reading", "session"]
 
 
 class NestedSession(RuntimeError):
@@ -66,6 +66,20 @@ def reading() -> Iterator[Session]:
     with _open(_ReadingSession(_reading(engine()), expire_on_commit=False, autoflush=False)) as opened:
         yield opened
         opened.flush()
+
+
+def console() -> Session:
+    """Give a session for a person at a prompt: it reads as `reading` does, and stays open beside others.
+
+    What it reads is always what is committed by now, not what was loaded before.
+    """
+    made = _ReadingSession(_reading(engine()), expire_on_commit=False, autoflush=False)
+
+    @event.listens_for(made, "do_orm_execute")
+    def _anew(state: Any) -> None:
+        state.update_execution_options(populate_existing=True)
+
+    return made
 
 
 def is_planetscale(url: str) -> bool:
