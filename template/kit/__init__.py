@@ -22,5 +22,6 @@ aws             AWS's JSON APIs, without boto3
 lambda_web      the web app as a Lambda function
 lambda_jobs     the jobs as a Lambda function
 commands        the command line, `python -m kit …`
+oneoff          what runs inside a one-off task, around its command
 testing         what your tests lean on (those of jobs in testing_jobs)
 """

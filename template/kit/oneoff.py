@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     begun = time.monotonic()
     log("one-off started", who=told.who, why=told.why, command=command, max_seconds=told.max)
     code = run(command, told.max) if told.action == "run" else hold(told.max)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the code is known; who stops us now shall not change it
     log("one-off ended", code=code, seconds=round(time.monotonic() - begun, 1))
     return code
 
@@ -85,10 +86,10 @@ def run(command: Sequence[str], seconds: float, *, grace: float = GRACE) -> int:
 
 def hold(seconds: float, *, beat: float = 0.2) -> int:
     """Wait for a session and for its end; give its exit code."""
-    SESSION.write_text("")
-    SESSION.chmod(0o666)  # sessions are root's
     told: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: told.append(128 + number))
+    SESSION.write_text("")
+    SESSION.chmod(0o666)  # sessions are root's
     end = time.monotonic() + seconds
     with SESSION.open() as file:
         while True:
@@ -114,6 +115,9 @@ def enter(command: Sequence[str], *, guest: bool = False) -> int:
     """Run the command in the terminal, and leave its exit code for the task."""
     if guest:
         return _in_the_terminal(command)
+    end = time.monotonic() + 10
+    while not SESSION.exists() and time.monotonic() < end:  # a task that has only just begun to hold
+        time.sleep(0.05)
     with SESSION.open("r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         print(CUT, file=file, flush=True)  # stands if we are killed

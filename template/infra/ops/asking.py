@@ -18,8 +18,10 @@ PATIENT = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard"
 """For what may be asked twice: reading, and what carries a token that makes a repeat the same request."""
 ONCE = Config(connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 1})
 """For what begins something each time that it is asked."""
-EVERY = 1.0
+EVERY = 0.5
 """Seconds between two questions."""
+SETTLED = 60.0
+"""Seconds in which what is to be done must have got its answer."""
 
 
 def passes(error: Exception) -> bool:

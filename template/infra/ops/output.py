@@ -50,11 +50,14 @@ class Output:
             self.token = answer["nextForwardToken"]
 
     def _print(self, line: str) -> None:
-        if line.startswith("{") and '"logger": "kit.oneoff"' in line:
+        own, begins, ours = line.rpartition('{"time": ')  # a command's last line may lack its end
+        if begins and '"logger": "kit.oneoff"' in ours:
             with suppress(ValueError):
-                told = json.loads(line)
+                told = json.loads(begins + ours)
                 self.ended = told if told["message"] == "one-off ended" else {}
-                return
+                line = own
+                if not own:
+                    return
         print(line, flush=True)
 
     def drain(self) -> None:

@@ -23,10 +23,10 @@ PREFIX = "one-off/"
 CONTAINER = "app"
 MAX_OVERRIDES = 8192
 """Characters of all that a task is given, as ECS has it."""
-SETTLED = 60.0
-"""Seconds in which a repeated request to start must have got its answer."""
 START = 600.0
 """Seconds that Fargate has to start a task, its image to be fetched."""
+END = 180.0
+"""Seconds that a task has to end once it was told so: the task definition's 120, and some."""
 HOUR = 3600
 
 
@@ -55,10 +55,11 @@ class Wanted:
 class Task:
     """One task: known by a name of its own before AWS knows of it, so that no answer can be lost."""
 
-    def __init__(self, account: Account, deployed: Deployed, arn: str | None = None) -> None:
-        self.account, self.deployed, self.arn = account, deployed, arn
+    def __init__(self, account: Account, deployed: Deployed, told: dict[str, Any] | None = None) -> None:
+        self.account, self.deployed = account, deployed
         self.name = f"{PREFIX}{uuid.uuid4().hex[:24]}"
-        self.told: dict[str, Any] = {}
+        self.told = told or {}
+        """What ECS said last of it."""
         self.asked = False
 
     @cached_property
@@ -67,19 +68,38 @@ class Task:
         return self.account.session.client("ecs", config=asking.PATIENT)
 
     @property
+    def arn(self) -> str:
+        """Its ARN, once it is known."""
+        return str(self.told.get("taskArn", ""))
+
+    @property
     def id(self) -> str:
         """What people call it: the last part of its ARN."""
-        return (self.arn or "").rpartition("/")[2]
+        return self.arn.rpartition("/")[2]
 
     @property
     def status(self) -> str:
-        """What ECS said last: PROVISIONING, PENDING, RUNNING, …, STOPPED."""
+        """PROVISIONING, PENDING, RUNNING, …, STOPPED."""
         return str(self.told.get("lastStatus", ""))
 
     @property
     def container(self) -> dict[str, Any]:
-        """What ECS said last of the container."""
-        return next((one for one in self.told.get("containers", []) if one["name"] == CONTAINER), {})
+        """The container, in ECS's words."""
+        return _named(self.told.get("containers", []), CONTAINER)
+
+    @property
+    def lifetime(self) -> float:
+        """Seconds that it was given."""
+        command = self._command()
+        return float(command[command.index("--max") + 1]) if "--max" in command else HOUR
+
+    def tag(self, key: str) -> str:
+        """What was said when it was started: `who`, `why`."""
+        return next((one["value"] for one in self.told.get("tags", []) if one["key"] == key), "")
+
+    def _command(self) -> list[str]:
+        overrides = self.told.get("overrides", {}).get("containerOverrides", [])
+        return list(_named(overrides, CONTAINER).get("command", []))
 
     @property
     def over(self) -> bool:
@@ -98,14 +118,13 @@ class Task:
         """
         request = self._request(wanted)
         self.asked = True
-        end = time.monotonic() + SETTLED
+        end = time.monotonic() + asking.SETTLED
         answer = asking.until(lambda: self.ecs.run_task(**request), end)
         if not answer["tasks"]:
             self.asked = False
             why = "; ".join(f"{one.get('reason')} {one.get('detail', '')}".strip() for one in answer["failures"])
             raise UsageError(f"AWS could not start the task: {why or 'it gave no reason'}.")
         self.told = answer["tasks"][0]
-        self.arn = self.told["taskArn"]
 
     def _request(self, wanted: Wanted) -> dict[str, Any]:
         who = self.account.caller
@@ -135,7 +154,7 @@ class Task:
             "enableExecuteCommand": True,
             "overrides": overrides,
             "networkConfiguration": {"awsvpcConfiguration": network},
-            "tags": [{"key": key, "value": tag(value)} for key, value in tags.items() if value],
+            "tags": [{"key": key, "value": as_tag(value)} for key, value in tags.items() if value],
         }
 
     def look(self) -> None:
@@ -162,6 +181,11 @@ class Task:
         if self.over and "exitCode" not in self.container:
             raise UsageError(f"The task did not start. {self.why_ended()}")
 
+    def wait_until_over(self, say: Callable[[str], None] = lambda _: None) -> None:
+        """Raise `UsageError` when it does not end, though it was told so."""
+        if not self.wait(lambda: self.over, END, say):
+            raise UsageError(f"The task {self.id} has not ended within {END:.0f} s; ECS says {self.status}.")
+
     def why_ended(self) -> str:
         """What ECS says of its end: the code, the reason, and the container's own reason."""
         told = [self.told.get("stopCode"), self.told.get("stoppedReason"), self.container.get("reason")]
@@ -180,21 +204,25 @@ class Task:
             self._find()
         if self.arn and not self.over:
             request = {"cluster": self.deployed.cluster, "task": self.arn, "reason": why[:255]}
-            asking.until(lambda: self.ecs.stop_task(**request), time.monotonic() + SETTLED)
+            asking.until(lambda: self.ecs.stop_task(**request), time.monotonic() + asking.SETTLED)
 
     def _find(self) -> None:
         """It may have been started though no answer came: its name tells."""
         for _ in range(5):
             answer = asking.until(
                 lambda: self.ecs.list_tasks(cluster=self.deployed.cluster, startedBy=self.name),
-                time.monotonic() + SETTLED,
+                time.monotonic() + asking.SETTLED,
             )
             if answer["taskArns"]:
-                self.arn = answer["taskArns"][0]
+                self.told = {"taskArn": answer["taskArns"][0]}
                 return
             time.sleep(asking.EVERY)
 
 
-def tag(text: str) -> str:
+def _named(those: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    return next((one for one in those if one["name"] == name), {})
+
+
+def as_tag(text: str) -> str:
     """What AWS takes as a tag's value: letters, digits, spaces and a few marks, 256 at most."""
-    return re.sub(r"[^\w\s.:/=+\-@]", "_", text)[:256].strip()
+    return re.sub(r"[^\w .:/=+\-@]", "_", text)[:256].strip()

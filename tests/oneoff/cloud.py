@@ -1,0 +1,301 @@
+"""The edge of AWS that one-off tasks touch: ECS, CloudWatch Logs, Lambda and STS, as their API references have it.
+
+A server on 127.0.0.1 that boto3 talks to. What is asked of it becomes what `place` makes of a task: a real container
+of a real image, or nothing but a record. Faults are put in at each operation: refused, dropped before or after it
+was done. It keeps what was asked, and every task that was ever started.
+"""
+
+import base64
+import json
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+ACCOUNT, REGION, CLUSTER = "123456789012", "eu-central-1", "my-app-prod"
+WHO = f"arn:aws:sts::{ACCOUNT}:assumed-role/developer/ada@example.com"
+TAG = re.compile(r"[\w\s.:/=+\-@]{0,256}")
+STARTED_BY = re.compile(r"[\w\-/]{1,36}")
+
+
+class Place(Protocol):
+    """Where a task runs."""
+
+    def start(self, task: "Task") -> None: ...
+    def running(self, task: "Task") -> bool: ...
+    def exit_code(self, task: "Task") -> int | None: ...
+    def lines(self, task: "Task") -> list[str]: ...
+    def stop(self, task: "Task") -> None: ...
+    def remove(self) -> None: ...
+
+
+class Refused(Exception):
+    """An error as AWS words it."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(code)
+        self.code, self.message, self.status = code, message, status
+
+
+class Dropped(Exception):
+    """The connection breaks instead of an answer."""
+
+
+@dataclass
+class Task:
+    """What the server knows of one."""
+
+    arn: str
+    request: dict[str, Any]
+    begun: float = field(default_factory=time.monotonic)
+    stopped: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+    runtime: str = field(default_factory=lambda: f"{uuid.uuid4().hex}-{uuid.uuid4().int % 10**10}")
+
+    @property
+    def id(self) -> str:
+        return self.arn.rpartition("/")[2]
+
+    @property
+    def override(self) -> dict[str, Any]:
+        one: dict[str, Any] = self.request["overrides"]["containerOverrides"][0]
+        return one
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {one["name"]: one["value"] for one in self.override.get("environment", [])}
+
+
+class Cloud:
+    """All of it. `agent` is how many seconds its agent needs once a container runs; None is never."""
+
+    def __init__(self, place: Place, *, stages: tuple[str, ...] = ("prod",), image: str = "none") -> None:
+        self.place, self.stages, self.image = place, stages, image
+        self.tasks: dict[str, Task] = {}
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.faults: list[Callable[[str, int], Exception | None]] = []
+        self.drops: list[Callable[[str, int], bool]] = []
+        self.agent: float | None = 0.0
+        self.agent_status = "RUNNING"
+        self.failures: list[dict[str, str]] = []
+        """What RunTask gives instead of a task."""
+        self.opened: list[str] = []
+        """The sessions that were opened."""
+        self.unseen = 0.0
+        """Seconds in which DescribeTasks does not know a new task yet."""
+        self.lock = threading.RLock()
+
+    # What the tests ask
+
+    def count(self, operation: str) -> int:
+        return sum(name == operation for name, _ in self.asked)
+
+    def alive(self) -> list[Task]:
+        return [task for task in self.tasks.values() if self.place.running(task)]
+
+    # What AWS answers
+
+    def answer(self, operation: str, asked: dict[str, Any]) -> Any:
+        with self.lock:
+            self.asked.append((operation, asked))
+            number = self.count(operation)
+        for fault in self.faults:
+            if error := fault(operation, number):
+                raise error
+        with self.lock:
+            told = getattr(self, operation)(asked)
+        if any(drop(operation, number) for drop in self.drops):
+            raise Dropped
+        return told
+
+    def GetFunctionConfiguration(self, asked: dict[str, Any]) -> dict[str, Any]:
+        stage = asked["name"].removeprefix("my-app-").removesuffix("-jobs")
+        if stage not in self.stages:
+            raise Refused("ResourceNotFoundException", f"Function not found: {asked['name']}", 404)
+        return {"Environment": {"Variables": {"JOBS_TASK_DEFINITION": f"my-app-{stage}"}}}
+
+    def DescribeTaskDefinition(self, asked: dict[str, Any]) -> dict[str, Any]:
+        family = asked["taskDefinition"]
+        environment = {
+            "JOBS_CLUSTER": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{family}",
+            "JOBS_SUBNETS": "subnet-1,subnet-2",
+            "JOBS_SECURITY_GROUPS": "sg-1",
+        }
+        container = {
+            "name": "app",
+            "image": self.image,
+            "entryPoint": ["env"],
+            "environment": [{"name": name, "value": value} for name, value in environment.items()],
+            "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": f"/{family}/tasks"}},
+        }
+        arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{family}:7"
+        return {"taskDefinition": {"taskDefinitionArn": arn, "family": family, "containerDefinitions": [container]}}
+
+    def GetCallerIdentity(self, _: dict[str, Any]) -> str:
+        told = f"<Arn>{WHO}</Arn><UserId>A</UserId><Account>{ACCOUNT}</Account>"
+        result = f"<GetCallerIdentityResult>{told}</GetCallerIdentityResult>"
+        return f"<GetCallerIdentityResponse>{result}</GetCallerIdentityResponse>"
+
+    def ListTaskDefinitionFamilies(self, asked: dict[str, Any]) -> dict[str, Any]:
+        families = [f"my-app-{stage}" for stage in self.stages]
+        return {"families": [one for one in families if one.startswith(asked["familyPrefix"])]}
+
+    def RunTask(self, asked: dict[str, Any]) -> dict[str, Any]:
+        for one in asked.get("tags", []):
+            if not TAG.fullmatch(one["value"]):
+                raise Refused("InvalidParameterException", "Tag value contains invalid characters")
+        if not STARTED_BY.fullmatch(asked.get("startedBy", "")) or len(asked["clientToken"]) > 64:
+            raise Refused("InvalidParameterException", "startedBy or clientToken is not valid")
+        if len(json.dumps(asked["overrides"])) > 8192:
+            raise Refused("InvalidParameterException", "Container Overrides length must be at most 8192")
+        for task in self.tasks.values():
+            if task.request["clientToken"] == asked["clientToken"]:
+                if task.request != asked:
+                    raise Refused("ConflictException", "The clientToken was used with other parameters")
+                return {"tasks": [self.told(task)], "failures": []}
+        if self.failures:
+            return {"tasks": [], "failures": self.failures}
+        task = Task(f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/{CLUSTER}/{uuid.uuid4().hex}", asked)
+        self.tasks[task.arn] = task
+        threading.Thread(target=self._start, args=[task], daemon=True).start()
+        return {"tasks": [self.told(task)], "failures": []}
+
+    def _start(self, task: Task) -> None:
+        try:
+            self.place.start(task)
+        except RuntimeError as error:
+            task.error = str(error)
+
+    def told(self, task: Task) -> dict[str, Any]:
+        code, running = self.place.exit_code(task), self.place.running(task)
+        alive = "RUNNING" if running else "PROVISIONING"
+        status = "STOPPED" if task.error or code is not None else alive
+        ready = self.agent is not None and running and time.monotonic() - task.begun > self.agent
+        agent = {"name": "ExecuteCommandAgent", "lastStatus": self.agent_status if ready else "PENDING"}
+        container: dict[str, Any] = {"name": "app", "runtimeId": task.runtime, "lastStatus": status}
+        container["managedAgents"] = [agent]
+        if code is not None:
+            container["exitCode"] = code
+        told = {
+            "taskArn": task.arn,
+            "clusterArn": task.request["cluster"],
+            "lastStatus": status,
+            "desiredStatus": "STOPPED" if task.stopped or status == "STOPPED" else "RUNNING",
+            "containers": [container],
+            "overrides": task.request["overrides"],
+            "startedBy": task.request["startedBy"],
+            "tags": task.request.get("tags", []),
+            "createdAt": time.time() - (time.monotonic() - task.begun),
+            "enableExecuteCommand": task.request["enableExecuteCommand"],
+        }
+        if status == "STOPPED":
+            reason = {"stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited"}
+            failed = {"stopCode": "TaskFailedToStart", "stoppedReason": task.error}
+            told |= task.stopped or (failed if task.error else reason)
+        return told
+
+    def DescribeTasks(self, asked: dict[str, Any]) -> dict[str, Any]:
+        known = {name: task for task in self.tasks.values() for name in (task.arn, task.id)}
+        seen = {name: task for name, task in known.items() if time.monotonic() - task.begun >= self.unseen}
+        found = [seen[name] for name in asked["tasks"] if name in seen]
+        failures = [{"arn": name, "reason": "MISSING"} for name in asked["tasks"] if name not in seen]
+        return {"tasks": [self.told(task) for task in found], "failures": failures}
+
+    def ListTasks(self, asked: dict[str, Any]) -> dict[str, Any]:
+        wanted = asked.get("startedBy")
+        told = [self.told(task) for task in self.tasks.values() if task.request["cluster"] == asked["cluster"]]
+        there = [one for one in told if one["desiredStatus"] == asked.get("desiredStatus", "RUNNING")]
+        return {"taskArns": [one["taskArn"] for one in there if wanted in (None, one["startedBy"])]}
+
+    def StopTask(self, asked: dict[str, Any]) -> dict[str, Any]:
+        task = self.tasks.get(asked["task"])
+        if task is None:
+            raise Refused("InvalidParameterException", "The referenced task was not found.")
+        if not task.stopped:
+            task.stopped = {"stopCode": "UserInitiated", "stoppedReason": asked.get("reason", "")}
+            threading.Thread(target=self.place.stop, args=[task], daemon=True).start()
+        return {"task": self.told(task)}
+
+    def ExecuteCommand(self, asked: dict[str, Any]) -> dict[str, Any]:
+        task = self.tasks[asked["task"]]
+        if self.told(task)["containers"][0]["managedAgents"][0]["lastStatus"] != "RUNNING":
+            raise Refused("TargetNotConnectedException", "The execute command agent isn't running.")
+        session = {"container": task.id, "command": asked["command"], "runtime": task.runtime}
+        token = base64.b64encode(json.dumps(session).encode()).decode()
+        self.opened.append(task.id)
+        told = {"sessionId": f"ecs-execute-command-{uuid.uuid4().hex[:17]}", "streamUrl": "wss://127.0.0.1/"}
+        return {"taskArn": task.arn, "interactive": True, "session": told | {"tokenValue": token}}
+
+    def GetLogEvents(self, asked: dict[str, Any]) -> dict[str, Any]:
+        task = next((one for one in self.tasks.values() if asked["logStreamName"] == f"task/app/{one.id}"), None)
+        lines = self.place.lines(task) if task else []
+        if not lines:
+            raise Refused("ResourceNotFoundException", "The specified log stream does not exist.")
+        begin = int(asked.get("nextToken", "f/0")[2:])
+        page = lines[begin : begin + 1000]
+        events = [{"timestamp": 0, "message": line, "ingestionTime": 0} for line in page]
+        return {"events": events, "nextForwardToken": f"f/{begin + len(page)}", "nextBackwardToken": "b/0"}
+
+
+@contextmanager
+def serving(cloud: Cloud) -> Iterator[dict[str, str]]:
+    """Serve it; give the environment by which boto3 finds it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if target := self.headers.get("X-Amz-Target"):
+                return self.give(target.rpartition(".")[2], json.loads(body))
+            [action] = parse_qs(body.decode())["Action"]
+            self.give(action, {})
+
+        def do_GET(self) -> None:
+            found = re.fullmatch(r"/2015-03-31/functions/([\w-]+)/configuration\?Qualifier=live", self.path)
+            assert found, self.path
+            self.give("GetFunctionConfiguration", {"name": found[1]})
+
+        def give(self, operation: str, asked: dict[str, Any]) -> None:
+            try:
+                told = cloud.answer(operation, asked)
+            except Dropped:
+                self.close_connection = True
+                return
+            except Refused as error:
+                status, headers = error.status, {"x-amzn-errortype": error.code}
+                text = json.dumps({"__type": error.code, "message": error.message})
+            else:
+                status, headers = 200, {}
+                text = told if isinstance(told, str) else json.dumps(told)
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(text.encode()))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+        }
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,89 @@
+"""Where the tasks of `cloud` run: in containers, or nowhere at all."""
+
+import subprocess
+
+from cloud import Task
+
+import containers
+
+DATABASE = ["--env", "DATABASE_URL=sqlite:////tmp/app.db"]
+
+
+class Containers:
+    """A container of the image for each task, its entry point `env`, as the task definition has it."""
+
+    def __init__(self, image: str) -> None:
+        self.image = image
+        self.started: set[str] = set()
+        self.codes: dict[str, int] = {}
+
+    def start(self, task: Task) -> None:
+        environment = [option for name, value in task.environment.items() for option in ("--env", f"{name}={value}")]
+        options = ["--init", "--entrypoint", "env", "--network", "none", *DATABASE, *environment]
+        command = ["run", "--detach", "--pull", "never", "--name", task.id, *options, self.image]
+        try:
+            containers.docker(*command, *task.override["command"])
+        except AssertionError as error:
+            raise RuntimeError(f"CannotStartContainerError: {error}") from None
+        self.started.add(task.id)
+
+    def _state(self, task: Task) -> list[str]:
+        return containers.docker("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", task.id).split()
+
+    def running(self, task: Task) -> bool:
+        return task.id in self.started and self._state(task)[0] == "running"
+
+    def exit_code(self, task: Task) -> int | None:
+        if task.id in self.started and task.id not in self.codes:
+            status, code = self._state(task)
+            if status != "exited":
+                return None
+            self.codes[task.id] = int(code)
+        return self.codes.get(task.id)
+
+    def lines(self, task: Task) -> list[str]:
+        if task.id not in self.started:
+            return []
+        done = subprocess.run(["docker", "logs", task.id], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        whole = done.stdout if self.exit_code(task) is not None else done.stdout[: done.stdout.rfind("\n") + 1]
+        return whole.splitlines()
+
+    def stop(self, task: Task) -> None:
+        containers.docker("stop", "--time", "20", task.id, check=False)
+
+    def remove(self) -> None:
+        """Remove every container that was started."""
+        for name in self.started:
+            containers.docker("rm", "--force", "--volumes", name, check=False)
+
+
+class Nowhere:
+    """Nothing runs: a task is a record that ends at once, or is stopped."""
+
+    def __init__(self, *, code: int | None = 0) -> None:
+        self.code = code
+        self.runs: list[str] = []
+        self.stopped: set[str] = set()
+
+    def start(self, task: Task) -> None:
+        if "IMAGE_IS" in task.environment:
+            raise RuntimeError("CannotPullContainerError: image manifest does not exist")
+        self.runs.append(task.id)
+
+    def running(self, task: Task) -> bool:
+        return task.id in self.runs and self.exit_code(task) is None
+
+    def exit_code(self, task: Task) -> int | None:
+        if task.id in self.stopped:
+            return 143
+        return self.code if task.id in self.runs else None
+
+    def lines(self, task: Task) -> list[str]:
+        ended = '{"time": "…", "logger": "kit.oneoff", "message": "one-off ended", "code": 0, "seconds": 1}'
+        return ["out", ended] if task.id in self.runs else []
+
+    def stop(self, task: Task) -> None:
+        self.stopped.add(task.id)
+
+    def remove(self) -> None:
+        """There is nothing to remove."""

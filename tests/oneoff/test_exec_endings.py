@@ -1,0 +1,189 @@
+"""However it ends, no task is left: at once where the client lives to end it, otherwise when its lifetime is over."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from clients import Exec, in_a_cloud
+from cloud import Refused
+from places import Containers
+from terminals import CTRL_C, CTRL_D, Terminal
+
+from waiting import until
+
+LIFETIME = 12
+"""Seconds of each task in these tests."""
+SESSION = ["--max", f"{LIFETIME}s", "python", "-q"]
+COMMAND = ["--max", f"{LIFETIME}s", "--run", "--", "sleep", "600"]
+
+
+def session(aws: Exec, **environ: str) -> Terminal:
+    opened = aws.terminal(*SESSION, **environ)
+    opened.expect(">>> ")
+    return opened
+
+
+def command(aws: Exec) -> Terminal:
+    opened = aws.terminal(*COMMAND)
+    opened.expect("ok    start a task")
+    return opened
+
+
+def starting(aws: Exec) -> Terminal:
+    """A client that waits for its task to be started: it is asked for, and its container comes late."""
+    aws.cloud.unseen = 3
+    opened = aws.terminal(*SESSION)
+    until(lambda: aws.cloud.tasks, what="the request to start")
+    return opened
+
+
+def waiting(aws: Exec) -> Terminal:
+    """A client whose task runs, and whose agent does not come."""
+    aws.cloud.agent = None
+    opened = aws.terminal(*SESSION)
+    opened.expect("ok    start a task")
+    return opened
+
+
+def kill(terminal: Terminal, number: signal.Signals) -> None:
+    """Send a signal to all of a client: the script, and what runs in its terminal."""
+    os.killpg(terminal.process.pid, number)
+
+
+def keys(begin: Callable[[Exec], Terminal], typed: str) -> Callable[[Exec], None]:
+    def way(aws: Exec) -> None:
+        terminal = begin(aws)
+        terminal.send(typed)
+        terminal.ended()
+
+    return way
+
+
+def killed(begin: Callable[[Exec], Terminal], number: signal.Signals) -> Callable[[Exec], None]:
+    def way(aws: Exec) -> None:
+        terminal = begin(aws)
+        kill(terminal, number)
+        terminal.process.wait(60)
+
+    return way
+
+
+def closed(begin: Callable[[Exec], Terminal]) -> Callable[[Exec], None]:
+    def way(aws: Exec) -> None:
+        terminal = begin(aws)
+        terminal.pull()
+        terminal.process.wait(60)
+
+    return way
+
+
+def raises_in_session(aws: Exec) -> None:
+    terminal = session(aws)
+    terminal.sendline("import os; os.abort()")
+    assert terminal.ended() == 128 + signal.SIGABRT
+
+
+def plugin_breaks(aws: Exec) -> None:
+    assert aws.terminal(*SESSION, PLUGIN_BREAKS="1").ended() == 143
+
+
+def refused(aws: Exec) -> None:
+    error = Refused("AccessDeniedException", "no")
+    aws.cloud.faults.append(lambda asked, _: error if asked == "ExecuteCommand" else None)
+    assert aws.terminal(*SESSION).ended() == 2
+
+
+def agent_stops(aws: Exec) -> None:
+    aws.cloud.agent_status = "STOPPED"
+    assert aws.terminal(*SESSION).ended() == 2
+
+
+def no_answer_to_the_session(aws: Exec) -> None:
+    aws.cloud.drops.append(lambda asked, _: asked == "ExecuteCommand")
+    assert aws.terminal(*SESSION).ended() == 2
+    assert aws.cloud.count("ExecuteCommand") == 1, "what may have begun is not asked for again"
+
+
+def no_answer_to_the_start(aws: Exec) -> None:
+    aws.cloud.drops.append(lambda asked, _: asked == "RunTask")
+    terminal = aws.terminal(*SESSION)
+    until(lambda: aws.cloud.count("RunTask") > 2, what="the request, repeated")
+    terminal.send(CTRL_C)
+    assert terminal.ended() == 130
+    assert len(aws.cloud.tasks) == 1, "however often it is asked for"
+
+
+def network_lost(aws: Exec) -> None:
+    terminal = command(aws)
+    aws.cloud.drops.append(lambda *_: True)
+    aws.cloud.faults.append(lambda *_: Refused("ServiceUnavailable", "nobody is there", 503))
+    time.sleep(LIFETIME)
+    kill(terminal, signal.SIGKILL)
+
+
+def stop_never_works(aws: Exec) -> None:
+    terminal = command(aws)
+    aws.cloud.faults.append(lambda asked, _: Refused("AccessDeniedException", "no") if asked == "StopTask" else None)
+    terminal.send(CTRL_C)
+    assert terminal.ended() == 130
+    assert "could not be stopped" in terminal.before
+    assert "It ends by itself when its time is over." in terminal.before
+
+
+def left_alone(aws: Exec) -> None:
+    assert session(aws).ended() == 124
+
+
+ENDINGS: dict[str, Callable[[Exec], None]] = {
+    "end of the session": keys(session, CTRL_D),
+    "a crash in the session": raises_in_session,
+    "Ctrl-C while it starts": keys(starting, CTRL_C),
+    "Ctrl-C while the agent is waited for": keys(waiting, CTRL_C),
+    "Ctrl-C during --run": keys(command, CTRL_C),
+    "SIGTERM while it starts": killed(starting, signal.SIGTERM),
+    "SIGTERM in the session": killed(session, signal.SIGTERM),
+    "SIGTERM during --run": killed(command, signal.SIGTERM),
+    "the window closed while it starts": closed(starting),
+    "the window closed in the session": closed(session),
+    "the window closed during --run": closed(command),
+    "client killed while it starts": killed(starting, signal.SIGKILL),
+    "client killed while the agent is waited for": killed(waiting, signal.SIGKILL),
+    "client killed in the session": killed(session, signal.SIGKILL),
+    "client killed during --run": killed(command, signal.SIGKILL),
+    "the plugin breaks": plugin_breaks,
+    "the agent stops": agent_stops,
+    "no right to enter": refused,
+    "no answer to the session": no_answer_to_the_session,
+    "no answer to the start": no_answer_to_the_start,
+    "the network lost for good": network_lost,
+    "no right to stop": stop_never_works,
+    "its time over": left_alone,
+}
+AT_ONCE = 20
+"""Seconds that the end of a task may take, where the client lives to tell it."""
+
+
+@pytest.fixture(scope="module")
+def outcomes(image: str, installed_app: Path) -> dict[str, str]:
+    """Each way to end, tried with a task of its own, several at a time: what was wrong with it, or nothing."""
+
+    def attempt(way: Callable[[Exec], None]) -> str:
+        with in_a_cloud(Containers(image), installed_app) as aws:
+            try:
+                way(aws)
+                until(lambda: not aws.cloud.alive(), what="its end", seconds=LIFETIME + AT_ONCE)
+            except Exception as error:  # noqa: BLE001 - it is told by the test of that way
+                return f"{type(error).__name__}: {error}"
+            return "" if len(aws.cloud.tasks) == 1 else f"{len(aws.cloud.tasks)} tasks were started"
+
+    with ThreadPoolExecutor(4) as pool:
+        return dict(zip(ENDINGS, pool.map(attempt, ENDINGS.values()), strict=True))
+
+
+@pytest.mark.parametrize("way", ENDINGS)
+def test_no_task_is_left_after(way: str, outcomes: dict[str, str]) -> None:
+    assert outcomes[way] == ""

@@ -1,0 +1,133 @@
+"""Nothing is begun twice, whatever the network does: 200 commands and 100 sessions, their API calls failing at random.
+
+What counts as begun is what the server has recorded: tasks that were started, sessions that were opened.
+"""
+
+import random
+import time
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from cloud import ACCOUNT, CLUSTER, REGION, WHO, Cloud, Refused, serving
+from places import Nowhere
+
+from infra.ops import asking, oneoff, output
+from infra.ops.deployed import Deployed
+from infra.ops.exec import terminal
+from infra.ops.session import Account
+from infra.ops.stage import Stage
+from infra.ops.task import Task, Wanted
+from kit.errors import UsageError
+
+FAULTS = [
+    Refused("ThrottlingException", "Rate exceeded"),
+    Refused("ServerException", "Service unavailable", 503),
+    Refused("InternalFailure", "no reason", 500),
+]
+PATIENCE = 0.2
+"""Seconds that the client waits for an answer."""
+
+
+class Weather:
+    """A third of the calls fail: refused, broken off before they were done, or after, or answered too late."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def fault(self, _: str, __: int) -> Exception | None:
+        return self.random.choice(FAULTS) if self.random.random() < 0.17 else None
+
+    def drop(self, _: str, __: int) -> bool:
+        if self.random.random() < 0.02:
+            time.sleep(2 * PATIENCE)
+        return self.random.random() < 0.17
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds are milliseconds, for us and for boto3's own retries."""
+    pause = types.SimpleNamespace(sleep=lambda _: None)
+    monkeypatch.setattr("botocore.endpoint.time", pause)
+    monkeypatch.setattr(asking, "EVERY", 0.001)
+    monkeypatch.setattr(asking, "SETTLED", 5.0)
+    monkeypatch.setattr(output, "LATE", 1.0)
+    retries: Any = {"mode": "standard", "total_max_attempts": 3}
+    monkeypatch.setattr(asking, "PATIENT", Config(read_timeout=PATIENCE, retries=retries))
+
+
+def cloud(seed: int, code: int | None) -> Cloud:
+    made, weather = Cloud(Nowhere(code=code)), Weather(seed)
+    made.faults.append(weather.fault)
+    made.drops.append(weather.drop)
+    return made
+
+
+@pytest.fixture
+def deployed() -> Deployed:
+    arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{CLUSTER}"
+    return Deployed(
+        Stage("my-app", "prod"), arn, f"{CLUSTER}:7", "image", ("subnet-1",), ("sg-1",), "/my-app-prod/tasks"
+    )
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Log in to a cloud."""
+
+    def to(served: dict[str, str]) -> Account:
+        for name, value in served.items():
+            monkeypatch.setenv(name, value)
+        return Account(ACCOUNT, WHO, REGION, boto3.Session(region_name=REGION))
+
+    return to
+
+
+def test_no_command_is_run_twice_and_no_exit_code_is_told_wrongly(
+    quick: None, deployed: Deployed, account: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = 0
+    for code in (0, 3):
+        made = cloud(code, code)
+        with serving(made) as served:
+            logged_in = account(served)
+            for number in range(100):
+                before = len(made.tasks)
+                try:
+                    told = oneoff.run(logged_in, deployed, Wanted(["true"], f"run {number}"))
+                except UsageError as error:
+                    failed += 1
+                    assert "AWS" in str(error)
+                else:
+                    assert told == code
+                assert len(made.tasks) <= before + 1
+        assert made.count("RunTask") > len(made.tasks), "some requests were repeated"
+        assert not made.alive()
+    assert failed < 10, "what passes is waited for"
+
+
+def test_no_session_is_opened_twice(
+    quick: None, deployed: Deployed, account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "PLUGIN", "true")
+    given_up = 0
+    made = cloud(5, None)
+    with serving(made) as served:
+        logged_in = account(served)
+        for _ in range(100):
+            task = Task(logged_in, deployed)
+            task.start(Wanted())
+            task.wait_until_running()
+            before = len(made.opened)
+            try:
+                terminal.enter(task, ["python"])
+            except (UsageError, ClientError, BotoCoreError):
+                given_up += 1
+            assert len(made.opened) <= before + 1
+            task.stop("the test is over")
+    assert 0 < given_up < 60, "what may have begun is given up, and what has not is asked for again"
+    assert not made.alive()

@@ -1,0 +1,139 @@
+"""What ./exec needs and does not find is named, with what mends it, before anything is started."""
+
+import os
+from pathlib import Path
+
+import pytest
+from clients import Exec
+from cloud import Refused
+
+DENIED = (
+    "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: ecs:{0} on resource: * "
+    "because no identity-based policy allows the ecs:{0} action"
+)
+
+
+def refuse(aws: Exec, operation: str, error: Refused) -> None:
+    aws.cloud.faults.append(lambda asked, _: error if asked == operation else None)
+
+
+def shown(aws: Exec, *arguments: str, code: int = 2, **environ: str) -> str:
+    """What a terminal shows."""
+    terminal = aws.terminal(*arguments, **environ)
+    assert terminal.ended() == code
+    return " ".join(str(terminal.before).split())
+
+
+def test_a_session_needs_a_terminal(paper: Exec) -> None:
+    done = paper.run("bash")
+    assert done.returncode == 2
+    assert (
+        "A session needs a terminal. Without one, run the command as the task's own: ./exec --run -- …" in done.stderr
+    )
+    assert not paper.cloud.asked
+
+
+def test_it_says_how_to_get_the_plugin(paper: Exec) -> None:
+    path = os.pathsep.join(one for one in paper.environ["PATH"].split(os.pathsep) if "oneoff" not in one)
+    told = shown(paper, PATH=path)
+    assert "session-manager-plugin is not installed" in told
+    assert "brew install --cask session-manager-plugin" in told
+    assert not paper.cloud.asked
+
+
+def test_it_says_how_to_log_in(paper: Exec, tmp_path: Path) -> None:
+    nobody = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": str(tmp_path)}
+    done = paper.run("--run", "--", "true", **nobody, AWS_EC2_METADATA_DISABLED="true", UV_CACHE_DIR=cache())
+    assert done.returncode == 2
+    assert "No AWS credentials were found. Log in first: aws sso login, or set AWS_PROFILE." in done.stderr
+
+
+def cache() -> str:
+    return os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache" / "uv")
+
+
+@pytest.mark.parametrize("operation", ["RunTask", "ExecuteCommand"])
+def test_a_missing_permission_is_named(paper: Exec, operation: str) -> None:
+    refuse(paper, operation, Refused("AccessDeniedException", DENIED.format(operation)))
+    told = shown(paper)
+    assert f"Your role may not do this; ecs:{operation} is missing" in told
+    assert "Have the policy infra/policies/one-off.json attached to it." in told
+    assert not paper.cloud.alive()
+
+
+def test_a_task_that_never_starts_is_told_with_ecs_reason(paper: Exec) -> None:
+    told = shown(paper, "--run", "--env", "IMAGE_IS=gone", "--", "true")
+    assert "TaskFailedToStart" in told
+    assert "CannotPullContainerError" in told
+
+
+def test_no_capacity_is_told(paper: Exec) -> None:
+    paper.cloud.failures = [{"reason": "Capacity is unavailable at this time. Please try again later"}]
+    assert "AWS could not start the task: Capacity is unavailable at this time." in shown(paper, "--run", "--", "true")
+    assert not paper.cloud.tasks
+
+
+def test_an_agent_that_does_not_come_is_told_with_what_it_needs(paper: Exec) -> None:
+    paper.cloud.agent_status = "STOPPED"
+    told = shown(paper)
+    assert "The exec agent of the task has not come up" in told
+    assert "ssmmessages" in told
+    assert not paper.cloud.alive()
+
+
+def test_a_stage_that_is_not_deployed_is_told_with_those_that_are(paper: Exec) -> None:
+    paper.cloud.stages = ("prod", "test")
+    done = paper.run("ps", "--stage", "demo")
+    assert done.returncode == 2
+    assert "Nothing is deployed as my-app-demo in eu-central-1" in done.stderr
+    assert "prod, test" in done.stderr
+
+
+def test_of_several_stages_it_asks_a_person_and_no_one_else(paper: Exec) -> None:
+    paper.cloud.stages = ("prod", "test")
+    done = paper.run("ps")
+    assert done.returncode == 2
+    assert "There is more than one stage: prod, test. Say which: --stage prod" in done.stderr
+    terminal = paper.terminal("ps")
+    terminal.expect("Which stage. prod, test")
+    terminal.sendline("te")
+    assert terminal.ended() == 0
+    assert "No one-off task runs in my-app-test." in terminal.before
+    assert "my-app-prod" in paper.run("ps", STAGE="prod").stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--env", "API_TOKEN=abc123"],
+        ["--env", "DATABASE_URL=mysql://app:secret@host/app"],
+        ["--run", "--", "mysql", "mysql://app:secret@host/app"],
+    ],
+)
+def test_a_secret_is_refused_without_repeating_it(paper: Exec, arguments: list[str]) -> None:
+    done = paper.run(*arguments)
+    assert done.returncode == 2
+    assert "looks like a secret" in done.stderr
+    assert "--env DATABASE_URL_SECRET=/my-app/test/database-url" in done.stderr
+    assert "abc123" not in done.stderr + done.stdout
+    assert ":secret@" not in done.stderr + done.stdout
+    assert not paper.cloud.asked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--run"], "--run needs a command"),
+        (["--detach", "bash"], "--detach goes with --run"),
+        (["--max", "soon"], "'soon' is no time up to 7d"),
+        (["--env", "A", "bash"], "--env takes NAME=VALUE"),
+        (["--run", "--", "echo", "x" * 9000], "ECS takes 8,192"),
+        (["stop", "abc"], "There is no one-off task abc in my-app-prod"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(paper: Exec, arguments: list[str], said: str) -> None:
+    done = paper.run(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not paper.cloud.tasks
