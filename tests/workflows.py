@@ -42,11 +42,11 @@ def step(repository: Path, job: str, containing: str) -> str:
 
 
 def run(shell: str, folder: Path, programs: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a step's shell with the flags of a runner's bash; `programs` stand before the machine's."""
+    """Run a step's shell as a runner does that is told of no shell; `programs` stand before the machine's."""
     output = folder.parent / "output"
     output.write_text("")
-    done = subprocess.run(
-        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", shell],
+    return subprocess.run(
+        ["bash", "-e", "-c", shell],
         cwd=folder,
         env={"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(folder.parent), "GITHUB_OUTPUT": str(output)}
         | environ,
@@ -55,7 +55,6 @@ def run(shell: str, folder: Path, programs: Path, **environ: str) -> subprocess.
         text=True,
         timeout=60,
     )
-    return done
 
 
 def outputs(folder: Path) -> dict[str, str]:
