@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planetscale_server import TOKEN, PlanetScale, serve
 
 from kit.errors import UsageError
 from kit.planetscale import api, project
 from kit.planetscale.deploying import Deploy, Stopped
+from planetscale_server import TOKEN, PlanetScale, serve
 
 PROJECT = project.Project("my-org", "my-app")
 
