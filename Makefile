@@ -1,6 +1,6 @@
 # What is done to the template, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format
+.PHONY: help demo test check release format
 
 PORT ?= 8000
 # The generated app brings a uv that fetches itself where a machine has none; it serves here too.
@@ -23,6 +23,9 @@ check: ## format, lint and types
 	@$(UV) run --quiet ruff format --check
 	@$(UV) run --quiet ruff check
 	@$(UV) run --quiet mypy
+
+release: ## make a version of what is committed, once all that it must pass has passed: VERSION=1.2.0
+	@$(UV) run --quiet python release.py "$(VERSION)"
 
 format: ## format the Python files and mend what the linter can
 	@$(UV) run --quiet ruff format

@@ -8,9 +8,9 @@ import io
 import re
 import subprocess
 import tarfile
-import tomllib
 from pathlib import Path
 
+import release
 from releases import commit, git
 from rendering import ROOT
 
@@ -29,10 +29,12 @@ STATES = {
 
 def recorded() -> dict[str, str]:
     """The released versions with their commits, of the record and of the tags."""
-    record = tomllib.loads((ROOT / "releases.toml").read_text(encoding="utf-8"))["commits"]
-    tags = git(ROOT, "for-each-ref", "--format=%(refname:short) %(objectname) %(*objectname)", "refs/tags/v*")
+    form = "--format=%(refname:short) %(objectname) %(*objectname)"
+    tags = git(ROOT, "for-each-ref", "--merged=HEAD", form, "refs/tags/v*")
     named = (line.split() for line in tags.splitlines())
-    return {f"v{version}": sha for version, sha in record.items()} | {name: shas[-1] for name, *shas in named}
+    return {f"v{version}": sha for version, sha in release.recorded(ROOT).items()} | {
+        name: shas[-1] for name, *shas in named
+    }
 
 
 def versions() -> list[str]:

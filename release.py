@@ -1,0 +1,106 @@
+"""Makes a version of what is committed: `make release VERSION=1.2.0`.
+
+Everything that can be wrong is looked at first, the gates last. Then CHANGELOG.md's Unreleased becomes the version's,
+that is committed and tagged, and the tag's commit is recorded in releases.toml. When anything fails on the way, the
+repository is put back to where it was. Nothing is pushed.
+"""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+GATES = (("make", "check"), ("make", "test"))
+"""What must pass."""
+
+CHANGELOG, UPGRADING, RECORD = "CHANGELOG.md", "docs/upgrading.md", "releases.toml"
+
+
+class Refused(Exception):
+    """This version cannot be released; the message says what to do first."""
+
+
+def release(root: Path, version: str, gates: Sequence[Sequence[str]] = GATES) -> None:
+    """Make the version; raises `Refused`, and has changed nothing then."""
+    look(root, version)
+    begun = git(root, "rev-parse", "HEAD")
+    for gate in gates:
+        if subprocess.run(gate, cwd=root, check=False).returncode:  # noqa: S603
+            raise Refused(f"`{' '.join(gate)}` fails, so nothing was released.")
+    if git(root, "status", "--porcelain") or git(root, "rev-parse", "HEAD") != begun:
+        raise Refused("The repository changed while it was checked. Look at git status, and begin again.")
+    try:
+        write(root, version)
+    except BaseException:
+        subprocess.run(["git", "tag", "--delete", f"v{version}"], cwd=root, capture_output=True, check=False)  # noqa: S603, S607
+        git(root, "reset", "--hard", "--quiet", begun)
+        raise
+
+
+def look(root: Path, version: str) -> None:
+    """Raise `Refused` for whatever can be seen to be wrong without running anything."""
+    if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
+        raise Refused(f"{version or 'Nothing'} is no version. Take one such as 1.2.0: make release VERSION=1.2.0")
+    if changed := git(root, "status", "--porcelain"):
+        raise Refused(f"Commit or stash first:\n\n{changed}")
+    there = {*recorded(root), *(tag.removeprefix("v") for tag in git(root, "tag", "--list", "v*").split())}
+    newest = max(there, key=numbers, default="")
+    if newest and numbers(version) <= numbers(newest):
+        raise Refused(f"{newest} is released, so the next is later than that; {version} is not.")
+    stated = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    if stated != version:
+        raise Refused(f"pyproject.toml says {stated}. Set it, and commit: python3 template/uvw version {version}")
+    if not re.search(r"^- ", unreleased(root), re.MULTILINE):
+        raise Refused(f"{CHANGELOG} has nothing under “Unreleased”. Say there what a user gets, and commit.")
+    if not re.search(r".+ <.+>", git(root, "var", "GIT_COMMITTER_IDENT")):
+        raise Refused("git does not know who you are: git config user.name and user.email")
+
+
+def write(root: Path, version: str) -> None:
+    """Give the version its sections, commit, tag, and record the commit."""
+    for name, mark, instead in (
+        (CHANGELOG, "## Unreleased\n", f"## Unreleased\n\n## {version} ({date.today()})\n"),
+        (UPGRADING, "### Unreleased\n", f"### {version} ({date.today()})\n"),
+    ):
+        path = root / name
+        path.write_text(path.read_text(encoding="utf-8").replace(mark, instead, 1), encoding="utf-8")
+    git(root, "commit", "--quiet", "--all", "--message", f"Release {version}")
+    git(root, "tag", "--annotate", f"v{version}", "--message", f"Version {version}")
+    with (root / RECORD).open("a", encoding="utf-8") as record:
+        record.write(f'"{version}" = "{git(root, "rev-parse", "HEAD")}"\n')
+    git(root, "commit", "--quiet", "--all", "--message", f"Record {version}")
+
+
+def unreleased(root: Path) -> str:
+    """What CHANGELOG.md says of the coming version."""
+    text = (root / CHANGELOG).read_text(encoding="utf-8")
+    return text.partition("## Unreleased\n")[2].partition("\n## ")[0]
+
+
+def recorded(root: Path) -> dict[str, str]:
+    """The released versions, each with the commit that its tag names."""
+    commits: dict[str, str] = tomllib.loads((root / RECORD).read_text(encoding="utf-8"))["commits"]
+    return commits
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def git(root: Path, *arguments: str) -> str:
+    """What a git command says; raises `Refused` with its own words when it fails."""
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)  # noqa: S603, S607
+    if done.returncode:
+        raise Refused(f"git {arguments[0]} failed:\n\n{done.stderr or done.stdout}")
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    try:
+        release(Path(__file__).resolve().parent, sys.argv[1])
+    except Refused as reason:
+        sys.exit(f"\n{reason}")
+    print(f"\nv{sys.argv[1]} is made, here alone. Publish it: git push origin HEAD v{sys.argv[1]}", file=sys.stderr)

@@ -1,0 +1,137 @@
+"""`make release`: a version is made whole, or the repository is as it was."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import history
+from person import adds, change
+from release import Refused, release
+from releases import copy, git
+from rendering import ROOT
+
+PASSES, FAILS = (("true",),), (("true",), ("false",))
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This work tree as it stands, committed, with a note for whoever upgrades; and a person whom git knows."""
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "Someone")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "someone@example.com")
+    folder = tmp_path / "repository"
+    git(tmp_path, "init", "--quiet", folder.name)
+    history.copy_work_tree(folder)
+    change(folder / "docs" / "upgrading.md", adds("\n### Unreleased\nRename the stage.\n"))
+    coming(folder, "1000.1.0")
+    return folder
+
+
+def coming(folder: Path, version: str) -> None:
+    """Let pyproject.toml name this version, something be new in it, and commit that."""
+    change(folder / "pyproject.toml", lambda text: re.sub(r'(?m)^version = ".*"', f'version = "{version}"', text))
+    change(folder / "CHANGELOG.md", adds(f"- {version} is better.\n", after="## Unreleased"))
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Work")
+
+
+def state(folder: Path) -> tuple[str, ...]:
+    return tuple(git(folder, *call) for call in (("rev-parse", "HEAD"), ("tag",), ("status", "--porcelain")))
+
+
+def test_a_version_is_tagged_recorded_and_told_and_copier_takes_it(repository: Path, tmp_path: Path) -> None:
+    release(repository, "1000.1.0", PASSES)
+    coming(repository, "1000.1.1")
+    release(repository, "1000.1.1", PASSES)
+    record = (repository / "releases.toml").read_text()
+    for version in ("1000.1.0", "1000.1.1"):
+        assert f'"{version}" = "{git(repository, "rev-parse", f"v{version}^{{commit}}")}"\n' in record
+        assert f"{version} (" in git(repository, "show", f"v{version}:CHANGELOG.md")
+    assert git(repository, "status", "--porcelain") == ""
+    changelog = (repository / "CHANGELOG.md").read_text()
+    assert re.search(
+        r"## Unreleased\n\n## 1000\.1\.1 \(\d{4}-\d\d-\d\d\)\n- 1000\.1\.1 is better\.\n\n## 1000", changelog
+    )
+    upgrading = (repository / "docs" / "upgrading.md").read_text()
+    assert re.search(r"### 1000\.1\.0 \(\d{4}-\d\d-\d\d\)\nRename the stage\.\n", upgrading)
+    assert "Unreleased" not in upgrading
+    project = copy(repository, tmp_path / "app", "v1000.1.1")
+    assert "_commit: v1000.1.1\n" in (project / ".copier-answers.yml").read_text()
+
+
+REFUSED: dict[str, tuple[Callable[[Path], object], str, str]] = {
+    "no version": (lambda folder: None, "", r"no version\. Take one such as 1\.2\.0"),
+    "a version of another kind": (lambda folder: None, "v1000.1.0", r"no version"),
+    "work that is not committed": (
+        lambda folder: (folder / "a").touch(),
+        "1000.1.0",
+        r"Commit or stash first:\n\n\?\? a",
+    ),
+    "a version that is there": (lambda folder: git(folder, "tag", "v1000.1.0"), "1000.1.0", r"1000\.1\.0 is released"),
+    "a version before the newest": (
+        lambda folder: git(folder, "tag", "v1001.0.0"),
+        "1000.1.0",
+        r"1001\.0\.0 is released",
+    ),
+    "another version in pyproject": (lambda folder: None, "1000.2.0", r"pyproject\.toml says 1000\.1\.0\. Set it"),
+}
+
+
+@pytest.mark.parametrize("wrong", REFUSED)
+def test_what_is_wrong_is_said_and_nothing_is_done(repository: Path, wrong: str) -> None:
+    spoil, version, sentence = REFUSED[wrong]
+    spoil(repository)
+    before = state(repository)
+    with pytest.raises(Refused, match=sentence):
+        release(repository, version, PASSES)
+    assert state(repository) == before
+
+
+def test_nothing_new_is_no_version(repository: Path) -> None:
+    release(repository, "1000.1.0", PASSES)
+    change(repository / "pyproject.toml", lambda text: text.replace("1000.1.0", "1000.1.1"))
+    git(repository, "commit", "--all", "--quiet", "--message", "Next")
+    with pytest.raises(Refused, match=r"CHANGELOG\.md has nothing under “Unreleased”"):
+        release(repository, "1000.1.1", PASSES)
+
+
+def test_a_gate_that_fails_releases_nothing(repository: Path) -> None:
+    before = state(repository)
+    with pytest.raises(Refused, match="`false` fails, so nothing was released"):
+        release(repository, "1000.1.0", FAILS)
+    assert state(repository) == before
+
+
+def test_a_gate_that_changes_something_releases_nothing(repository: Path) -> None:
+    with pytest.raises(Refused, match="changed while it was checked"):
+        release(repository, "1000.1.0", (("touch", "new"),))
+    assert git(repository, "tag") == ""
+
+
+def test_a_release_that_breaks_off_half_way_is_taken_back(repository: Path) -> None:
+    before = state(repository)
+    hook = repository / ".git" / "hooks" / "commit-msg"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text('#!/bin/sh\n! grep -q Record "$1"\n')
+    hook.chmod(0o755)
+    with pytest.raises(Refused, match="git commit failed"):
+        release(repository, "1000.1.0", PASSES)
+    assert state(repository) == before
+
+
+def test_make_asks_for_a_version() -> None:
+    done = subprocess.run([shutil.which("make") or "make", "release"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "make release VERSION=1.2.0" in done.stderr
+
+
+def test_every_tag_of_this_clone_is_recorded() -> None:
+    # A tag of the commit that is looked at is recorded by the next one.
+    tags = git(ROOT, "tag", "--list", "v*", "--merged", "HEAD", "--no-contains", "HEAD").split()
+    record = (ROOT / "releases.toml").read_text(encoding="utf-8")
+    for tag in tags:
+        assert f'"{tag.removeprefix("v")}" = "{git(ROOT, "rev-parse", f"{tag}^{{commit}}")}"' in record
