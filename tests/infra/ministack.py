@@ -1,0 +1,98 @@
+"""A local AWS in a container: MiniStack, which runs functions and tasks as containers of the app's own image.
+
+Nothing of it can be reached but from this machine. What runs shares a network with a real MySQL server.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx2 as httpx
+from manifests import environment
+
+import containers
+import mysql
+import rie
+import waiting
+
+FOLDER = Path(__file__).resolve().parent / "emulator"
+IMAGE = "spikeproof-test-ministack:1.5.33"
+REGION = "us-east-1"
+SOCKET = "/var/run/docker.sock"
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """One that runs."""
+
+    container: containers.Container
+    port: int
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What AWS's tools need to meet it instead of AWS."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+
+    def forget(self) -> None:
+        """Be as new: an account with nothing in it."""
+        httpx.post(f"http://127.0.0.1:{self.port}/_ministack/reset", timeout=60, trust_env=False).raise_for_status()
+
+    def client(self, service: str) -> Any:
+        """A client of its own for the test."""
+        return boto3.client(
+            service,
+            endpoint_url=self.keys["AWS_ENDPOINT_URL"],
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+
+@contextmanager
+def running(server: mysql.Server) -> Iterator[Emulator]:
+    """Run one on a network with a MySQL server; all that it has started is removed with it."""
+    containers.require_engine()
+    containers.docker("build", "--tag", IMAGE, str(FOLDER), timeout=600)
+    port = waiting.free_port()
+    with containers.network() as network:
+        told = {
+            "AWS_ENDPOINT_URL": f"http://aws:{port}",
+            "DOCKER_NETWORK": network,
+            "GATEWAY_PORT": port,
+            "LAMBDA_EXECUTOR": "docker",
+            "MINISTACK_HOST": "aws",
+            "MINISTACK_REGION": REGION,
+            "RIE": rie.program(),
+            "AUTHORITY": server.ca,
+        }
+        options = [option for name, value in told.items() for option in ("--env", f"{name}={value}")]
+        options += ["--network", network, "--network-alias", "aws", "--publish", f"127.0.0.1:{port}:{port}"]
+        containers.docker("network", "connect", "--alias", mysql.NAME, network, server.container.name)
+        try:
+            with containers.running(IMAGE, options=[*options, "--volume", f"{SOCKET}:{SOCKET}"]) as container:
+                emulator = Emulator(container, port)
+                waiting.until(lambda: "Running on" in container.logs(), what="the local AWS", seconds=120)
+                yield emulator
+        finally:
+            containers.docker("network", "disconnect", "--force", network, server.container.name, check=False)
+            _remove("container", containers.docker("ps", "--all", "--quiet", "--filter", f"network={network}"))
+            _remove("image", containers.docker("images", "--quiet", f"127.0.0.1:{port}/*"))
+
+
+def _remove(kind: str, listed: str) -> None:
+    if found := sorted(set(listed.split())):
+        containers.docker(kind, "rm", "--force", *found, check=False)
+
+
+def machine(folder: Path, emulator: Emulator) -> dict[str, str]:
+    """The environment of someone whose AWS is the emulator; Docker's logins are kept in `folder`."""
+    return environment() | emulator.keys | {"DOCKER_CONFIG": str(folder), "PATH": os.environ["PATH"]}

@@ -1,0 +1,195 @@
+"""`make deploy`, `rollback` and `destroy` with the real tools, against a local AWS that runs the image.
+
+What is not rehearsed, as no local AWS has it: Terraform (its real provider), the budget, IAM's permissions, and the
+ticks of schedules (the time of a tick is not told).
+"""
+
+import json
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import ministack
+import pytest
+from described import CDK
+
+import mysql
+import parts
+import waiting
+from rendering import render
+
+HERE = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
+MIGRATION = '''"""A table more."""
+
+from alembic import op
+from sqlalchemy import Column, Integer
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    op.create_table("extras", Column("id", Integer, primary_key=True))
+
+
+def downgrade() -> None:
+    op.drop_table("extras")
+'''
+
+
+@pytest.fixture(scope="module")
+def emulator(mysql_server: mysql.Server) -> Iterator[ministack.Emulator]:
+    with ministack.running(mysql_server) as emulator:
+        yield emulator
+
+
+@dataclass
+class Rehearsal:
+    """An app, and someone who types commands in its folder."""
+
+    app: Path
+    emulator: ministack.Emulator
+    database: mysql.Server
+    environ: dict[str, str]
+
+    def make(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", "--no-print-directory", *words],
+            cwd=self.app,
+            env=self.environ,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=400,
+        )
+
+    def done(self, *words: str, given: str = "") -> str:
+        """Run what must succeed; give what it prints for programs."""
+        done = self.make(*words, given=given)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def refused(self, *words: str) -> str:
+        """Run what must fail; give what it says."""
+        done = self.make(*words)
+        assert done.returncode != 0, done.stdout + done.stderr
+        assert done.stdout == ""
+        return done.stderr
+
+    def change(self, file: str, old: str, new: str) -> None:
+        text = self.app.joinpath(file).read_text(encoding="utf-8")
+        assert old in text
+        self.app.joinpath(file).write_text(text.replace(old, new), encoding="utf-8")
+
+    def rows(self, query: str) -> list[Any]:
+        with self.database.admin() as admin, admin.cursor() as cursor:
+            cursor.execute(query)
+            return list(cursor.fetchall())
+
+    def repositories(self) -> list[str]:
+        found = self.emulator.client("ecr").describe_repositories()["repositories"]
+        return [one["repositoryName"] for one in found if one["repositoryName"].startswith("my-app")]
+
+    def task_image(self) -> str:
+        """The image that a task would be started with now."""
+        told = self.emulator.client("lambda").get_function_configuration(
+            FunctionName="my-app-prod-jobs", Qualifier="live"
+        )
+        revision = told["Environment"]["Variables"]["JOBS_TASK_DEFINITION"]
+        found = self.emulator.client("ecs").describe_task_definition(taskDefinition=revision)["taskDefinition"]
+        assert found["status"] == "ACTIVE"
+        return str(found["containerDefinitions"][0]["image"])
+
+
+def set_up(rehearsal: Rehearsal, iac: str) -> None:
+    """This machine's processor, no budget; and what CDK wants of an account."""
+    if iac == "sam":
+        rehearsal.app.joinpath("infra/sam/stages/prod.toml").write_text(f'Architecture = "{HERE}"\nMonthlyBudget = 0\n')
+        return
+    file = rehearsal.app / "infra/cdk/cdk.json"
+    told = json.loads(file.read_text())
+    told["context"]["stages"]["prod"] = {"architecture": HERE, "monthly_budget": 0}
+    file.write_text(json.dumps(told))
+    command = ["npx", "--yes", CDK, "bootstrap", f"aws://000000000000/{ministack.REGION}"]
+    subprocess.run(
+        command, cwd=rehearsal.app.parent, env=rehearsal.environ, check=True, capture_output=True, timeout=240
+    )
+
+
+def a_version_that_does_not_answer(rehearsal: Rehearsal, address: str) -> None:
+    """Its migrations run, and nobody meets it; mended, the next deployment goes on."""
+    rehearsal.change("app/web.py", "import logging\n", 'import logging\n\nraise RuntimeError("not today")\n')
+    told = rehearsal.refused("deploy", "YES=1")
+    assert "not today" in told
+    assert "Visitors still meet version 1" in told
+    assert "make deploy STAGE=prod" in told
+    assert rehearsal.rows("SHOW TABLES LIKE 'extras'")
+    assert httpx.get(f"{address}/health", timeout=30, trust_env=False).text == "ok"
+    rehearsal.change("app/web.py", '\nraise RuntimeError("not today")\n', "")
+
+
+@pytest.mark.parametrize("iac", ["sam", "cdk"])
+def test_a_stage_is_made_changed_taken_back_and_taken_away(
+    iac: str, emulator: ministack.Emulator, mysql_server: mysql.Server, installed_app: Path, tmp_path: Path
+) -> None:
+    parts.program("npx" if iac == "cdk" else "make")
+    app = render(tmp_path / "my-app", iac=iac)
+    shutil.copy(installed_app / "uv.lock", app)
+    database = mysql_server.with_database(f"rehearsal_{iac}")
+    rehearsal = Rehearsal(app, emulator, database, ministack.machine(tmp_path, emulator))
+    emulator.forget()
+    set_up(rehearsal, iac)
+
+    # Nothing is begun without the database's URL.
+    assert "make secret STAGE=prod" in rehearsal.refused("deploy", "YES=1")
+    rehearsal.done("secret", given=database.url_on_network())
+    assert "YES=1" in rehearsal.refused("deploy")
+    assert rehearsal.repositories() == []
+
+    # A first deployment: its address is all that is printed, and a visitor's message is drawn by a job.
+    address = rehearsal.done("deploy", "YES=1").strip()
+    assert httpx.get(f"{address}/health", trust_env=False).text == "ok"
+    posted = httpx.post(
+        f"{address}/", data={"text": "Hello"}, headers={"sec-fetch-site": "same-origin"}, trust_env=False
+    )
+    assert posted.status_code == 303
+    assert "Hello" in httpx.get(f"{address}/", timeout=30, trust_env=False).text
+    drawn = "SELECT id FROM messages WHERE picture IS NOT NULL"
+    waiting.until(lambda: rehearsal.rows(drawn), what="the picture", seconds=90)
+    first = rehearsal.task_image()
+
+    app.joinpath("migrations/versions/0003_extras.py").write_text(MIGRATION)
+    rehearsal.change("app/web.py", 'PlainTextResponse("ok")', 'PlainTextResponse("ok, too")')
+    if iac == "sam":  # once is enough for what is the same
+        a_version_that_does_not_answer(rehearsal, address)
+
+    # The next version.
+    assert rehearsal.done("deploy", "YES=1").strip() == address
+    assert httpx.get(f"{address}/health", timeout=30, trust_env=False).text == "ok, too"
+    assert rehearsal.task_image() != first
+
+    # Back in one step, tasks too; the schema stays.
+    rehearsal.done("rollback", "YES=1")
+    assert httpx.get(f"{address}/health", timeout=30, trust_env=False).text == "ok"
+    assert rehearsal.task_image() == first
+    assert rehearsal.rows("SHOW TABLES LIKE 'extras'")
+    assert "nothing to go back to" in rehearsal.refused("rollback", "YES=1")
+
+    # Away: by its name alone, and neither the database nor its secret.
+    assert "nothing was done" in rehearsal.refused("destroy", "CONFIRM=my-app")
+    rehearsal.done("destroy", "CONFIRM=my-app-prod")
+    assert emulator.client("lambda").list_functions()["Functions"] == []
+    assert emulator.client("sqs").list_queues().get("QueueUrls", []) == []
+    assert rehearsal.repositories() == []
+    assert emulator.client("ecs").list_task_definitions(status="ACTIVE")["taskDefinitionArns"] == []
+    assert emulator.client("logs").describe_log_groups(logGroupNamePrefix="/my-app-prod")["logGroups"] == []
+    assert emulator.client("ssm").get_parameter(Name="/my-app/prod/database-url")
+    assert rehearsal.rows("SELECT text FROM messages") == [("Hello",)]
+
+    # And once more, where there is nothing.
+    rehearsal.done("destroy", "CONFIRM=my-app-prod")
