@@ -6,10 +6,10 @@ from types import ModuleType
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.ops import asking, cost, deploy, destroy, preview, rollback, secret
+from infra.ops import asking, cost, deploy, destroy, logs, preview, rollback, secret, status
 from kit.errors import UsageError
 
-COMMANDS: list[ModuleType] = [cost, deploy, destroy, preview, rollback, secret]
+COMMANDS: list[ModuleType] = [cost, deploy, destroy, logs, preview, rollback, secret, status]
 
 
 def main() -> int:
@@ -22,7 +22,8 @@ def main() -> int:
     try:
         return int(arguments.run(arguments) or 0)
     except (UsageError, ClientError, BotoCoreError) as error:
-        told = error if isinstance(error, UsageError) else asking.sentence(error, policy="deploy")
+        policy = getattr(arguments, "policy", "deploy")
+        told = error if isinstance(error, UsageError) else asking.sentence(error, policy=policy)
         print(f"\n{told}\n", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -1,0 +1,159 @@
+"""A stage in moto's AWS, as a deployment leaves it: functions behind aliases, queues, schedules, alarms, logs, a task."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import boto3
+from moto import mock_aws
+
+REGION, CALLED = "eu-central-1", "my-app-prod"
+CIDR = "10.0.0.0/24"
+DIGEST = "sha256:" + "a" * 64
+
+
+@contextmanager
+def running(monkeypatch: Any, *, logs_alone: bool = False) -> Iterator[boto3.Session]:
+    """The stage, or no more than its log groups, for as long as the block."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "MOTO_LAMBDA_STUB_ECR": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        session = boto3.Session(region_name=REGION)
+        for part in ("web", "jobs", "tasks"):
+            session.client("logs").create_log_group(logGroupName=f"/{CALLED}/{part}")
+        if not logs_alone:
+            _make(session)
+        yield session
+
+
+def write(session: boto3.Session, part: str, *lines: Any, ago: float = 1.0, stream: str = "one") -> None:
+    """Let a part of the stage have written lines, so many seconds ago."""
+    logs = session.client("logs")
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_stream(logGroupName=f"/{CALLED}/{part}", logStreamName=stream)
+    moment = int((time.time() - ago) * 1000)
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    logs.put_log_events(
+        logGroupName=f"/{CALLED}/{part}",
+        logStreamName=stream,
+        logEvents=[{"timestamp": moment + number, "message": text} for number, text in enumerate(texts)],
+    )
+
+
+def start_task(session: boto3.Session, why: str) -> None:
+    """Let a task of the stage run."""
+    [subnet] = [
+        one["SubnetId"] for one in session.client("ec2").describe_subnets()["Subnets"] if one["CidrBlock"] == CIDR
+    ]
+    [group] = session.client("ec2").describe_security_groups(GroupNames=["tasks"])["SecurityGroups"]
+    session.client("ecs").run_task(
+        cluster=CALLED,
+        taskDefinition=CALLED,
+        launchType="FARGATE",
+        startedBy=why,
+        networkConfiguration={"awsvpcConfiguration": {"subnets": [subnet], "securityGroups": [group["GroupId"]]}},
+    )
+
+
+def _make(session: boto3.Session) -> None:
+    sqs, ecs = session.client("sqs"), session.client("ecs")
+    urls = {kind: sqs.create_queue(QueueName=f"{CALLED}-default{kind}")["QueueUrl"] for kind in ("", "-dead")}
+    cluster = ecs.create_cluster(clusterName=CALLED)["cluster"]["clusterArn"]
+    subnet, group = _network(session)
+    variables = {
+        "JOBS_QUEUES": f"default={urls['']}",
+        "JOBS_DEAD_QUEUES": f"default={urls['-dead']}",
+        "JOBS_CLUSTER": cluster,
+        "JOBS_SUBNETS": subnet,
+        "JOBS_SECURITY_GROUPS": group,
+        "DATABASE_URL_SECRET": "/my-app/prod/database-url",
+    }
+    revision = ecs.register_task_definition(
+        family=CALLED,
+        requiresCompatibilities=["FARGATE"],
+        networkMode="awsvpc",
+        cpu="512",
+        memory="1024",
+        containerDefinitions=[
+            {
+                "name": "app",
+                "memory": 1024,  # moto wants it
+                "image": f"registry/{CALLED}@{DIGEST}",
+                "environment": [{"name": name, "value": value} for name, value in variables.items()],
+                "logConfiguration": {
+                    "logDriver": "awslogs",
+                    "options": {"awslogs-group": f"/{CALLED}/tasks", "awslogs-stream-prefix": "task"},
+                },
+            }
+        ],
+    )["taskDefinition"]["taskDefinitionArn"]
+    _functions(session, variables | {"JOBS_TASK_DEFINITION": revision})
+    _watched(session)
+    session.client("apigatewayv2").create_api(Name=CALLED, ProtocolType="HTTP")
+
+
+def _network(session: boto3.Session) -> tuple[str, str]:
+    ec2 = session.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=CIDR)["Subnet"]["SubnetId"]
+    return subnet, ec2.create_security_group(GroupName="tasks", Description="tasks", VpcId=vpc)["GroupId"]
+
+
+def _functions(session: boto3.Session, variables: dict[str, str]) -> None:
+    trusted = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+    role = session.client("iam").create_role(RoleName="app", AssumeRolePolicyDocument=json.dumps(trusted))
+    functions = session.client("lambda")
+    for part in ("web", "jobs"):
+        functions.create_function(
+            FunctionName=f"{CALLED}-{part}",
+            Role=role["Role"]["Arn"],
+            PackageType="Image",
+            Code={"ImageUri": f"123456789012.dkr.ecr.{REGION}.amazonaws.com/{CALLED}@{DIGEST}"},
+            Environment={"Variables": variables},
+            Architectures=["arm64"],
+            MemorySize=1024,
+            Publish=True,
+        )
+        functions.create_alias(FunctionName=f"{CALLED}-{part}", Name="live", FunctionVersion="1")
+
+
+def _watched(session: boto3.Session) -> None:
+    scheduler, cloudwatch = session.client("scheduler"), session.client("cloudwatch")
+    scheduler.create_schedule_group(Name=CALLED)
+    target = {"Arn": f"arn:aws:lambda:{REGION}:123456789012:function:x", "RoleArn": "arn:aws:iam::123456789012:role/x"}
+    for name, expression in (
+        ("prune", "cron(0 3 * * ? *)"),
+        ("kit-sweep", "rate(5 minutes)"),
+        ("0123456789abcdef0123456789abcdef-0", "at(2099-01-01T00:00:00)"),
+    ):
+        scheduler.create_schedule(
+            Name=name,
+            GroupName=CALLED,
+            ScheduleExpression=expression,
+            ScheduleExpressionTimezone="UTC",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            State="ENABLED",
+            Target=target,
+        )
+    for name, called in (("default-dead", CALLED), ("api-5xx", CALLED), ("x-api-5xx", f"{CALLED}-x")):
+        cloudwatch.put_metric_alarm(
+            AlarmName=f"{CALLED}-{name}",
+            MetricName="x",
+            Namespace="x",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+            AlarmActions=[f"arn:aws:sns:{REGION}:123456789012:{called}-alarms"],
+        )

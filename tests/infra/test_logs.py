@@ -1,0 +1,197 @@
+"""`make logs`, of a stage in moto's AWS: every line once, readable for a person, JSON for a program."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import a_stage
+import pytest
+from a_stage import CALLED, write
+from botocore.exceptions import ClientError
+
+from infra.ops import __main__ as command
+from infra.ops import asking, lines, logs
+from infra.ops.lines import Line, Lines
+from rendering import ROOT
+
+NOW = 1_790_000_000_000
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(asking.time, "sleep", lambda _: None)
+    with a_stage.running(monkeypatch, logs_alone=True) as session:
+        yield session
+
+
+@pytest.fixture
+def said(aws: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    def call(*arguments: str) -> Any:
+        monkeypatch.setattr("infra.ops.stage.project_name", lambda: "my-app")
+        monkeypatch.setattr(sys, "argv", ["infra.ops", "logs", *arguments])
+        command.main()
+        return capsys.readouterr()
+
+    return call
+
+
+def following(aws: Any, since: float = 600) -> Lines:
+    begun = int((time.time() - since) * 1000)
+    return Lines(aws.client("logs"), CALLED, list(lines.PARTS), begun, lambda _: None)
+
+
+def test_the_parts_are_told_together_in_the_order_of_time(aws: Any, said: Any) -> None:
+    write(aws, "web", {"message": "third"}, ago=10)
+    write(aws, "jobs", {"message": "first"}, ago=30)
+    write(aws, "tasks", {"message": "second"}, ago=20)
+    told = [json.loads(line) for line in said().out.splitlines()]
+    assert [(one["part"], one["message"]) for one in told] == [("jobs", "first"), ("tasks", "second"), ("web", "third")]
+
+
+def test_what_since_and_grep_choose(aws: Any, said: Any) -> None:
+    write(aws, "web", {"message": "old"}, ago=3600)
+    write(aws, "web", {"message": "GET /", "status": 200}, {"message": "GET /gone", "status": 404}, ago=5)
+    write(aws, "jobs", {"message": "get on with it"}, ago=5)
+    assert said("--what", "web").out.count("\n") == 2
+    assert said("--what", "web", "--since", "2h").out.count("\n") == 3
+    assert "GET /gone" in said("--what", "web", "--grep", "status.*404").out
+    assert said("--what", "web,jobs", "--grep", "GET").out.count("\n") == 3
+
+
+def test_a_line_that_comes_late_is_told_and_none_is_told_twice(aws: Any) -> None:
+    write(aws, "web", "one", ago=5)
+    stream = following(aws)
+    assert [line.text for line in stream.read()] == ["one"]
+    assert list(stream.read()) == []
+    write(aws, "web", "late", ago=40, stream="another")
+    write(aws, "jobs", "later still", ago=55)
+    assert [line.text for line in stream.read()] == ["later still", "late"]
+    assert list(stream.read()) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_lines_in_any_order_are_told_exactly_once(aws: Any, seed: int) -> None:
+    chance = random.Random(seed)
+    stream, told, written = following(aws), [], []
+    for number in range(12):
+        for part in lines.PARTS:
+            for stream_name in range(chance.randrange(3)):
+                name = f"{part} {number} {stream_name}"
+                late = chance.uniform(0, lines.LATE / 1000 * 0.9)
+                write(aws, part, name, ago=late, stream=f"{number} {stream_name}")
+                written.append(name)
+        told += [line.text for line in stream.read()]
+    assert sorted(told) == sorted(written)
+
+
+def test_what_has_been_told_is_not_remembered_forever(aws: Any) -> None:
+    stream = following(aws, since=7200)
+    for minutes in range(60, 0, -10):
+        for part in lines.PARTS:
+            write(aws, part, *map(str, range(20)), ago=60 * minutes, stream=f"{minutes}")
+        list(stream.read())
+    assert len(stream.seen) <= 60
+
+
+def test_being_throttled_loses_no_line(aws: Any) -> None:
+    write(aws, "web", "one", ago=5)
+    write(aws, "jobs", "two", ago=4)
+    stream, refusals = following(aws), iter(range(4))
+    answer = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
+
+    def throttle(**_: Any) -> None:
+        if next(refusals, None) is not None:
+            raise ClientError(answer, "FilterLogEvents")
+
+    stream.logs.meta.events.register("before-parameter-build.cloudwatch-logs.FilterLogEvents", throttle)
+    assert [line.text for line in stream.read()] == ["one", "two"]
+    assert next(refusals, None) is None
+
+
+def line(text: Any) -> Line:
+    return Line(NOW, "1", "web", text if isinstance(text, str) else json.dumps(text))
+
+
+def test_a_persons_line_has_time_part_level_message_fields_and_ids() -> None:
+    told = {"time": "-", "level": "INFO", "logger": "app", "message": "GET /", "ms": 12, "request_id": "0123456789"}
+    assert logs.readable(line(told))[9:] == "web   INFO     GET / ms=12  [01234567]"
+
+
+def test_an_exception_follows_its_line() -> None:
+    told = logs.readable(line({"level": "ERROR", "message": "no", "exception": "Traceback\n  at home"}))
+    assert told.splitlines()[1:] == ["    Traceback", "      at home"]
+
+
+def test_a_visitors_words_cannot_move_the_terminals_cursor() -> None:
+    told = logs.readable(line({"message": "GET /\x1b[2J\r", "exception": "\x1b]0;title\x07"}))
+    assert "\x1b[2J" not in told and "\x1b]" not in told and "\r" not in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["START RequestId: 1", "END RequestId: 1", "REPORT RequestId: 1\tDuration: 2 ms", '{"_aws": {}, "Queued": 1}'],
+)
+def test_what_machines_write_for_machines_is_left_out_for_a_person(text: str) -> None:
+    assert logs.readable(line(text)) == ""
+    assert json.loads(logs.as_json(line(text)))["part"] == "web"
+
+
+def test_a_call_that_failed_is_told_as_lambda_tells_it() -> None:
+    assert "Status: timeout" in logs.readable(line("REPORT RequestId: 1\tDuration: 29000 ms\tStatus: timeout\n"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--since", "yesterday"], "SINCE=yesterday cannot be read. Say how long ago"),
+        (["--grep", "("], "is no regular expression"),
+        (["--what", "web,db"], "Nothing is called db. Take WHAT= of: web, jobs, tasks"),
+        (["--stage", "test"], "nothing is deployed as my-app-test in eu-central-1"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_sentence(said: Any, arguments: list[str], sentence: str) -> None:
+    assert sentence in said(*arguments).err
+
+
+@pytest.fixture
+def follower(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`make logs FOLLOW=1` as a process of its own; a line comes before it, and one a second later."""
+    program = tmp_path / "follow.py"
+    program.write_text(
+        "import sys, threading, pytest, a_stage\n"
+        "from infra.ops import __main__ as command, logs\n"
+        "logs.EVERY = 0.1\n"
+        "patch = pytest.MonkeyPatch()\n"
+        "patch.setattr('infra.ops.stage.project_name', lambda: 'my-app')\n"
+        "with a_stage.running(patch, logs_alone=True) as session:\n"
+        "    a_stage.write(session, 'web', {'message': 'before'})\n"
+        "    threading.Timer(1, a_stage.write, [session, 'web', {'message': 'while'}]).start()\n"
+        "    sys.argv = ['infra.ops', 'logs', '--follow']\n"
+        "    sys.exit(command.main())\n"
+    )
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("template", "tests", "tests/infra"))
+    command = [sys.executable, str(program)]
+    environ = os.environ | {"PYTHONPATH": path}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+def test_it_follows_until_ctrl_c_and_ends_without_a_word(follower: Any) -> None:
+    told = [json.loads(follower.stdout.readline())["message"] for _ in range(2)]
+    follower.send_signal(signal.SIGINT)
+    rest, error = follower.communicate(timeout=60)
+    assert (told, rest, error, follower.returncode) == (["before", "while"], b"", b"", 0)
+
+
+def test_a_reader_that_has_enough_ends_it_without_a_word(follower: Any) -> None:
+    follower.stdout.readline()
+    follower.stdout.close()
+    assert (follower.wait(timeout=60), follower.stderr.read()) == (0, b"")

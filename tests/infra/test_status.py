@@ -1,0 +1,89 @@
+"""`make status`, of a stage in moto's AWS."""
+
+import sys
+from typing import Any
+
+import a_stage
+import pytest
+from a_stage import CALLED, start_task, write
+
+from infra.ops import __main__ as command
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Any:
+    with a_stage.running(monkeypatch) as session:
+        yield session
+
+
+@pytest.fixture
+def status(aws: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    def call(stage: str = "prod") -> str:
+        monkeypatch.setattr("infra.ops.stage.project_name", lambda: "my-app")
+        monkeypatch.setattr(sys, "argv", ["infra.ops", "status", "--stage", stage])
+        code = command.main()
+        said = capsys.readouterr()
+        return said.out if code == 0 else said.err
+
+    return call
+
+
+def row(page: str, name: str) -> list[str]:
+    [found] = [line.split() for line in page.splitlines() if line.split()[:1] == [name]]
+    return found[1:]
+
+
+def test_what_runs_is_on_one_screen(aws: Any, status: Any) -> None:
+    code = aws.client("lambda").get_function(FunctionName=f"{CALLED}-web", Qualifier="live")["Code"]
+    page = status()
+    assert len(page.splitlines()) <= 24
+    assert max(map(len, page.splitlines())) <= 120
+    assert "execute-api" in row(page, "address")[0]
+    assert row(page, "image") == [code["ResolvedImageUri"].rpartition("@")[2]]
+    assert " ".join(row(page, "web")).startswith("version 1, published")
+    assert row(page, "jobs")[-3:] == ["1024", "MB,", "arm64"]
+
+
+def test_jobs_that_wait_and_that_were_given_up_are_counted(aws: Any, status: Any) -> None:
+    sqs = aws.client("sqs")
+    for name, number in ((f"{CALLED}-default", 3), (f"{CALLED}-default-dead", 2)):
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        for _ in range(number):
+            sqs.send_message(QueueUrl=url, MessageBody="{}")
+    assert row(status(), "default") == ["3", "0", "0", "2"]
+
+
+def test_schedules_tell_when_they_ran_and_when_they_run_next(aws: Any, status: Any) -> None:
+    ran = {"message": "job succeeded", "job": "app.jobs.prune", "schedule": "prune"}
+    write(aws, "jobs", ran, ago=7200)
+    write(aws, "jobs", "REPORT RequestId: 1", {"message": "GET /"}, ago=60)
+    page = status()
+    assert row(page, "prune")[-4:] == ["2", "h", "ago:", "succeeded"]
+    assert row(page, "kit-sweep")[-4:] == ["in", "5", "min", "-"] or row(page, "kit-sweep")[-4:-1] == ["in", "4", "min"]
+    assert "delayed past 15 minutes: 1" in page
+    assert "0123456789abcdef" not in page
+
+
+def test_only_this_stages_alarms_count(aws: Any, status: Any) -> None:
+    assert "none of 2 in ALARM" in status()
+    for name in ("default-dead", "x-api-5xx"):
+        aws.client("cloudwatch").set_alarm_state(AlarmName=f"{CALLED}-{name}", StateValue="ALARM", StateReason="-")
+    page = status()
+    assert "1 of 2 in ALARM" in page
+    assert row(page, "default-dead")[0] == "since"
+
+
+def test_tasks_that_run_are_listed_and_many_are_counted(aws: Any, status: Any) -> None:
+    assert "none on Fargate" in status()
+    for number in range(7):
+        start_task(aws, f"one-off/{number}")
+    page = status()
+    assert "7 on Fargate" in page
+    assert page.count("one-off/") == 5
+    assert "and 2 more" in page
+
+
+def test_a_stage_that_is_not_there_is_told_with_those_that_are(status: Any) -> None:
+    said = status("test")
+    assert "Nothing is deployed as my-app-test in eu-central-1" in said
+    assert "Stages there: prod" in said
