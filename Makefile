@@ -1,13 +1,13 @@
 # What is done to the template, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check release format
+.PHONY: help demo test check release format bench bench-quick
 
 PORT ?= 8000
 # The generated app brings a uv that fetches itself where a machine has none; it serves here too.
 UV := python3 template/uvw
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## generate an app into build/demo, check it, and serve it on http://127.0.0.1:$PORT (8000)
 	@python3 -c 'import socket; socket.create_server(("127.0.0.1", int("$(PORT)")))' 2>/dev/null || \
@@ -30,3 +30,9 @@ release: ## make a version of what is committed, once all that it must pass has 
 format: ## format the Python files and mend what the linter can
 	@$(UV) run --quiet ruff format
 	@$(UV) run --quiet ruff check --fix
+
+bench: ## measure the generated app beside others, into docs/benchmark.md (15 minutes, Docker)
+	@PYTHONPATH=tests $(UV) run --quiet python -m bench
+
+bench-quick: ## a look at most of that, printed alone (2 minutes, Docker)
+	@PYTHONPATH=tests $(UV) run --quiet python -m bench --quick

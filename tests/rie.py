@@ -4,6 +4,7 @@ It speaks the runtime API to what the image starts, and takes one event at a tim
 Source: https://docs.aws.amazon.com/lambda/latest/dg/images-test.html
 """
 
+import json
 import os
 import platform
 import shutil
@@ -22,6 +23,7 @@ import waiting
 
 SAM = "aws-sam-cli==1.170.0"
 TOOLS = Path(__file__).resolve().parent.parent / "build" / "tools"
+_COMMAND = "[{{json .Config.Entrypoint}}, {{json .Config.Cmd}}]"
 AS_ON_LAMBDA = ["--user", "993:990", "--read-only", "--tmpfs", "/tmp"]
 """A user that the image does not know, and files that cannot be written but in /tmp."""
 
@@ -62,10 +64,14 @@ class Function:
 
 
 @contextmanager
-def function(image: str, *, options: Sequence[str] = (), handler: str = "kit.lambda_web.handler") -> Iterator[Function]:
-    """Run the image as Lambda does: through its own runtime client, as Lambda's user, on a read-only file system."""
+def function(image: str, *, options: Sequence[str] = (), handler: str | None = None) -> Iterator[Function]:
+    """Run the image as Lambda does: its own entry point, as Lambda's user, on a read-only file system.
+
+    `handler` stands for the image's own command.
+    """
     mount = ["--volume", f"{program()}:/rie:ro", "--entrypoint", "/rie"]
-    command = ["python", "-m", "awslambdaric", handler]
+    entry, own = json.loads(containers.docker("image", "inspect", "--format", _COMMAND, image))
+    command = [*entry, *([handler] if handler else own)]
     with containers.running(image, command, options=[*AS_ON_LAMBDA, *mount, *options], publish=[8080]) as container:
         made = Function(container)
         waiting.until(lambda: _answers(container), what="the runtime emulator")

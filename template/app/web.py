@@ -11,15 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.templating import Jinja2Templates
 
 from app import about, wall
 from app.models import MAX_TEXT
-from kit import forms, web
+from kit import forms, templates, web
 
 log = logging.getLogger(__name__)
 
-pages = Jinja2Templates(Path(__file__).parent / "pages")
+pages = templates.load(Path(__file__).parent / "pages")
 pages.env.globals.update(about=about, max_text=MAX_TEXT)
 
 

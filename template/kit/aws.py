@@ -142,9 +142,9 @@ def _exchange(url: SplitResult, path: str, headers: dict[str, str], body: bytes)
 
 def _connect(url: SplitResult) -> http.client.HTTPConnection:
     if url.scheme == "https":
-        from kit import connection  # it has the authorities already
+        from kit import mysql  # it has the authorities already
 
-        return http.client.HTTPSConnection(url.netloc, timeout=TIMEOUT, context=connection.tls())
+        return http.client.HTTPSConnection(url.netloc, timeout=TIMEOUT, context=mysql.tls())
     return http.client.HTTPConnection(url.netloc, timeout=TIMEOUT)
 
 

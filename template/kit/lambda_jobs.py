@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from kit import logs
+from kit import logs, start
 from kit.jobs import batch, declare, schedules
 from kit.jobs.enqueue import submit
 
 logs.configure()
 declare.load()
+start.done()
 
 
 class UnknownEvent(ValueError):

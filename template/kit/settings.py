@@ -12,8 +12,8 @@ A setting is a field, and its variable is the field's name in capitals. Your own
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -192,7 +192,22 @@ def _read(text: str, *, default: Any, parse: Callable[[str], Any], help: str) ->
     return default() if callable(default) else default
 
 
-@cache
-def current() -> Settings:
-    """The settings of this process, read on first use."""
-    return Settings.load()
+class _Current:
+    """Called, it gives the settings of this process: read on first use, once, whichever thread asks first."""
+
+    def __init__(self) -> None:
+        self._read: Settings | None = None
+        self._reading = Lock()
+
+    def __call__(self) -> Settings:
+        if self._read is None:
+            with self._reading:
+                self._read = self._read or Settings.load()
+        return self._read
+
+    def cache_clear(self) -> None:
+        """Read them anew on the next use."""
+        self._read = None
+
+
+current = _Current()

@@ -14,6 +14,7 @@ from sqlalchemy.pool import QueuePool
 
 import mysql
 from kit import connection, database
+from kit import mysql as kit_mysql
 
 WRITES = 2000
 
@@ -154,7 +155,7 @@ def test_a_silent_connection_is_asked_before_it_is_trusted(
     with database.session() as session:
         session.execute(text("SELECT 1"))
     now = time.time()
-    monkeypatch.setattr(connection.time, "time", lambda: now + 3600)  # a freeze, as the wall clock sees it
+    monkeypatch.setattr(kit_mysql.time, "time", lambda: now + 3600)  # a freeze, as the wall clock sees it
     kill_all(tls_server)
     with mysql_engine.connect() as opened:
         opened.execute(text("INSERT INTO writes VALUES (11)"))

@@ -1,6 +1,9 @@
 """MySQL is reached through verified TLS, or it is not reached."""
 
 import datetime
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 import trustme
@@ -8,7 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 import mysql
+import parts
 from kit import connection
+from kit import mysql as kit_mysql
 
 SPELLINGS = [
     "",
@@ -86,5 +91,20 @@ def test_a_server_without_tls_is_refused_before_the_password_is_sent(
     assert [url for url in tried if connects(url, tls_server.ca)] == []
 
 
+def test_an_authority_among_the_systems_own_is_trusted(
+    tls_server: mysql.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system keeps them in a folder, each under the hash of its name, from which OpenSSL takes what it needs."""
+    command = [parts.program("openssl"), "x509", "-noout", "-hash", "-in", tls_server.ca]
+    named = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    shutil.copy(tls_server.ca, tmp_path / f"{named}.0")
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    kit_mysql.tls.cache_clear()
+    assert connects(tls_server.url(), ca=None)
+    monkeypatch.undo()
+    kit_mysql.tls.cache_clear()
+    assert not connects(tls_server.url(), ca=None)
+
+
 def test_the_authorities_are_read_once_for_a_process() -> None:
-    assert connection.tls() is connection.tls()
+    assert kit_mysql.tls() is kit_mysql.tls()

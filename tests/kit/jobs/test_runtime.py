@@ -35,7 +35,7 @@ def test_a_batch_is_worked_off_inside_the_runtime(queue: Callable[..., Queue], t
     command = [
         *(str(rie.program()), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
         *("--runtime-api-address", f"127.0.0.1:{api}"),
-        *(sys.executable, "-m", "awslambdaric", "kit.lambda_jobs.handler"),
+        *(sys.executable, "-m", "kit.start", "kit.lambda_jobs.handler"),
     ]
     log = tmp_path / "log"
     with log.open("wb") as stream:

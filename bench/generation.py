@@ -1,0 +1,72 @@
+"""What it takes to make a project and to update one, beside other templates.
+
+Other templates are clones that BENCH_TEMPLATES names, with spaces between: none is fetched, and none is kept here.
+"""
+
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rendering import ROOT
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Seconds, the least of a few."""
+
+    template: str
+    files: int
+    render: float
+    update: float
+    checked: float | None = None
+    """A copy with all that the template checks or sets up by itself, which is measured of ours alone."""
+
+
+def run(folder: Path, *, times: int, checks: bool) -> list[Generation]:
+    """Measure this template, and those of BENCH_TEMPLATES."""
+    others = [Path(name).resolve() for name in os.environ.get("BENCH_TEMPLATES", "").split()]
+    found = []
+    for number, template in enumerate([ROOT, *others]):
+        home = folder / str(number)
+        home.mkdir(parents=True)
+        found.append(_measure(template, home, times, checks=checks and template == ROOT))
+    return found
+
+
+def _measure(template: Path, home: Path, times: int, *, checks: bool) -> Generation:
+    clone = home / "template"
+    _call(["git", "clone", "--quiet", str(template), str(clone)], home)
+    _call(["git", "tag", "--force", "bench", "HEAD"], clone)
+    before = _call(["git", "rev-parse", "HEAD~1"], clone).strip()
+    renders, updates = [], []
+    for number in range(times):
+        project = home / f"project-{number}"
+        renders.append(_copier("copy", str(clone), str(project), "--defaults", "--vcs-ref", before, cwd=home))
+        identity = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
+        _call(["git", "init", "--quiet"], project)
+        _call(["git", "add", "--all"], project)
+        _call(["git", *identity, "commit", "--quiet", "--no-verify", "--message", "as rendered"], project)
+        updates.append(_copier("update", "--defaults", "--vcs-ref", "HEAD", cwd=project))
+    made = home / "project-0"
+    files = sum(file.is_file() for file in made.rglob("*") if ".git" not in file.relative_to(made).parts)
+    checked = None
+    if checks:
+        checked = _copier("copy", str(clone), str(home / "checked"), "--defaults", cwd=home, tasks=True)
+    name = _call(["git", "config", "--get", "remote.origin.url"], clone).strip().rpartition("/")[2]
+    return Generation("this template" if template == ROOT else name, files, min(renders), min(updates), checked)
+
+
+def _copier(*arguments: str, cwd: Path, tasks: bool = False) -> float:
+    command = ["copier", arguments[0], "--quiet", "--trust", *arguments[1:]] + ([] if tasks else ["--skip-tasks"])
+    begun = time.perf_counter()
+    _call(command, cwd)
+    return time.perf_counter() - begun
+
+
+def _call(command: list[str], cwd: Path) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout

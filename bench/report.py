@@ -1,0 +1,183 @@
+"""What was measured, as data and as a page: ratios first, then medians with their spread."""
+
+import os
+import platform
+from dataclasses import asdict, dataclass
+from datetime import date
+from statistics import median, quantiles
+from typing import Any
+
+from bench.contender import FASTAPI, LEFT_OUT, OURS, STARLETTE, Contender
+from bench.generation import Generation
+from bench.jobs import Case
+from bench.rounds import Measured, spread
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Of an image: bytes above its base, and what a start reads."""
+
+    image: int
+    files: int
+    read: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """All of one run."""
+
+    starts: dict[Contender, Measured]
+    footprints: dict[Contender, Footprint]
+    jobs: list[Case]
+    generations: list[Generation]
+    python: str
+
+
+def machine() -> str:
+    """The machine in words."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as told:
+            model = next(line.partition(":")[2].strip() for line in told if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{os.cpu_count()} cores of {model}, {platform.system()} {platform.release()}"
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """The figures of a run, ready for JSON; times are milliseconds, sizes bytes but for memory (MB)."""
+    return {
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "python": run.python,
+        "contenders": {contender.name: _of(run, contender) for contender in run.starts},
+        "jobs": [
+            {
+                "job": case.what,
+                "ours_ms": round(median(case.ours_ms), 4),
+                "powertools_ms": round(median(case.theirs_ms), 4),
+                "jobs_a_second_ours_to_powertools": round(median(case.theirs_ms) / median(case.ours_ms), 2),
+            }
+            for case in run.jobs
+        ],
+        "templates": [asdict(made) for made in run.generations],
+        "left_out": LEFT_OUT,
+    }
+
+
+def _of(run: Run, contender: Contender) -> dict[str, Any]:
+    seen = run.starts[contender]
+    values: dict[str, Any] = {"database": contender.reads, "jobs": contender.jobs}
+    for name, measured in (("cold", seen.cold), ("init", seen.init), ("first", seen.first()), ("warm", seen.warm)):
+        if measured:
+            middle, low, high = spread(measured)
+            values[f"{name}_ms"] = {"median": round(middle, 2), "quartiles": [round(low, 2), round(high, 2)]}
+    if seen.warm:
+        values["warm_p99_ms"] = round(quantiles(seen.warm, n=100)[98], 2)
+        values["memory_mb"] = round(median(seen.memory), 1)
+    if contender in run.footprints:
+        values |= {f"{name}_{unit}": value for (name, value), unit in zip(
+            asdict(run.footprints[contender]).items(), ("bytes", "at_start", "bytes_at_start"), strict=True)}  # fmt: skip
+    return values
+
+
+def ratios(data: dict[str, Any]) -> list[tuple[str, float]]:
+    """Ours to others', of medians: below 1 is better for ours, but for jobs a second."""
+    all_of = data["contenders"]
+    ours, fastapi, starlette = (all_of[contender.name] for contender in (OURS, FASTAPI, STARLETTE))
+
+    def ratio(what: str, of: dict[str, Any]) -> float:
+        mine, other = ours[what], of[what]
+        return mine["median"] / other["median"] if isinstance(mine, dict) else mine / other
+
+    told = [
+        ("cold start to the first response that reads the database: ours ÷ FastAPI's", ratio("cold_ms", fastapi)),
+        ("the same: ours ÷ Starlette's with the bare driver", ratio("cold_ms", starlette)),
+        ("warm request, median: ours ÷ FastAPI's", ratio("warm_ms", fastapi)),
+        ("memory: ours ÷ FastAPI's", ratio("memory_mb", fastapi)),
+    ]
+    told += [
+        (f"jobs a second, {case['job']}: ours ÷ Powertools'", case["jobs_a_second_ours_to_powertools"])
+        for case in data["jobs"]
+    ]
+    rivals = {name: of for name, of in all_of.items() if of["database"] and of["jobs"] and name != OURS.name}
+    for what, name in (("cold_ms", "cold start"), ("warm_ms", "warm request"), ("memory_mb", "memory")):
+        best = min(rivals, key=lambda rival: _number(rivals[rival][what]))
+        told.append((f"{name}: ours ÷ the best with a database and jobs ({best})", ratio(what, rivals[best])))
+    return told
+
+
+def _number(value: Any) -> float:
+    return float(value["median"] if isinstance(value, dict) else value)
+
+
+def page(data: dict[str, Any]) -> str:
+    """The page for docs/."""
+    lines = [
+        "# The benchmark",
+        f"Measured on {data['date']} by `make bench`: {data['machine']}; Python {data['python']} of the app's image.",
+        "Absolute figures hold for that machine; compare ratios.",
+        "",
+        "![Cold starts](benchmark.svg)",
+        "",
+        "| ratio of medians in one run | |",
+        "| --- | ---: |",
+        *(f"| {what} | {value:.2f} |" for what, value in ratios(data)),
+        "",
+        "## Starts and requests",
+        "| | cold | init | first response | warm | warm p99 | memory | image above its base | read at start |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    lines += [_row(name, of) for name, of in data["contenders"].items()]
+    lines += ["", _HOW, ""]
+    lines += [f"Left out: {name}: {why}." for name, why in data["left_out"].items()]
+    lines += ["", "## Jobs", "| the job | ours, ms | Powertools, ms | jobs a second, ours ÷ Powertools' |"]
+    lines += ["| --- | ---: | ---: | ---: |"]
+    lines += [
+        f"| {case['job']} | {case['ours_ms']:.3f} | {case['powertools_ms']:.3f} |"
+        f" {case['jobs_a_second_ours_to_powertools']:.2f} |"
+        for case in data["jobs"]
+    ]
+    lines += ["", _JOBS, "", "## The template", "| | files | render, s | update, s | copy with all checks, s |"]
+    lines += ["| --- | ---: | ---: | ---: | ---: |"]
+    lines += [
+        f"| {made['template']} | {made['files']} | {made['render']:.1f} | {made['update']:.1f} |"
+        f" {(made['checked'] and round(made['checked'], 1)) or ''} |"
+        for made in data["templates"]
+    ]
+    if len(data["templates"]) == 1:
+        lines += ["", "Other templates were not measured: BENCH_TEMPLATES named no clone of one."]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, of: dict[str, Any]) -> str:
+    def told(what: str) -> str:
+        if what not in of:
+            return ""
+        low, high = of[what]["quartiles"]
+        return f"{of[what]['median']:.1f} ({low:.1f}–{high:.1f})"
+
+    cells = [name, *(told(f"{what}_ms") for what in ("cold", "init", "first", "warm"))]
+    cells.append(f"{of['warm_p99_ms']:.1f}" if "warm_p99_ms" in of else "")
+    cells.append(f"{of['memory_mb']:.0f} MB" if "memory_mb" in of else "")
+    cells.append(f"{of['image_bytes'] / 1e6:.0f} MB" if "image_bytes" in of else "")
+    cells.append(
+        f"{of['files_at_start']} files, {of['read_bytes_at_start'] / 1e6:.1f} MB" if "files_at_start" in of else ""
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+_HOW = (
+    "Milliseconds, median (and quartiles). Each is an image of its own on the same base, byte-compiled, run by AWS's "
+    "runtime interface emulator on one core, as Lambda's user and on a read-only file system. The page is the same: "
+    "ten messages from a MySQL server through verified TLS, as HTML with style and script; the event is a browser's. "
+    "*Cold* is what a visitor waits who meets a new environment: from the event to the whole answer, with the start of "
+    "the process (*init*). Memory (RSS) is taken after 1,000 requests. What a start reads is the size of every file "
+    "that it opens or maps. The apps stand in `bench/contenders/`; the rounds go in turns."
+)
+_JOBS = (
+    "The handler alone, batches of ten. The kit's time includes what Powertools leaves to the app: the time limit, the "
+    "arguments checked against the signature, the job's and the request's id. Both remove what is done from the queue: "
+    "the kit one by one as they finish (so that a crash runs none again), Lambda after the batch; that is the queue's "
+    "time, and in neither figure."
+)

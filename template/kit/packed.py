@@ -1,0 +1,155 @@
+"""The byte code that a start needs, in one file: read piece by piece, instead of from hundreds of files.
+
+    python -m kit.packed        # the Dockerfile runs it: starts the app once, and packs what that loaded
+
+For each module Python looks into several folders, then opens, checks and reads two files; for the 400 modules of a
+start that is a tenth of the time, and on Lambda each part of the image that is touched must be fetched as well. A
+module whose source is not as it was when it was packed is loaded from its own files, as ever, and so are all of them
+without the pack or with another Python.
+"""
+
+import marshal
+import os
+import sys
+from importlib import import_module
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from types import CodeType, ModuleType
+from typing import NamedTuple
+
+FILE = os.path.join(os.path.dirname(__file__), "__pycache__", f"start.{sys.implementation.cache_tag}.pack")
+
+LATER = {"html", "importlib.metadata"}
+"""Modules that the dependencies import and a start never uses: they are loaded once something is taken from them."""
+
+
+class Packed(NamedTuple):
+    """One module in the pack."""
+
+    source: str
+    changed: int
+    """When its source was changed, as a .pyc keeps it."""
+    size: int
+    is_package: bool
+    offset: int
+    length: int
+
+
+def use() -> None:
+    """Load modules from the pack from now on, if there is one that this Python made."""
+    try:
+        file = os.open(FILE, os.O_RDONLY)
+    except OSError:
+        return
+    length = int.from_bytes(os.read(file, 4), "little")
+    python, index = marshal.loads(os.read(file, length))  # noqa: S302 - byte code, as in any .pyc
+    if python == sys.version:
+        sys.meta_path.insert(0, _Finder(file, 4 + length, index))
+
+
+class _Finder:
+    def __init__(self, file: int, start: int, index: dict[str, tuple[str, int, int, bool, int, int]]) -> None:
+        self._file, self._start, self._index = file, start, index
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if (found := self._index.get(name)) is None:
+            return None
+        source, changed, size, is_package, offset, length = found
+        try:
+            now = os.stat(source)
+        except OSError:
+            return None
+        if int(now.st_mtime) != changed or now.st_size != size:
+            return None
+        kind = _LaterLoader if name in LATER else _Loader
+        spec = ModuleSpec(name, kind(name, source, self._file, self._start + offset, length), origin=source)
+        spec.has_location, spec.cached = True, FILE
+        if is_package:
+            spec.submodule_search_locations = [os.path.dirname(source)]
+        return spec
+
+
+class _Loader(SourceFileLoader):
+    """Python's own, but for where the byte code comes from."""
+
+    def __init__(self, name: str, source: str, file: int, offset: int, length: int) -> None:
+        super().__init__(name, source)
+        self._place = file, length, offset
+
+    def get_code(self, fullname: str) -> CodeType:
+        code: CodeType = marshal.loads(os.pread(*self._place))  # noqa: S302
+        return code
+
+
+class _LaterLoader(_Loader):
+    """Runs the module when something is first taken from it."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        def load(name: str) -> object:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            del module.__dict__["__getattr__"]
+            super(_LaterLoader, self).exec_module(module)
+            return getattr(module, name)
+
+        module.__dict__["__getattr__"] = load
+
+
+def write() -> int:
+    """Pack what a start loads, up to the app's first answer; gives the number of modules.
+
+    No startup of the app is run, and no database is asked. What cannot be loaded here, without the settings of the
+    cloud, is told and left out.
+    """
+    try:
+        _start()
+    except Exception as error:  # noqa: BLE001 - whatever the app's own code needs
+        print(f"Not all that a start loads is packed, which makes it slower: {error!r}", file=sys.stderr)
+    index: dict[str, Packed] = {}
+    codes: list[bytes] = []
+    for name, module in list(sys.modules.items()):
+        spec = module.__spec__
+        if spec and spec.name == name and isinstance(spec.loader, SourceFileLoader) and spec.origin:
+            source = os.stat(spec.origin)
+            offset = sum(map(len, codes))
+            codes.append(marshal.dumps(spec.loader.get_code(name)))
+            index[name] = Packed(
+                source=spec.origin,
+                changed=int(source.st_mtime),
+                size=source.st_size,
+                is_package=spec.submodule_search_locations is not None,
+                offset=offset,
+                length=len(codes[-1]),
+            )
+    head = marshal.dumps((sys.version, {name: tuple(packed) for name, packed in index.items()}))
+    os.makedirs(os.path.dirname(FILE), exist_ok=True)
+    with open(FILE, "wb") as file:
+        file.write(len(head).to_bytes(4, "little") + head + b"".join(codes))
+    return len(index)
+
+
+def _start() -> None:
+    import_module("awslambdaric.bootstrap")
+    from kit import connection, lifespan, templates, wiring  # noqa: F401
+
+    mangum = import_module("mangum")
+    connection.connect("mysql://nobody@localhost/nothing")  # nothing is sent before a first query
+    mangum.Mangum(wiring.load(wiring.WEB_APP), lifespan="off")(_REQUEST, None)
+    templates.compile_all()
+
+
+_REQUEST = {
+    "version": "2.0",
+    "rawPath": "/no-such-page",
+    "rawQueryString": "",
+    "headers": {"host": "localhost", "accept-encoding": "gzip"},
+    "requestContext": {
+        "http": {"method": "GET", "path": "/no-such-page", "sourceIp": "127.0.0.1"},
+        "stage": "$default",
+    },
+    "isBase64Encoded": False,
+}
+"""A visit through an HTTP API, to a page that no app has."""
+
+if __name__ == "__main__":
+    os.environ |= {"DATABASE_URL": "mysql://nobody@localhost/nothing", "LOG_LEVEL": "error"}
+    print(f"{write()} modules packed into {FILE}")
