@@ -7,7 +7,10 @@ wiring          the names by which the kit finds your app
 clock           what time it is
 database        the engine, and two ways to use it: session() and reading()
 transactions    what is done after a commit
-connection      from one URL to an engine: TLS, the pool, what happens after a drop
+connection      from one URL to an engine, and its pool
+mysql           one connection: TLS, what happens after a drop
+dialect         SQLAlchemy's, for those connections
+ahead           the first connection, opened while the app is imported
 sqlite          SQLite's settings, and results counted as MySQL would send them
 columns         column types that mean the same on SQLite and on MySQL
 limits          PlanetScale's limits, felt on every database
@@ -17,8 +20,11 @@ schema          what PlanetScale would refuse of them, and the way round
 planetscale     branches and deploy requests
 web             what every request gets: an id, a log line, safe headers, a same-origin check
 forms           reading a posted form
+templates       Jinja's, compiled when the image is built
 jobs            work that is handed off: declared, enqueued, run, scheduled
 aws             AWS's JSON APIs, without boto3
+start           the image's entry point on Lambda
+packed          the byte code of a start, in one file
 lambda_web      the web app as a Lambda function
 lambda_jobs     the jobs as a Lambda function
 commands        the command line, `python -m kit …`

@@ -52,7 +52,7 @@ def test_a_batch_is_worked_off_inside_the_runtime(queue: Callable[..., Queue], t
     default.settle(event, answer)
     assert [letter.reason for letter in sqs.SqsQueues().dead()] == ["there is no job app.gone"]
     assert sqs.SqsQueues().count()["default"] == 0
-    assert '"Succeeded": 1' in log.read_text()
+    assert '"message": "job succeeded"' in log.read_text()
     assert "UnknownEvent" in unknown["errorType"]
 
 
