@@ -1,0 +1,236 @@
+"""`make deploy`: the order of its steps, where each failure leaves a stage, and what is told before anything is touched."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from infra.ops import answers, deploy, deployed, image, oneoff, tool
+from infra.ops.session import Account
+from infra.ops.stage import Stage
+from infra.ops.versions import Pair
+from kit.errors import UsageError
+
+STAGE = Stage("my-app", "prod")
+PUSHED = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-prod@sha256:" + "1" * 64
+OLD, NEW = Pair("6", "5"), Pair("7", "6")
+STEPS = ["build", "infra-image", "push", "infra-apply", "migrate", "publish", "answers itself", "live", "answers"]
+
+
+class Scene:
+    """A deployment whose every step is noted, and may fail."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.failing = ""
+        self.record: list[Pair] = [OLD]
+        self.lived: list[list[Pair]] = []
+
+    def do(self, step: str, answer: Any = None) -> Any:
+        self.done.append(step)
+        if step == self.failing:
+            raise UsageError("This is the reason.")
+        return answer
+
+    def history(self) -> list[Pair]:
+        return self.record
+
+    def publish(self) -> Pair:
+        self.do("publish")
+        return NEW
+
+    def move(self, record: list[Pair]) -> None:
+        self.lived.append(record)
+        self.do("live")
+
+    def run(self, *, direct: bool = False) -> str:
+        account = Account("123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session())
+        made = deploy.Deployment(account, deploy.Plan(STAGE, direct=direct), "arm64")
+        made.versions = self  # type: ignore[assignment]
+        return made.run()
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    made = Scene()
+    repositories = iter([None, "repository"])
+    for module, name, act in (
+        (image, "build", lambda architecture: made.do("build", "sha256:2")),
+        (image, "repository", lambda *_: next(repositories)),
+        (image, "push", lambda *_: made.do("push", PUSHED)),
+        (tool, "run", lambda target, *_, **told: made.do(target, told)),
+        (deployed, "find", lambda *_, version: version),
+        (deployed, "address", lambda *_: "https://example.com"),
+        (oneoff, "run", lambda account, new, wanted: made.do("migrate") or 0),
+        (answers, "version", lambda *_: made.do("answers itself")),
+        (answers, "address", lambda at: made.do("answers")),
+    ):
+        monkeypatch.setattr(module, name, act)
+    return made
+
+
+def test_visitors_meet_a_version_last_of_all(scene: Scene) -> None:
+    assert scene.run() == "https://example.com"
+    assert scene.done == STEPS
+    assert scene.lived == [[NEW, OLD]]
+
+
+def test_a_repository_that_is_there_is_not_made_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image, "repository", lambda *_: "repository")
+    scene.run()
+    assert scene.done == [step for step in STEPS if step != "infra-image"]
+
+
+@pytest.mark.parametrize("step", STEPS[: STEPS.index("live")])
+def test_what_fails_before_changes_nothing_for_visitors_and_tells_how_to_go_on(scene: Scene, step: str) -> None:
+    scene.failing = step
+    with pytest.raises(UsageError) as told:
+        scene.run(direct=True)
+    assert scene.done == STEPS[: STEPS.index(step) + 1]
+    assert scene.lived == []
+    assert str(told.value) == (
+        "This is the reason.\n\nVisitors still meet version 6. Mend it, and go on with: make deploy STAGE=prod DIRECT=1"
+    )
+
+
+def test_migrations_that_fail_are_told_with_their_exit_code(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oneoff, "run", lambda *_: 3)
+    with pytest.raises(UsageError, match="migrations ended with 3"):
+        scene.run()
+    assert scene.lived == []
+
+
+@pytest.mark.parametrize(
+    ("direct", "skip", "options"), [(False, False, []), (True, True, ["--direct", "--skip-revert"])]
+)
+def test_migrations_are_the_new_images_own_command(direct: bool, skip: bool, options: list[str]) -> None:
+    assert deploy.Plan(STAGE, direct, skip).migration == ["python", "-m", "kit", "migrate", *options]
+
+
+def test_an_address_that_does_not_answer_gets_the_earlier_version_back(scene: Scene) -> None:
+    scene.failing = "answers"
+    with pytest.raises(UsageError, match="Version 6 is live again"):
+        scene.run()
+    assert scene.lived == [[NEW, OLD], [OLD]]
+
+
+def test_after_a_first_deployment_there_is_nothing_to_go_back_to(scene: Scene) -> None:
+    scene.failing, scene.record = "answers", []
+    with pytest.raises(UsageError, match="go on with: make deploy STAGE=prod"):
+        scene.run()
+    assert scene.lived == [[NEW]]
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[str]:
+    """The address of a server that answers as AWS's APIs do."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def told(app: Path, *words: str, given: str = "", **environ: str) -> str:
+    """Run a command that must fail with a sentence; give what it says."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DOCKER"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.ops", *words],
+        cwd=app,
+        env=kept | {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(app)} | environ,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    return done.stderr
+
+
+def keys(address: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": address,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+
+@pytest.mark.parametrize("verb", ["deploy", "rollback", "destroy", "secret"])
+def test_a_stage_that_cannot_be_called_so_is_refused(app: Path, verb: str) -> None:
+    assert "STAGE=prod" in told(app, verb, "--stage", "production-of-mine")
+
+
+@pytest.mark.parametrize("verb", ["deploy", "rollback", "destroy", "secret"])
+def test_without_credentials_a_login_is_asked_for(app: Path, verb: str) -> None:
+    assert "Log in first" in told(app, verb, AWS_REGION="us-east-1")
+
+
+def test_a_network_that_does_not_lead_to_aws_is_told(app: Path) -> None:
+    assert "AWS cannot be asked who you are" in told(app, "deploy", **keys("http://127.0.0.1:9"))
+
+
+def test_a_secret_that_is_missing_comes_with_the_command_that_puts_it_there(app: Path, aws: str) -> None:
+    said = told(app, "deploy", "--stage", "fresh", **keys(aws))
+    assert "/my-app/fresh/database-url, which is not there" in said
+    assert "make secret STAGE=fresh" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "why"),
+    [
+        ("database-url", "postgres://me:hush@host/db", "mysql://user:password@host/database"),
+        ("database-url", "", "not a URL"),
+        ("planetscale-token", "hush", "ID:TOKEN"),
+    ],
+)
+def test_a_secret_that_cannot_be_right_is_not_kept_nor_repeated(
+    app: Path, aws: str, kind: str, text: str, why: str
+) -> None:
+    said = told(app, "secret", kind, "--stage", "fresh", given=text, **keys(aws))
+    assert why in said
+    assert "hush" not in said
+    assert "Nothing was kept" in said
+
+
+@pytest.fixture
+def secret(aws: str) -> None:
+    ssm = boto3.client("ssm", "us-east-1", endpoint_url=aws, aws_access_key_id="test", aws_secret_access_key="test")
+    ssm.put_parameter(Name="/my-app/prod/database-url", Value="x", Type="SecureString", Overwrite=True)
+
+
+@pytest.mark.usefixtures("secret")
+def test_without_docker_it_is_told_where_to_get_it(app: Path, aws: str, tmp_path: Path) -> None:
+    for name in ("make", "sh", "python3", "uv", "dirname", "env"):
+        if found := next(
+            (Path(folder, name) for folder in os.environ["PATH"].split(":") if Path(folder, name).exists()), None
+        ):
+            (tmp_path / name).symlink_to(found)
+    assert "Install it" in told(app, "deploy", PATH=str(tmp_path), **keys(aws))
+
+
+@pytest.mark.usefixtures("secret")
+def test_an_engine_that_does_not_answer_is_told(app: Path, aws: str) -> None:
+    assert "Start Docker" in told(app, "deploy", DOCKER_HOST="tcp://127.0.0.1:9", **keys(aws))
+
+
+def test_where_nobody_can_be_asked_nothing_is_destroyed(app: Path, aws: str) -> None:
+    assert "CONFIRM=my-app-prod" in told(app, "destroy", **keys(aws))
+
+
+def test_another_name_destroys_nothing(app: Path, aws: str) -> None:
+    assert "nothing was done" in told(app, "destroy", "--confirm", "my-app-test", **keys(aws))
+
+
+def test_what_was_never_deployed_cannot_be_rolled_back(app: Path, aws: str) -> None:
+    said = told(app, "rollback", "--stage", "fresh", **keys(aws))
+    assert "Nothing is deployed as my-app-fresh in us-east-1 of account 123456789012" in said

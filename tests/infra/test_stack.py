@@ -1,0 +1,104 @@
+"""A CloudFormation stack that a failure left half-made: what is mended, and what is told."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, WaiterError
+
+from infra.ops import stack
+from kit.errors import UsageError
+
+NAME = "my-app-prod"
+ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/my-app-prod/1"
+
+
+def event(
+    status: str, reason: str = "", kind: str = "AWS::Lambda::Function", name: str = "WebFunction"
+) -> dict[str, Any]:
+    whole = kind == "AWS::CloudFormation::Stack"
+    told = {"ResourceType": kind, "LogicalResourceId": NAME if whole else name, "ResourceStatus": status}
+    told |= {"StackId": ID, "PhysicalResourceId": ID if whole else "x"}
+    return told | ({"ResourceStatusReason": reason} if reason else {})
+
+
+class CloudFormation:
+    """CloudFormation as far as it is asked; it notes what it is told to do."""
+
+    def __init__(self, status: str, events: list[dict[str, Any]] | None = None, *, mends: bool = True) -> None:
+        self.status, self.events, self.mends = status, events or [], mends
+        self.done: list[str] = []
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:
+        if not self.status:
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": "does not exist"}}, "DescribeStacks")
+        return {"Stacks": [{"StackStatus": self.status}]}
+
+    def delete_stack(self, StackName: str) -> None:
+        self.done.append("delete")
+
+    def continue_update_rollback(self, StackName: str) -> None:
+        self.done.append("continue")
+
+    def get_waiter(self, what: str) -> Any:
+        return self
+
+    def wait(self, **_: Any) -> None:
+        if not self.mends:
+            raise WaiterError("stack", "failed", {})
+
+    def get_paginator(self, what: str) -> Any:
+        return self
+
+    def paginate(self, StackName: str) -> list[dict[str, Any]]:
+        return [{"StackEvents": self.events}]
+
+
+@pytest.mark.parametrize(
+    "status", ["", "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"]
+)
+def test_a_stack_that_can_be_deployed_to_is_left_alone(status: str) -> None:
+    aws = CloudFormation(status)
+    stack.ready(aws, NAME)
+    assert aws.done == []
+
+
+@pytest.mark.parametrize("status", sorted(stack.NEVER_MADE))
+def test_one_that_was_never_whole_is_removed(status: str) -> None:
+    aws = CloudFormation(status)
+    stack.ready(aws, NAME)
+    assert aws.done == ["delete"]
+
+
+def test_one_that_serves_visitors_is_never_removed() -> None:
+    aws = CloudFormation("UPDATE_ROLLBACK_FAILED")
+    stack.ready(aws, NAME)
+    assert aws.done == ["continue"]
+
+
+@pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"])
+def test_another_deployment_is_waited_for(status: str) -> None:
+    aws = CloudFormation(status)
+    with pytest.raises(UsageError, match="another deployment"):
+        stack.ready(aws, NAME)
+    assert aws.done == []
+
+
+EVENTS = [
+    event("UPDATE_ROLLBACK_COMPLETE", kind="AWS::CloudFormation::Stack"),
+    event("UPDATE_FAILED", "Resource update cancelled", name="JobsFunction"),
+    event("CREATE_FAILED", "Queue already exists", "AWS::SQS::Queue", "MailQueue"),
+    event("CREATE_IN_PROGRESS", kind="AWS::SQS::Queue", name="MailQueue"),
+    event("UPDATE_IN_PROGRESS", "User Initiated", "AWS::CloudFormation::Stack"),
+    event("CREATE_FAILED", "of last year", name="Old"),
+]
+
+
+def test_what_failed_first_is_told_with_its_reason_and_nothing_of_earlier_changes() -> None:
+    told = stack.failures(CloudFormation("UPDATE_ROLLBACK_COMPLETE", EVENTS), NAME)
+    assert told == ["AWS::SQS::Queue MailQueue failed: Queue already exists"]
+
+
+def test_what_cannot_be_mended_is_told_with_the_reason() -> None:
+    aws = CloudFormation("DELETE_FAILED", EVENTS, mends=False)
+    with pytest.raises(UsageError, match="Queue already exists"):
+        stack.ready(aws, NAME)

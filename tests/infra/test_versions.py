@@ -1,0 +1,157 @@
+"""What is live and what was before, kept by the aliases themselves; asked of moto's Lambda."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from infra.ops.session import Account
+from infra.ops.stage import Stage
+from infra.ops.versions import KEPT, Pair, Versions
+
+STAGE = Stage("my-app", "prod")
+NAMES = ("my-app-prod-web", "my-app-prod-jobs")
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        yield Account("123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session())
+
+
+@pytest.fixture
+def functions(account: Account) -> Any:
+    """Both functions as the infrastructure makes them: with an alias that leads to no version yet."""
+    client, iam = account.session.client("lambda"), account.session.client("iam")
+    role = iam.create_role(RoleName="role", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    for name in NAMES:
+        code = {"ImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-prod@sha256:" + "1" * 64}
+        client.create_function(FunctionName=name, Role=role, PackageType="Image", Code=code)
+        client.create_alias(FunctionName=name, Name="live", FunctionVersion="$LATEST")
+    return client
+
+
+@pytest.fixture
+def versions(account: Account, functions: Any, monkeypatch: pytest.MonkeyPatch) -> Versions:
+    made = Versions(account, STAGE)
+    publish = made.functions.publish_version
+
+    def as_in_aws(FunctionName: str) -> dict[str, Any]:
+        """What has not changed since its last version gets none, as AWS documents PublishVersion; moto knows no such."""
+        *_, last = functions.list_versions_by_function(FunctionName=FunctionName)["Versions"]
+        now = functions.get_function_configuration(FunctionName=FunctionName)
+        same = last["Version"] != "$LATEST" and last["MemorySize"] == now["MemorySize"]
+        return last if same else publish(FunctionName=FunctionName)
+
+    monkeypatch.setattr(made.functions, "publish_version", as_in_aws)
+    return made
+
+
+@pytest.fixture
+def deploy(versions: Versions, functions: Any) -> Callable[..., Pair]:
+    """Change one function or both, and let the new versions be met."""
+
+    def change(*names: str) -> Pair:
+        for name in names:
+            memory = functions.get_function_configuration(FunctionName=name)["MemorySize"]
+            functions.update_function_configuration(FunctionName=name, MemorySize=memory + 1)
+        new, record = versions.publish(), versions.history()
+        versions.move(record if record[:1] == [new] else [new, *record])
+        return new
+
+    return change
+
+
+def live(functions: Any) -> list[str]:
+    return [functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"] for name in NAMES]
+
+
+def test_what_was_never_made_has_no_history(account: Account) -> None:
+    assert Versions(account, STAGE).history() == []
+
+
+def test_before_a_first_deployment_has_come_to_its_end_nothing_was_live(versions: Versions) -> None:
+    assert versions.history() == []
+
+
+def test_each_deployment_is_remembered_newest_first(deploy: Callable[..., Pair], versions: Versions) -> None:
+    first, second = deploy(*NAMES), deploy(*NAMES)
+    assert first != second
+    assert versions.history() == [second, first]
+
+
+def test_a_change_of_one_function_alone_is_a_deployment_of_both(
+    deploy: Callable[..., Pair], versions: Versions, functions: Any
+) -> None:
+    first = deploy(*NAMES)
+    second = deploy(NAMES[0])
+    assert (second.jobs, second.web) == (first.jobs, "2")
+    versions.move(versions.history()[1:])
+    assert live(functions) == [first.web, first.jobs]
+
+
+def test_deploying_the_same_again_changes_nothing(deploy: Callable[..., Pair], versions: Versions) -> None:
+    first = deploy(*NAMES)
+    assert deploy() == first
+    assert versions.history() == [first]
+
+
+def test_a_rollback_and_the_same_again_forward_leave_the_history_as_it_was(
+    deploy: Callable[..., Pair], versions: Versions, functions: Any
+) -> None:
+    first, second = deploy(*NAMES), deploy(*NAMES)
+    versions.move(versions.history()[1:])
+    assert live(functions) == [first.web, first.jobs]
+    assert versions.history() == [first]
+    deploy()
+    assert versions.history() == [second, first]
+
+
+@pytest.mark.parametrize("step", ["deploy", "rollback"])
+def test_a_move_that_was_broken_off_between_the_two_is_finished(
+    step: str, deploy: Callable[..., Pair], versions: Versions, functions: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = deploy(*NAMES)
+    functions.update_function_configuration(FunctionName=NAMES[0], MemorySize=777)
+    functions.update_function_configuration(FunctionName=NAMES[1], MemorySize=777)
+    second = versions.publish()
+    if step == "rollback":
+        versions.move([second, first])
+    target = [second, first] if step == "deploy" else [first]
+    moved: list[str] = []
+    real = versions.functions.update_alias
+
+    def once(**told: Any) -> None:
+        if moved:
+            raise KeyboardInterrupt
+        moved.append(told["FunctionName"])
+        real(**told)
+
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr(versions.functions, "update_alias", once)
+        versions.move(target)
+    assert not versions.whole()
+    assert versions.history() == target
+    versions.move(versions.history())
+    assert versions.whole()
+    assert live(functions) == [target[0].web, target[0].jobs]
+
+
+def test_what_other_hands_moved_is_seen(deploy: Callable[..., Pair], versions: Versions, functions: Any) -> None:
+    first, second = deploy(*NAMES), deploy(*NAMES)
+    for name, version in zip(NAMES, (first.web, first.jobs), strict=True):
+        functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+    assert versions.history() == [first, second, first]
+
+
+def test_no_more_is_remembered_than_the_repository_keeps_images_of(
+    deploy: Callable[..., Pair], versions: Versions
+) -> None:
+    for _ in range(KEPT + 2):
+        deploy(NAMES[0])
+    assert len(versions.history()) == KEPT
