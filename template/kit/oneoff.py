@@ -81,6 +81,7 @@ def run(command: Sequence[str], seconds: float, *, grace: float = GRACE) -> int:
         child.wait(grace)
     except subprocess.TimeoutExpired:
         tell(signal.SIGKILL)
+        child.wait()
     return OVER
 
 

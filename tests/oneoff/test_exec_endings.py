@@ -15,7 +15,7 @@ from terminals import CTRL_C, CTRL_D, Terminal
 
 from waiting import until
 
-LIFETIME = 12
+LIFETIME = 15
 """Seconds of each task in these tests."""
 SESSION = ["--max", f"{LIFETIME}s", "python", "-q"]
 COMMAND = ["--max", f"{LIFETIME}s", "--run", "--", "sleep", "600"]
@@ -180,7 +180,7 @@ def outcomes(image: str, installed_app: Path) -> dict[str, str]:
                 return f"{type(error).__name__}: {error}"
             return "" if len(aws.cloud.tasks) == 1 else f"{len(aws.cloud.tasks)} tasks were started"
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(8) as pool:
         return dict(zip(ENDINGS, pool.map(attempt, ENDINGS.values()), strict=True))
 
 

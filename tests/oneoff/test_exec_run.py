@@ -5,6 +5,7 @@ import json
 from clients import Exec
 
 import containers
+from waiting import until
 
 COUNT = "import time\nfor n in range(3): print('line', n, flush=True); time.sleep(2)"
 
@@ -71,6 +72,18 @@ def test_a_detached_command_is_followed_to_its_end(aws: Exec) -> None:
     assert (followed.returncode, followed.stdout) == (3, "begun\ndone\n")
     again = aws.run("follow", id)
     assert (again.returncode, again.stdout) == (3, "begun\ndone\n"), "an ended task can be looked at by its whole id"
+
+
+def test_a_network_that_comes_back_is_waited_for(aws: Exec) -> None:
+    with aws.begin("--run", "--", "sh", "-c", "echo begun; sleep 4; echo done; exit 3") as client:
+        assert client.stdout
+        until(lambda: "begun" in client.stdout.readline(), what="the command")
+        aws.cloud.drops.append(lambda *_: True)
+        until(lambda: not aws.cloud.alive(), what="the end of the command, unseen")
+        aws.cloud.drops.clear()
+        assert client.stdout.read().splitlines() == ["done"]
+    assert client.returncode == 3
+    assert aws.cloud.count("RunTask") == 1
 
 
 def test_cpu_memory_and_environment_are_the_tasks(aws: Exec) -> None:
