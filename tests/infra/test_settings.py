@@ -1,0 +1,98 @@
+"""What `make deploy` asks of each tool before there is a stage, and Terraform's order of commands."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from manifests import environment, require_provider
+
+import parts
+from rendering import render
+
+NEEDS = {"sam": "make", "cdk": "make", "terraform": "terraform"}
+CONTEXT = {
+    "project": "my-app",
+    "region": "us-east-1",
+    "stages": {"test": {"architecture": "x86_64", "database_url_secret": "/elsewhere/url"}},
+}
+OWN = {
+    "sam": ("infra/sam/stages/test.toml", 'Architecture = "x86_64"\nDatabaseUrlSecret = "/elsewhere/url"\n'),
+    "cdk": ("infra/cdk/cdk.json", json.dumps({"context": CONTEXT})),
+    "terraform": ("infra/terraform/test.tfvars", 'architecture = "x86_64"\ndatabase_url_secret = "/elsewhere/url"\n'),
+}
+
+
+def make(app: Path, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    environ = environment() | {"CI": ""} | changes
+    done = subprocess.run(
+        ["make", "--no-print-directory", *words], cwd=app, env=environ, capture_output=True, text=True, timeout=240
+    )
+    require_provider(done.stdout + done.stderr)
+    return done
+
+
+@pytest.mark.parametrize("iac", NEEDS)
+def test_a_stage_that_no_file_names_has_the_defaults(tmp_path: Path, iac: str) -> None:
+    parts.program(NEEDS[iac])
+    app = render(tmp_path / "my-app", iac=iac)
+    done = make(app, "infra-settings", "STAGE=new1")
+    assert done.stdout.strip('"\n').split() == ["arm64", "/my-app/new1/database-url"], done.stderr
+
+
+@pytest.mark.parametrize("iac", NEEDS)
+def test_a_stage_has_its_own_settings(tmp_path: Path, iac: str) -> None:
+    parts.program(NEEDS[iac])
+    app = render(tmp_path / "my-app", iac=iac)
+    file, text = OWN[iac]
+    app.joinpath(file).write_text(text, encoding="utf-8")
+    done = make(app, "infra-settings", "STAGE=test")
+    assert done.stdout.strip('"\n').split() == ["x86_64", "/elsewhere/url"], done.stderr
+    other = make(app, "infra-settings", "STAGE=prod")
+    assert other.stdout.strip('"\n').split() == ["arm64", "/my-app/prod/database-url"], other.stderr
+
+
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-test@sha256:" + "1" * 64
+NOWHERE = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_MAX_ATTEMPTS": "1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+}
+"""The real provider must not reach AWS."""
+
+
+def state(app: Path, stage: str) -> set[str]:
+    """What Terraform says that a stage has."""
+    file = app / f"infra/terraform/terraform.tfstate.d/{stage}/terraform.tfstate"
+    told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"resources": []}
+    return {f"{one['type']}.{one['name']}" for one in told["resources"] if one["mode"] == "managed"}
+
+
+def test_terraform_makes_the_repository_first_and_keeps_stages_apart(tmp_path: Path) -> None:
+    """With a provider that makes things up, this proves the order of the commands, and nothing of AWS."""
+    parts.program("terraform")
+    app = render(tmp_path / "my-app", iac="terraform")
+    for words in (["infra-image"], ["infra-apply", f"IMAGE={IMAGE}"]):
+        done = make(app, *words, "STAGE=test", **NOWHERE)
+        if "127.0.0.1:9" in done.stdout + done.stderr:
+            pytest.skip("needs a provider that makes things up: this is the real one, which asks AWS")
+        assert done.returncode == 0, done.stdout + done.stderr
+        if words == ["infra-image"]:
+            assert state(app, "test") == {"aws_ecr_repository.this"}
+    assert {"aws_lambda_alias.web", "aws_lambda_alias.jobs", "aws_ecs_task_definition.this"} <= state(app, "test")
+    assert state(app, "prod") == set()
+    done = make(app, "infra-destroy", "STAGE=test", **NOWHERE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert state(app, "test") == set()
+
+
+def test_terraform_does_not_lose_its_state_with_a_pipelines_machine(tmp_path: Path) -> None:
+    parts.program("terraform")
+    app = render(tmp_path / "my-app", iac="terraform")
+    done = make(app, "infra-settings", CI="true")
+    assert done.returncode != 0
+    assert "there is no backend" in done.stdout
+    app.joinpath("infra/terraform/backend.tf").write_text('terraform {\n  backend "local" {}\n}\n', encoding="utf-8")
+    done = make(app, "infra-settings", CI="true")
+    assert done.returncode == 0, done.stdout + done.stderr
