@@ -9,15 +9,16 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.ops import answers, asking, consent, deployed, image, oneoff, secret, session, tool
+from infra.ops import answers, asking, consent, cost, deployed, image, oneoff, secret, session, tool
 from infra.ops.progress import step
 from infra.ops.stage import Stage
 from infra.ops.task import HOUR, Wanted
+from infra.ops.usage import Assumed, Standing
 from infra.ops.versions import Pair, Versions
 from kit.errors import UsageError
 
@@ -76,20 +77,34 @@ def checked(stage: Stage) -> tuple[session.Account, str]:
 
 def tell(account: session.Account, architecture: str, plan: Plan, record: list[Pair]) -> None:
     """Say what will be done, where, and as whom."""
-    way = "directly" if plan.direct else "by a deploy request, where the database is PlanetScale's"
+    there = replace(Standing.by_default(), architecture=architecture)
+    prices, _ = cost.read()
+    idle = cost.columns(there, Assumed(), prices)[0].total(prices)
     lines = {
         "as": account.caller,
         "image": f"built for {architecture}, and pushed",
         "infrastructure": "changed to what infra/ describes" if record else "made: nothing is live there yet",
-        "migrations": f"run by the new image before visitors meet it, {way}",
+        "migrations": f"run by the new image before visitors meet it, {_way(account, plan)}",
         "live": f"version {record[0].web} now; it stays so until the new one answers"
         if record
         else "the first version",
+        "cost": f"about {idle:.2f} USD a month while nobody comes, the database not among it; more: make cost",
     }
     print(f"\n{plan.stage.called}, to {account.region} of account {account.number}:\n")
     for name, line in lines.items():
         print(f"  {name:<15} {line}")
     print()
+
+
+def _way(account: session.Account, plan: Plan) -> str:
+    token = secret.parameter(plan.stage, "planetscale-token")
+    if plan.direct:
+        return "directly"
+    if secret.exists(account, token):
+        return "on PlanetScale by a deploy request"
+    return (
+        f"directly; PlanetScale would need a service token: make secret STAGE={plan.stage.name} KIND=planetscale-token"
+    )
 
 
 class Deployment:

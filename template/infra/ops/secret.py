@@ -63,10 +63,17 @@ def require(account: Account, stage: Stage, name: str) -> None:
         except manager.exceptions.ResourceNotFoundException:
             raise UsageError(f"There is no secret {name}, which the settings name for the database's URL.") from None
         return
+    if not exists(account, name):
+        own = name == parameter(stage, "database-url")
+        how = f"Put it there with: make secret STAGE={stage.name}" if own else "Put it there as a SecureString."
+        raise UsageError(f"{stage.called} reads its database's URL from {name}, which is not there. {how}")
+
+
+def exists(account: Account, name: str) -> bool:
+    """Whether there is an SSM parameter of this name; its text is not read."""
     ssm = account.session.client("ssm", config=asking.PATIENT)
     try:
         ssm.get_parameter(Name=name)
     except ssm.exceptions.ParameterNotFound:
-        own = name == parameter(stage, "database-url")
-        how = f"Put it there with: make secret STAGE={stage.name}" if own else "Put it there as a SecureString."
-        raise UsageError(f"{stage.called} reads its database's URL from {name}, which is not there. {how}") from None
+        return False
+    return True
