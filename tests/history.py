@@ -23,6 +23,7 @@ CONSTRUCTED = "v0.0.9"
 STATES = {
     "v0.0.1": "3e9e4a2",  # a wall, its image, both doors
     "v0.0.2": "20a02fc",  # PlanetScale, jobs
+    "v0.0.3": "05a85c4",  # the infrastructure, in three tools; updates
 }
 """Where this repository stood when a stage of its making was done, before anything was released."""
 

@@ -11,10 +11,12 @@ import pytest
 
 import history
 import person
+from kit.update import explained
 from releases import committed, copy, git
 from rendering import ROOT, TEMPLATE
 
 ANSWERS = ".copier-answers.yml"
+UNDO = "git restore --staged --worktree . && git clean -fd ."
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +68,21 @@ def test_another_answer_is_taken(project: Path) -> None:
     assert 'description = "A wall = a place"' in (project / "pyproject.toml").read_text()
 
 
-def test_a_conflict_is_listed_and_the_exit_code_tells(project: Path) -> None:
+def test_a_conflict_is_listed_and_the_exit_code_tells_and_it_can_be_undone(project: Path) -> None:
     person.change(project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC"))
     git(project, "commit", "--all", "--quiet", "--message", "Another time zone")
+    before = snapshot(project)
     done = update(project)
     assert done.returncode == 1
     assert "You and the template changed the same lines:\n\n    Dockerfile\n" in done.stderr
+    subprocess.run(UNDO, shell=True, cwd=project, check=True)  # noqa: S602
+    assert snapshot(project) == before
+    assert UNDO in (project / "README.md").read_text()
+
+
+def test_an_update_that_is_stopped_says_how_to_get_back() -> None:
+    with pytest.raises(SystemExit, match=re.escape(UNDO)), explained("template", None):
+        raise KeyboardInterrupt
 
 
 def test_make_runs_it_with_the_copier_that_is_tested_here(released: Path, tmp_path: Path) -> None:

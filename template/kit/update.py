@@ -109,7 +109,7 @@ def explained(template: str, version: str | None) -> Iterator[None]:
             raise
         sys.exit(explanation(error.stderr.strip().partition("\n")[0], template, version))
     except KeyboardInterrupt:
-        sys.exit("\nStopped. What was committed comes back with: git reset --hard && git clean -fd")
+        sys.exit("\nStopped. What was committed comes back with: git restore --staged --worktree . && git clean -fd .")
 
 
 def explanation(said: str, template: str, version: str | None) -> str:
