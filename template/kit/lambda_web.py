@@ -10,7 +10,7 @@ from starlette import concurrency
 from kit import lifespan, start, wiring
 
 
-async def _here(function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+async def _here(function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
     """Call what is not async, with no event loop in sight, as in a thread."""
     loop = asyncio.get_running_loop()
     asyncio._set_running_loop(None)
@@ -18,6 +18,7 @@ async def _here(function: Callable[..., Any], *args: Any, **named: Any) -> Any:
         return function(*args, **named)
     finally:
         asyncio._set_running_loop(loop)
+        asyncio.set_event_loop(loop)  # which asyncio.run takes away, and Mangum asks for
 
 
 # An environment answers one request at a time: a thread for what is not async would only cost time.

@@ -1,10 +1,12 @@
 """What the wall has no address for: each answer tries one thing between Lambda and an ASGI app."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -45,6 +47,20 @@ def fail(request: Request) -> Response:
     raise RuntimeError("the inside of the app")
 
 
+def said(*, function: str) -> str:
+    return function
+
+
+async def in_a_thread(request: Request) -> Response:
+    """Call what is not async, as FastAPI does: with keywords of any name."""
+    return PlainTextResponse(await run_in_threadpool(said, function="said"))
+
+
+def loop(request: Request) -> Response:
+    """Run something async where nothing is, as Django does."""
+    return PlainTextResponse(asyncio.run(asyncio.sleep(0, "slept")))
+
+
 starts = count(1)
 
 
@@ -68,6 +84,8 @@ app = web.wrap(
             Route("/bytes", every_byte),
             Route("/fail", fail),
             Route("/start", start),
+            Route("/thread", in_a_thread),
+            Route("/loop", loop),
         ],
     )
 )
