@@ -97,6 +97,16 @@ def test_what_an_update_leaves_passes_its_own_check_with_the_versions_that_were_
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_project_of_a_template_beside_it_finds_it_again(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(released.parent)
+    project = committed(copy(Path(released.name), tmp_path / "photo-wall", history.CONSTRUCTED))
+    monkeypatch.chdir(tmp_path)
+    update(project)
+    assert (project / "kit" / "batches.py").is_file()
+
+
 def test_an_update_to_the_same_version_changes_nothing(released: Path, tmp_path: Path) -> None:
     project = copy(released, tmp_path / "photo-wall", history.NEWEST)
     person.lives_in(project)

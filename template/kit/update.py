@@ -25,7 +25,7 @@ def main() -> int:
     project = Path.cwd()
     kept = read_answers(project)
     given = dict(pair.partition("=")[::2] for pair in arguments.data)
-    if strangers := sorted(given.keys() - kept.keys()):
+    if strangers := sorted(given.keys() - asked(kept).keys()):
         sys.exit(
             f"The template asked nothing called {strangers[0]}; it asked {', '.join(asked(kept))}. "
             "What a newer version asks is answered after an update to it."
