@@ -57,7 +57,7 @@ def test_a_missing_permission_is_named(paper: Exec, operation: str) -> None:
     refuse(paper, operation, Refused("AccessDeniedException", DENIED.format(operation)))
     told = shown(paper)
     assert f"Your role may not do this; ecs:{operation} is missing" in told
-    assert "Have the policy infra/policies/one-off.json attached to it." in told
+    assert "Have the policy infra/policies/exec.json attached to it." in told
     assert not paper.cloud.alive()
 
 
@@ -76,7 +76,7 @@ def test_no_capacity_is_told(paper: Exec) -> None:
 def test_an_agent_that_does_not_come_is_told_with_what_it_needs(paper: Exec) -> None:
     paper.cloud.agent_status = "STOPPED"
     told = shown(paper)
-    assert "The exec agent of the task has not come up" in told
+    assert "The exec agent of the task does not come up: it is STOPPED." in told
     assert "ssmmessages" in told
     assert not paper.cloud.alive()
 

@@ -24,7 +24,7 @@ SETTLED = 60.0
 """Seconds in which what is to be done must have got its answer."""
 
 
-def passes(error: Exception) -> bool:
+def passes(error: BaseException | None) -> bool:
     """Whether asking again may help."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -48,7 +48,7 @@ def until(ask: Callable[[], T], end: float, say: Callable[[str], None] = lambda 
             time.sleep(EVERY)
 
 
-def sentence(error: Exception, *, policy: str = "one-off") -> str:
+def sentence(error: Exception, *, policy: str = "exec") -> str:
     """What was refused, and what to do about it; `policy` is the one that allows it."""
     if not isinstance(error, ClientError):
         return f"AWS cannot be reached: {error}"

@@ -33,12 +33,18 @@ def run(account: Account, deployed: Deployed, wanted: Wanted) -> int:
 
 def follow(task: Task, lifetime: float) -> int:
     """Stream what a task writes until it has ended; give its exit code, and tell what ECS says of it."""
-    output = Output(task)
+    output, said = Output(task), set[str]()
+
+    def say(text: str) -> None:
+        if text not in said:
+            print(text, file=sys.stderr)
+        said.add(text)
+
     end = time.monotonic() + lifetime + START
     while not task.over:
         time.sleep(asking.EVERY)
-        asking.until(task.look, end)
-        asking.until(output.show, end)
+        asking.until(task.look, end, say)
+        asking.until(output.show, end, say)
     output.drain()
     code = task.exit_code()
     if code == 124 and output.ended.get("seconds", 0) >= lifetime:
@@ -55,7 +61,7 @@ def started(account: Account, deployed: Deployed, wanted: Wanted) -> Iterator[Ta
     with _signals_end_the_block():
         try:
             with step("start a task") as current:
-                task.start(wanted)
+                task.start(wanted, current.say)
                 task.wait_until_running(current.say)
                 current.say(task.id)
             yield task
@@ -66,13 +72,16 @@ def started(account: Account, deployed: Deployed, wanted: Wanted) -> Iterator[Ta
 
 def end(task: Task) -> None:
     """Stop it, and tell when that could not be done; its lifetime ends it then."""
-    try:
-        task.stop("Its client ended.")
-    except UsageError as error:
-        with suppress(OSError):  # the terminal may be closed
+    if task.over or not task.asked:
+        return
+    with suppress(OSError):  # the terminal may be closed
+        try:
+            with step("end the task") as current:
+                task.stop("Its client ended.", current.say)
+        except UsageError as error:
             print(
                 f"\nThe task {task.id or task.name} could not be stopped. {error}\n"
-                "It ends by itself when its time is over.",
+                "It ends by itself when its time is over. Meanwhile there are ./exec follow and ./exec stop.",
                 file=sys.stderr,
             )
 

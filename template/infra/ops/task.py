@@ -60,7 +60,10 @@ class Task:
         self.name = f"{PREFIX}{uuid.uuid4().hex[:24]}"
         self.told = told or {}
         """What ECS said last of it."""
-        self.asked = False
+        self.asked = bool(told)
+        """Whether there may be a task of this name."""
+        self.looks = 10
+        """How often it is looked for by its name, when its start got no answer; lists are a little late."""
 
     @cached_property
     def ecs(self) -> Any:
@@ -111,15 +114,19 @@ class Task:
         """Where its output goes in the log group."""
         return f"task/{CONTAINER}/{self.id}"
 
-    def start(self, wanted: Wanted) -> None:
+    def start(self, wanted: Wanted, say: Callable[[str], None] = lambda _: None) -> None:
         """Ask for the task; however often that is repeated, by its token it is one.
 
-        Raises `UsageError` when AWS refuses, or never answers; then no task is left behind.
+        Raises `UsageError` when AWS refuses, or never answers; `stop` ends what may have been started all the same.
         """
         request = self._request(wanted)
         self.asked = True
         end = time.monotonic() + asking.SETTLED
-        answer = asking.until(lambda: self.ecs.run_task(**request), end)
+        try:
+            answer = asking.until(lambda: self.ecs.run_task(**request), end, say)
+        except UsageError as refused:
+            self.looks = 10 if asking.passes(refused.__cause__) else 1
+            raise
         if not answer["tasks"]:
             self.asked = False
             why = "; ".join(f"{one.get('reason')} {one.get('detail', '')}".strip() for one in answer["failures"])
@@ -198,23 +205,21 @@ class Task:
             raise UsageError(f"The task ended without an exit code. {self.why_ended()}")
         return int(code)
 
-    def stop(self, why: str) -> None:
+    def stop(self, why: str, say: Callable[[str], None] = lambda _: None) -> None:
         """Tell ECS to end it, if it is still there; nothing happens when it is told twice."""
+        end = time.monotonic() + asking.SETTLED
         if not self.arn and self.asked:
-            self._find()
+            self._find(end, say)
         if self.arn and not self.over:
             request = {"cluster": self.deployed.cluster, "task": self.arn, "reason": why[:255]}
-            asking.until(lambda: self.ecs.stop_task(**request), time.monotonic() + asking.SETTLED)
+            asking.until(lambda: self.ecs.stop_task(**request), end, say)
 
-    def _find(self) -> None:
+    def _find(self, end: float, say: Callable[[str], None]) -> None:
         """It may have been started though no answer came: its name tells."""
-        for _ in range(5):
-            answer = asking.until(
-                lambda: self.ecs.list_tasks(cluster=self.deployed.cluster, startedBy=self.name),
-                time.monotonic() + asking.SETTLED,
-            )
-            if answer["taskArns"]:
-                self.told = {"taskArn": answer["taskArns"][0]}
+        mine = {"cluster": self.deployed.cluster, "startedBy": self.name}
+        for _ in range(self.looks):
+            if found := asking.until(lambda: self.ecs.list_tasks(**mine), end, say)["taskArns"]:
+                self.told = {"taskArn": found[0]}
                 return
             time.sleep(asking.EVERY)
 

@@ -21,8 +21,8 @@ def main(told: argparse.Namespace) -> int:
 def _begin(account: Account, found: Deployed, wanted: Wanted) -> int:
     task = Task(account, found)
     try:
-        with step("start a task"):
-            task.start(wanted)
+        with step("start a task") as current:
+            task.start(wanted, current.say)
     except BaseException:
         oneoff.end(task)
         raise

@@ -10,11 +10,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from infra.ops import asking
 from infra.ops.task import CONTAINER, Task
@@ -43,17 +43,18 @@ def require() -> None:
         )
 
 
-def wait_for_agent(task: Task, say: Any) -> None:
+def wait_for_agent(task: Task, say: Callable[[str], None]) -> None:
     """Wait until the task can be entered; raises `UsageError` with ECS's reason when it cannot."""
     ready = task.wait(lambda: task.over or _agent(task).get("lastStatus") in {"RUNNING", "STOPPED"}, AGENT, say)
     if task.over:
         raise UsageError(f"The task ended before it could be entered. {task.why_ended()}")
     if not ready or _agent(task)["lastStatus"] == "STOPPED":
-        told = f"it is {_agent(task).get('lastStatus', 'not there')}. {_agent(task).get('reason', '')}".strip()
+        told = f"after {AGENT:.0f} s it is {_agent(task).get('lastStatus', 'not there')}."
+        told = f"it is STOPPED. {_agent(task).get('reason', '')}".strip() if ready else told
         raise UsageError(
-            f"The exec agent of the task has not come up within {AGENT:.0f} s; {told}\n"
-            "Its role must allow ssmmessages (infra has that), and its subnets must lead to the internet or to an "
-            "endpoint for ssmmessages."
+            f"The exec agent of the task does not come up: {told}\n"
+            "The task's role must allow ssmmessages, and its subnets must lead to the internet or to an endpoint for "
+            "ssmmessages; the infrastructure here sees to both."
         )
 
 
@@ -67,31 +68,37 @@ def enter(task: Task, command: Sequence[str], *, guest: bool = False) -> None:
 
     It is asked for once: a request that got no answer may have begun the command.
     """
-    session = _session(task, inside(command, guest=guest))
-    client = task.account.session
+    session, endpoint = _session(task, inside(command, guest=guest))
     target = f"ecs:{task.deployed.cluster.rpartition('/')[2]}_{task.id}_{task.container['runtimeId']}"
+    profile = task.account.session.profile_name
     arguments = [
         json.dumps(session),
         task.account.region,
         "StartSession",
-        client.profile_name if client.profile_name != "default" else "",
+        "" if profile == "default" else profile,
         json.dumps({"Target": target}),
-        client.client("ssm").meta.endpoint_url,
+        endpoint,
     ]
     with _given_away():
         plugin = subprocess.Popen([PLUGIN, *arguments])  # noqa: S603
         try:
-            while plugin.poll() is None:
-                with suppress(subprocess.TimeoutExpired):
-                    plugin.wait(WATCH)
-                    break
-                with suppress(UsageError):  # cannot be asked right now: the session may live on
-                    asking.until(task.look, 0)
-                if task.over:
-                    plugin.terminate()
+            _watch(plugin, task)
         finally:
-            plugin.terminate()
-            plugin.wait()
+            if plugin.poll() is None:
+                plugin.kill()
+                plugin.wait()
+
+
+def _watch(plugin: "subprocess.Popen[bytes]", task: Task) -> None:
+    """Wait for its end; a plugin whose task has ended is told so, if it has not noticed."""
+    while not task.over:
+        with suppress(subprocess.TimeoutExpired):
+            plugin.wait(WATCH)
+            return
+        with suppress(UsageError):  # AWS cannot be asked right now: the session may live on
+            asking.until(task.look, 0)
+    with suppress(subprocess.TimeoutExpired):
+        plugin.wait(WATCH)
 
 
 def inside(command: Sequence[str], *, guest: bool) -> str:
@@ -100,25 +107,30 @@ def inside(command: Sequence[str], *, guest: bool) -> str:
     return shlex.join([*wrapper, "--", *command])
 
 
-def _session(task: Task, command: str) -> dict[str, Any]:
+def _session(task: Task, command: str) -> tuple[dict[str, Any], str]:
     ecs = task.account.session.client("ecs", config=asking.ONCE)
     request = {"cluster": task.deployed.cluster, "task": task.arn, "container": CONTAINER}
     end = time.monotonic() + asking.SETTLED
     while True:
         try:
             answer = ecs.execute_command(**request, interactive=True, command=command)
-        except (ecs.exceptions.TargetNotConnectedException, EndpointConnectionError, ConnectTimeoutError) as error:
-            refused: Exception = error  # nothing has begun
-        except ecs.exceptions.ClientError as error:
-            if not asking.passes(error) or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+            return answer["session"], ecs.meta.endpoint_url
+        except (ClientError, EndpointConnectionError, ConnectTimeoutError) as error:
+            if not _nothing_began(error):
                 raise
             refused = error
-        else:
-            session: dict[str, Any] = answer["session"]
-            return session
         if time.monotonic() > end:
             raise UsageError(f"The task could not be entered. {asking.sentence(refused)}")
         time.sleep(asking.EVERY)
+
+
+def _nothing_began(error: Exception) -> bool:
+    """Whether it was refused for now, or never reached AWS."""
+    if not isinstance(error, ClientError):
+        return True
+    told = error.response["Error"]
+    not_yet = told["Code"] == "TargetNotConnectedException" or "agent isn" in told.get("Message", "")
+    return not_yet or (asking.passes(error) and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500)
 
 
 @contextmanager
