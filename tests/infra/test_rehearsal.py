@@ -81,6 +81,18 @@ class Rehearsal:
         assert done.stdout == ""
         return done.stderr
 
+    def exec(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run ./exec."""
+        return subprocess.run(
+            ["./exec", *words],
+            cwd=self.app,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=200,
+        )
+
     def change(self, file: str, old: str, new: str) -> None:
         text = self.app.joinpath(file).read_text(encoding="utf-8")
         assert old in text
@@ -172,6 +184,12 @@ def test_a_stage_is_made_changed_taken_back_and_taken_away(
     assert rehearsal.done("deploy", "YES=1").strip() == address
     assert httpx.get(f"{address}/health", timeout=30, trust_env=False).text == "ok, too"
     assert rehearsal.task_image() != first
+
+    # One-off work, in the image that is live.
+    listed = rehearsal.exec("--run", "--", "python", "-m", "kit", "jobs", "list")
+    assert (listed.returncode, "app.jobs.draw" in listed.stdout) == (0, True), listed.stderr
+    assert rehearsal.exec("--run", "--", "python", "-c", "raise SystemExit(3)").returncode == 3
+    assert "No one-off task runs in my-app-prod." in rehearsal.exec("ps").stderr
 
     # Back in one step, tasks too; the schema stays.
     rehearsal.done("rollback", "YES=1")
