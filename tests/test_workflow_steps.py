@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import parts
 from releases import git
 from workflows import outputs, program, run, step
 
@@ -91,6 +92,7 @@ def comment(app: Path, tmp_path: Path, address: str) -> None:
 
 
 def test_the_address_is_commented_once_and_then_updated(app: Path, tmp_path: Path) -> None:
+    parts.program("jq")
     others = [
         {"url": "https://api/0", "user": {"login": "eve"}, "body": "<!-- preview --> mine!"},
         {"url": "https://api/1", "user": {"login": "github-actions[bot]"}, "body": "Coverage: 90 %"},
