@@ -24,6 +24,8 @@ from report import Failed, Report, command
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 UPGRADING = "docs/upgrading.md"
+OWN = ("app", "migrations", "tests")
+"""The person's folders, which an update leaves alone."""
 
 
 def before(project: Path, version: str) -> int:
@@ -64,7 +66,7 @@ def after(project: Path, since: Version, until: Version) -> int:
 
 def listed(project: Path, *arguments: str) -> set[str]:
     """The paths that a git command names, relative to the project."""
-    _, output = command(["git", *arguments, "-z"], project)
+    _, output = command(["git", arguments[0], "-z", *arguments[1:]], project)
     return {name for name in output.split("\0") if name}
 
 
@@ -91,16 +93,24 @@ def notes(since: Version, until: Version) -> Iterator[str]:
 
 
 def told_answers(project: Path) -> str:
-    """Which answers are others now, and that this moves nothing that is deployed."""
+    """Which answers are others now, which of the person's files say the old one, and that nothing deployed is moved."""
     code, text = command(["git", "show", f"HEAD:./{render.ANSWERS}"], project)
     was, now = ({} if code else answers(text)), answers((project / render.ANSWERS).read_text(encoding="utf-8"))
-    others = [f"    {name}: {was[name]} → {now[name]}" for name in was.keys() & now.keys() if was[name] != now[name]]
-    if not others:
+    lines = []
+    for name in sorted(was.keys() & now.keys()):
+        if was[name] != now[name]:
+            said = listed(
+                project, "grep", "--name-only", "--word-regexp", "--fixed-strings", "-e", str(was[name]), "--", *OWN
+            )
+            still = f"; yours to change: {', '.join(sorted(said))}" if said else ""
+            lines.append(f"    {name}: {was[name]} → {now[name]}{still}")
+    if not lines:
         return ""
     return (
-        "Other answers than before:\n\n" + "\n".join(sorted(others)) + "\n\n"
-        "The files follow them. What is deployed does not: it stays where and as it is, and goes on costing what it\n"
-        f"costs, and data stays in its database. How to move: {UPGRADING} of the template, “Changing an answer”."
+        "Other answers than before:\n\n" + "\n".join(lines) + "\n\n"
+        "The files of the template's follow them. What is deployed does not: it stays where and as it is, and goes on\n"
+        f"costing what it costs, and data stays in its database. How to move: {UPGRADING} of the template,\n"
+        "“Changing an answer”."
     )
 
 

@@ -131,6 +131,15 @@ def test_another_tool_for_the_infrastructure_brings_its_files_alone(
     assert "What is deployed does not" in said
 
 
+def test_the_persons_own_files_that_say_an_earlier_answer_are_named(
+    released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    project = committed(copy(released, tmp_path / "photo-wall", history.NEWEST))
+    update(project, project_description="A place for pictures")
+    assert "Where people post → A place for pictures; yours to change: app/about.py\n" in capfd.readouterr().err
+    assert git(project, "diff", "--name-only", "--", *person.OWN) == ""
+
+
 def test_a_line_that_both_changed_is_a_conflict_and_the_only_one(
     released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
