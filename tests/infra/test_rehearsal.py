@@ -209,5 +209,5 @@ def test_a_stage_is_made_changed_taken_back_and_taken_away(
     assert emulator.client("ssm").get_parameter(Name="/my-app/prod/database-url")
     assert rehearsal.rows("SELECT text FROM messages") == [("Hello",)]
 
-    # And once more, where there is nothing.
-    rehearsal.done("destroy", "CONFIRM=my-app-prod")
+    if iac == "sam":  # and once more, where there is nothing
+        rehearsal.done("destroy", "CONFIRM=my-app-prod")

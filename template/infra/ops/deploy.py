@@ -77,13 +77,16 @@ def checked(stage: Stage) -> tuple[session.Account, str]:
 
 def tell(account: session.Account, architecture: str, plan: Plan, record: list[Pair]) -> None:
     """Say what will be done, where, and as whom."""
-    there = replace(Standing.by_default(), architecture=architecture)
     prices, _ = cost.read()
-    idle = cost.columns(there, Assumed(), prices)[0].total(prices)
+    standing = replace(Standing.by_default(), architecture=architecture)
+    idle = cost.columns(standing, Assumed(), prices)[0].total(prices)
+    there = ", ".join(deployed.stages(account, plan.stage.project)) or "none"
     lines = {
         "as": account.caller,
         "image": f"built for {architecture}, and pushed",
-        "infrastructure": "changed to what infra/ describes" if record else "made: nothing is live there yet",
+        "infrastructure": "changed to what infra/ describes"
+        if record
+        else f"made: nothing is live there yet (stages there: {there})",
         "migrations": f"run by the new image before visitors meet it, {_way(account, plan)}",
         "live": f"version {record[0].web} now; it stays so until the new one answers"
         if record

@@ -39,8 +39,10 @@ def repository(account: Account, stage: Stage) -> str | None:
 
 def build(architecture: str) -> str:
     """Build it for one processor and give its id; raises `UsageError` with what the build said."""
-    # Lambda takes an image alone, without the attestations that Docker would put beside it.
-    environment = os.environ | {"DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    # Lambda takes an image alone, without the attestations that Docker would put beside it; and it is built where it
+    # can be pushed from, whatever builder is chosen.
+    own = {"DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_BUILDER": "default"}
+    environment = os.environ | own
     command = ["docker", "build", "--quiet", "--platform", PLATFORMS[architecture], "."]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
