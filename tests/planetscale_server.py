@@ -7,14 +7,15 @@ A deploy request moves on by one state each time that it is looked at.
 import itertools
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-BASE = "/v1/organizations/my-org/databases/my-app"
 TOKEN = "id:token"
 FIELDS = {
     "branches": {"name", "parent_branch"},
@@ -33,13 +34,16 @@ NEXT = {
 class PlanetScale:
     """The database's settings, branches, passwords and deploy requests; and the faults to come."""
 
-    def __init__(self) -> None:
-        self.database = {"name": "my-app", "automatic_migrations": True, "migration_table_name": "alembic_version"}
+    def __init__(self, database: str = "my-app") -> None:
+        self.base = f"/v1/organizations/my-org/databases/{database}"
+        self.database = {"name": database, "automatic_migrations": True, "migration_table_name": "alembic_version"}
         self.branches: dict[str, dict[str, Any]] = {
             "main": {"name": "main", "production": True, "safe_migrations": True, "ready": True}
         }
         self.passwords: dict[str, dict[str, Any]] = {}
         self.users = itertools.count(1)
+        self.leads_to: dict[str, str] = {}
+        """Where the passwords lead, in the words of an answer: to a server of the test's, instead of nowhere."""
         self.requests: list[dict[str, Any]] = []
         self.lint_errors: list[dict[str, str]] = []
         self.deployed = 0
@@ -59,9 +63,9 @@ class PlanetScale:
 
     def answer(self, method: str, target: str, body: dict[str, Any]) -> tuple[int, Any]:
         parts = urlsplit(target)
-        if not parts.path.startswith(BASE):
+        if not parts.path.startswith(self.base):
             return 404, {"code": "not_found", "message": "Not Found"}
-        path = parts.path.removeprefix(BASE).strip("/")
+        path = parts.path.removeprefix(self.base).strip("/")
         query = dict(parse_qsl(parts.query))
         for pattern, act in (
             (r"", self._database),
@@ -112,8 +116,9 @@ class PlanetScale:
             return 422, {"message": complaint or "role or ttl"}
         identity, user = f"pw{len(self.seen)}", f"u/{next(self.users)}"
         self.passwords[identity] = {"id": identity, "branch": branch, "name": body["name"], "username": user}
-        shown = self.passwords[identity] | {"plain_text": "pscale_pw_@1", "access_host_url": "aws.connect.psdb.cloud"}
-        return 201, shown
+        self.passwords[identity] |= {name: value for name, value in self.leads_to.items() if name == "username"}
+        shown = {"plain_text": "pscale_pw_@1", "access_host_url": "aws.connect.psdb.cloud"} | self.leads_to
+        return 201, self.passwords[identity] | shown
 
     def _password(self, _method: str, _query: Any, _body: Any, _branch: str, identity: str) -> tuple[int, Any]:
         return (204, None) if self.passwords.pop(identity, None) else (404, {"message": "Not Found"})
@@ -180,6 +185,28 @@ class PlanetScale:
 def wrong(kind: str, body: dict[str, Any]) -> str:
     unknown = sorted(body.keys() - FIELDS[kind])
     return f"unknown fields: {unknown}" if unknown else ""
+
+
+def pscale(folder: Path, base: str) -> Path:
+    """Write a program that stands in for PlanetScale's command line, which has a login; give its path."""
+    program = folder / "pscale"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import sys, urllib.error, urllib.parse, urllib.request\n"
+        "assert sys.argv[1:3] == ['api', '--method']\n"
+        "method, path, rest = sys.argv[3], sys.argv[4], sys.argv[5:]\n"
+        "query = '&'.join(value for flag, value in zip(rest, rest[1:]) if flag == '--query')\n"
+        "data = sys.stdin.buffer.read() if '--input' in rest else None\n"
+        f"url = '{base}/' + path + ('?' + query if query else '')\n"
+        f"request = urllib.request.Request(url, data, {{'authorization': '{TOKEN}'}}, method=method)\n"
+        "try:\n"
+        "    print(urllib.request.urlopen(request).read().decode())\n"
+        "except urllib.error.HTTPError as error:\n"
+        "    print(error.read().decode())\n"
+        "    sys.exit(f'Error: HTTP {error.code} {error.reason}')\n"
+    )
+    program.chmod(0o755)
+    return program
 
 
 @contextmanager

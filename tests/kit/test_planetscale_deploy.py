@@ -1,8 +1,6 @@
 """The deploy-request flow, against a server built from PlanetScale's contract."""
 
 import os
-import stat
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +11,7 @@ import pytest
 from kit.errors import UsageError
 from kit.planetscale import api, project
 from kit.planetscale.deploying import Deploy, Stopped
-from planetscale_server import TOKEN, PlanetScale, serve
+from planetscale_server import TOKEN, PlanetScale, pscale, serve
 
 PROJECT = project.Project("my-org", "my-app")
 
@@ -214,25 +212,8 @@ def test_a_wrong_token_is_told(scene: Scene) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for pscale is a script with a first line")
 def test_pscale_does_as_well_as_a_service_token(scene: Scene, tmp_path: Path) -> None:
-    program = tmp_path / "pscale"
-    program.write_text(
-        f"#!{sys.executable}\n"
-        "import sys, urllib.error, urllib.parse, urllib.request\n"
-        "assert sys.argv[1:3] == ['api', '--method']\n"
-        "method, path, rest = sys.argv[3], sys.argv[4], sys.argv[5:]\n"
-        "query = '&'.join(value for flag, value in zip(rest, rest[1:]) if flag == '--query')\n"
-        "data = sys.stdin.buffer.read() if '--input' in rest else None\n"
-        f"url = '{scene.base}/' + path + ('?' + query if query else '')\n"
-        f"request = urllib.request.Request(url, data, {{'authorization': '{TOKEN}'}}, method=method)\n"
-        "try:\n"
-        "    print(urllib.request.urlopen(request).read().decode())\n"
-        "except urllib.error.HTTPError as error:\n"
-        "    print(error.read().decode())\n"
-        "    sys.exit(f'Error: HTTP {error.code} {error.reason}')\n"
-    )
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
     scene.planetscale.faults[3] = (429, {}, False)
-    scene.deploy(api.Pscale(str(program))).run()
+    scene.deploy(api.Pscale(str(pscale(tmp_path, scene.base)))).run()
     assert (scene.planetscale.left, scene.planetscale.deployed) == (([], []), 1)
 
 
