@@ -44,6 +44,7 @@ def _measure(folder: Path, quick: bool) -> report.Run:
     for one in wanted:
         print(f"building {one.name} …", file=sys.stderr)
         images[one] = contender.build(one, folder / (one.folder or "app"))
+    batches = contender.build(contender.POWERTOOLS_JOBS, folder / contender.POWERTOOLS_JOBS.folder)
     core = max(os.sched_getaffinity(0))
     with database.running(_made(folder / "mysql"), images[OURS], contender.base()) as server:
         starts = rounds.run(
@@ -58,11 +59,7 @@ def _measure(folder: Path, quick: bool) -> report.Run:
             one: report.Footprint(contender.bytes_above_base(image), *footprint.read_at_start(image, server.options))
             for one, image in images.items()
         }
-        cases = []
-        if contender.POWERTOOLS in images:
-            cases = jobs.run(
-                images[OURS], images[contender.POWERTOOLS], server.options, turns=5, batches=100, core=core
-            )
+        cases = jobs.run(images[OURS], batches, server.options, turns=1 if quick else 5, batches=100, core=core)
     python = containers.python(contender.base(), "import platform; print(platform.python_version())")
     made = [] if quick else generation.run(_made(folder / "generation"), times=3, checks=True)
     return report.Run(starts, footprints, cases, made, python)

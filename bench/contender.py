@@ -31,6 +31,8 @@ FASTAPI = Contender("FastAPI + Mangum + SQLAlchemy async + boto3", "fastapi_sqla
 STARLETTE = Contender("Starlette + Mangum + PyMySQL", "starlette_pymysql", jobs=False)
 FLOOR = Contender("bare awslambdaric", "floor", reads=False, jobs=False)
 POWERTOOLS = Contender("Powertools + PyMySQL + boto3", "powertools")
+POWERTOOLS_JOBS = Contender("Powertools' BatchProcessor", "powertools_jobs")
+"""For jobs alone."""
 CONTENDERS = [
     FLOOR,
     STARLETTE,

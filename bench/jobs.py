@@ -37,9 +37,9 @@ def run(ours: str, theirs: str, options: list[str], *, turns: int, batches: int,
     """Measure each case in both images, in turns."""
     cases = [
         Case("one that reads and writes the database, with log line and metrics",
-             ("app.jobs.draw", TELLING), ("jobs.telling", "app.jobs.draw")),
-        Case("an empty one, with log line and metrics", ("nothing.nothing", TELLING), ("jobs.telling", "nothing")),
-        Case("an empty one, without", ("nothing.nothing", QUIET), ("jobs.quiet", "nothing")),
+             ("app.jobs.draw", TELLING), ("app.telling", "app.jobs.draw")),
+        Case("an empty one, with log line and metrics", ("nothing.nothing", TELLING), ("app.telling", "nothing")),
+        Case("an empty one, without", ("nothing.nothing", QUIET), ("app.quiet", "nothing")),
     ]  # fmt: skip
     queues = ["--env", "JOBS_QUEUES=default=https://sqs.eu-central-1.amazonaws.com/123456789012/jobs"]
     for turn in range(turns):

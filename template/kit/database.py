@@ -48,8 +48,8 @@ def session() -> Iterator[Session]:
             yield whole
             return
     made = _Session(engine(), expire_on_commit=False)
-    with _open(made) as opened, transactions.follow(opened), opened.begin():
-        yield opened
+    with _open(made), transactions.follow(made), made.begin():
+        yield made
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def is_planetscale(url: str) -> bool:
     return host.endswith(".psdb.cloud")
 
 
-class _Session(Session):
+class _Session(transactions.FollowedSession):
     """Known by a class of its own, so that its commit is noted before any other listener hears of it."""
 
 

@@ -6,7 +6,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
@@ -22,20 +21,31 @@ class RolledBack(RuntimeError):
 class Followed:
     """A session, and what waits for its commit."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: "FollowedSession") -> None:
         self.session = session
         self.failed = False
         self.waiting: list[Callable[[], None]] = []
         self.ready: list[Callable[[], None]] = []
-        event.listen(session, "after_commit", self._committed)
-        event.listen(session, "after_rollback", self._rolled_back)
+        session.followed = self
 
-    def _committed(self, _: Any) -> None:
-        self.ready += self.waiting
-        self.waiting = []
 
-    def _rolled_back(self, _: Any) -> None:
-        self.waiting = []
+class FollowedSession(Session):
+    """The class is listened to once, because listening to each session would take longer than opening it."""
+
+    followed: Followed | None = None
+
+
+@event.listens_for(FollowedSession, "after_commit")
+def _committed(session: FollowedSession) -> None:
+    if followed := session.followed:
+        followed.ready += followed.waiting
+        followed.waiting = []
+
+
+@event.listens_for(FollowedSession, "after_rollback")
+def _rolled_back(session: FollowedSession) -> None:
+    if followed := session.followed:
+        followed.waiting = []
 
 
 def current() -> Session | None:
@@ -53,7 +63,7 @@ def after_commit(action: Callable[[], None]) -> None:
 
 
 @contextmanager
-def follow(session: Session) -> Iterator[None]:
+def follow(session: FollowedSession) -> Iterator[None]:
     """Know this session as the current one; after its block, do what waited for the commit."""
     followed = Followed(session)
     token = _current.set(followed)
