@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from kit.commands import console, dev, jobs, migrate, migration, schema
+from kit.commands import cold, console, dev, jobs, migrate, migration, schema
 from kit.errors import UsageError
 
-COMMANDS = [console, dev, jobs, migrate, migration, schema]
+COMMANDS = [cold, console, dev, jobs, migrate, migration, schema]
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ own. What goes wrong here is not told: the app's own first connection meets it a
 
 import os
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kit import settings
 
@@ -24,18 +24,18 @@ def open_connection() -> None:
         _opening.start()
 
 
-def take(named: dict[str, Any]) -> "MySQLConnection | None":
-    """Give the connection, once it is open, to the first who asks for one with these arguments; else nothing."""
+def take(url: str, ca: str | None) -> "MySQLConnection | None":
+    """Give the connection, once it is open, to the first who asks for one to this database; else nothing."""
     global _opening
     if _opening is None:
         return None
     opened, _opening = _opening, None
     opened.join()
-    return opened.connection if opened.named == named else None
+    return opened.connection if opened.database == (url, ca) else None
 
 
 class _Opening(Thread):
-    named: dict[str, Any] | None = None
+    database: tuple[str, str | None] | None = None
     connection: "MySQLConnection | None" = None
 
     def run(self) -> None:
@@ -44,7 +44,7 @@ class _Opening(Thread):
             if wanted.database_url.startswith("mysql"):
                 from kit import mysql
 
-                named = mysql.arguments(wanted.database_url, wanted.database_ca)
-                self.connection, self.named = mysql.MySQLConnection(**named), named
+                self.database = wanted.database_url, wanted.database_ca
+                self.connection = mysql.MySQLConnection(**mysql.arguments(*self.database))
         except Exception:  # noqa: BLE001, S110 - see above
             pass

@@ -6,9 +6,8 @@ round trip; `BEGIN` is sent where a transaction begins, and it is also what tell
 """
 
 import os
-from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import registry
 
 from kit import ahead, limits
@@ -26,13 +25,12 @@ def connect(url: str, *, ca: str | None = None, strict: bool = True) -> Engine:
 
     `strict` is for `limits.watch`: whether what PlanetScale would refuse fails, or is logged.
     """
-    target = make_url(url)
-    if target.get_backend_name() == "sqlite":
+    if make_url(url).get_backend_name() == "sqlite":
         from kit import sqlite  # where the database is MySQL, SQLite's library need not be loaded
 
         made = sqlite.engine(url, strict=strict)
     else:
-        made = _mysql(target.set(drivername="mysql+kit", query={}), arguments(url, ca))
+        made = _mysql(url, ca)
     event.listen(made, "before_cursor_execute", _only_reads)
     limits.watch(made, strict=strict)
     return made
@@ -48,19 +46,20 @@ def on_lambda() -> bool:
     return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
 
-def _mysql(url: URL, named: dict[str, Any]) -> Engine:
+def _mysql(url: str, ca: str | None) -> Engine:
     registry.register("mysql.kit", "kit.dialect", "Dialect")
     made = create_engine(
-        url,
+        make_url(url).set(drivername="mysql+kit", query={}),
         pool_size=1 if on_lambda() else 5,
         max_overflow=0 if on_lambda() else 5,
         pool_timeout=10,
         pool_recycle=RECYCLE,
     )
+    named = arguments(url, ca)
 
     @event.listens_for(made, "do_connect")
     def _connect(*_: object) -> MySQLConnection:
-        return ahead.take(named) or MySQLConnection(**named)
+        return ahead.take(url, ca) or MySQLConnection(**named)
 
     @event.listens_for(made, "begin")
     def _begin(connection: Connection) -> None:

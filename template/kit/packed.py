@@ -107,7 +107,7 @@ def write() -> int:
     index: dict[str, Packed] = {}
     codes: list[bytes] = []
     for name, module in list(sys.modules.items()):
-        spec = module.__spec__
+        spec = getattr(module, "__spec__", None)
         if spec and spec.name == name and isinstance(spec.loader, SourceFileLoader) and spec.origin:
             source = os.stat(spec.origin)
             offset = sum(map(len, codes))
@@ -133,22 +133,21 @@ def _start() -> None:
 
     mangum = import_module("mangum")
     connection.connect("mysql://nobody@localhost/nothing")  # nothing is sent before a first query
-    mangum.Mangum(wiring.load(wiring.WEB_APP), lifespan="off")(_REQUEST, None)
+    mangum.Mangum(wiring.load(wiring.WEB_APP), lifespan="off")(visit("/no-such-page"), None)
     templates.compile_all()
 
 
-_REQUEST = {
-    "version": "2.0",
-    "rawPath": "/no-such-page",
-    "rawQueryString": "",
-    "headers": {"host": "localhost", "accept-encoding": "gzip"},
-    "requestContext": {
-        "http": {"method": "GET", "path": "/no-such-page", "sourceIp": "127.0.0.1"},
-        "stage": "$default",
-    },
-    "isBase64Encoded": False,
-}
-"""A visit through an HTTP API, to a page that no app has."""
+def visit(path: str) -> dict[str, object]:
+    """A browser's visit of a page, as an HTTP API tells it."""
+    return {
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"host": "localhost", "accept-encoding": "gzip"},
+        "requestContext": {"http": {"method": "GET", "path": path, "sourceIp": "127.0.0.1"}, "stage": "$default"},
+        "isBase64Encoded": False,
+    }
+
 
 if __name__ == "__main__":
     os.environ |= {"DATABASE_URL": "mysql://nobody@localhost/nothing", "LOG_LEVEL": "error"}

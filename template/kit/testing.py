@@ -5,6 +5,7 @@ import os
 from sqlalchemy import MetaData
 
 from kit import database, migrations, settings, wiring
+from kit.commands.cold import loaded as loaded_by_a_start
 from kit.jobs import tables
 from kit.testing_jobs import FrozenClock, JobFailed, assert_enqueued, enqueued, frozen_clock, run_jobs
 
@@ -15,6 +16,7 @@ __all__ = [
     "empty_tables",
     "enqueued",
     "frozen_clock",
+    "loaded_by_a_start",
     "run_jobs",
     "use_database",
 ]
