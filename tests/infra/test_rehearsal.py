@@ -1,7 +1,7 @@
 """`make deploy`, `rollback` and `destroy` with the real tools, against a local AWS that runs the image.
 
-What is not rehearsed, as no local AWS has it: Terraform (its real provider), the budget, IAM's permissions, and the
-ticks of schedules (the time of a tick is not told).
+What is not rehearsed, as no local AWS has it: Terraform (its real provider), the budget, IAM's permissions, the
+ticks of schedules (the time of a tick is not told), and stacks that a failure left half-made.
 """
 
 import json
