@@ -26,7 +26,11 @@ class Templates:
                 self.parameters[name] = (value.split(",") if value else []) if is_list else str(value)
             self.raw |= template["Resources"]
         self.raw = {name: made for name, made in self.raw.items() if self.holds(made.get("Condition"))}
-        self.roles = self._roles()
+        self.roles = {
+            name: self.work_out(made["Properties"]["RoleName"])
+            for name, made in self.raw.items()
+            if made["Type"] == "AWS::IAM::Role"
+        }
         self.resources = {
             name: (made["Type"], self.work_out(made.get("Properties", {}))) for name, made in self.raw.items()
         }
@@ -151,27 +155,6 @@ class Templates:
                 return "sg-tasks"
         return f"{name}.{attribute}"
 
-    def _roles(self) -> dict[str, str]:
-        """What each role is called: after what has it; the one that is left is for delays."""
-        roles = {}
-        for made in self.raw.values():
-            told = made.get("Properties", {})
-            match made["Type"]:
-                case "AWS::Lambda::Function":
-                    roles[_owner(told["Role"])] = self._last_word(told["FunctionName"])
-                case "AWS::ECS::TaskDefinition":
-                    roles[_owner(told["TaskRoleArn"])] = "task"
-                    roles[_owner(told["ExecutionRoleArn"])] = "task-execution"
-                case "AWS::Scheduler::Schedule":
-                    roles[_owner(told["Target"]["RoleArn"])] = "schedules"
-        everything = {name for name, made in self.raw.items() if made["Type"] == "AWS::IAM::Role"}
-        [delays] = everything - roles.keys()
-        return roles | {delays: "delays"}
-
-    def _last_word(self, name: Any) -> str:
-        text = name if isinstance(name, str) else name["Fn::Sub"]
-        return str(text).rpartition("-")[2]
-
 
 IN_A_VPC = ("EC2::Subnet", "EC2::RouteTable", "EC2::VPCGatewayAttachment", "EC2::SecurityGroup")
 
@@ -185,11 +168,6 @@ NAMED = {
     "AWS::EC2::Subnet": "CidrBlock",
 }
 """Where a reference is told by one of the properties: a subnet by the addresses that it has."""
-
-
-def _owner(reference: dict[str, Any]) -> str:
-    found = reference["Fn::GetAtt"]
-    return str(found[0] if isinstance(found, list) else found.split(".")[0])
 
 
 SUPPORT = {

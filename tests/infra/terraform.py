@@ -37,7 +37,7 @@ def _made_up(
     manifest: dict[str, Any], name: str, place: Place, own_network: bool
 ) -> Iterator[tuple[str, dict[str, str]]]:
     for role in ("web", "jobs", "schedules", "delays", "task", "task_execution"):
-        yield f"aws_iam_role.{role}", {"arn": place.role(role.replace("_", "-"))}
+        yield f"aws_iam_role.{role}", {"arn": place.role(f"{name}-{role.replace('_', '-')}")}
     for queue in manifest["queues"]:
         title, suffix = queue["name"].removesuffix(".fifo"), ".fifo" if queue["fifo"] else ""
         for kind, called in (("jobs", f"{name}-{title}{suffix}"), ("dead", f"{name}-{title}-dead{suffix}")):
@@ -287,7 +287,7 @@ def _task(told: dict[str, Any]) -> dict[str, Any]:
 def _roles(found: State) -> dict[str, Any]:
     policies = {one["role"]: one["policy"] for one in found.of("iam_role_policy")}
     return {
-        one["arn"].rpartition("/")[2]: {
+        one["name"]: {
             "assumed": found.policy(one["assume_role_policy"]),
             "may": found.policy(policies[one["id"]]),
         }

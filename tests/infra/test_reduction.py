@@ -19,7 +19,7 @@ UNSEEN = {
         r"\.DependsOn": "the order of making",
         r"\.Tags\.|\.tags\.": "each tool marks what it made in its own way",
         r"(Document|Text)\.Version": "of the policies' language, of which there is one",
-        r"\.PolicyName": "of a role's own policy, which no one names",
+        r"\.(Managed)?PolicyName": "of a policy that stands in no one's way",
         r"SecurityGroupEgress\.\*\.Description": "a remark",
         r"AvailabilityZone.*GetAZs": "the zones of the stack's own region, named or not",
     },
@@ -35,7 +35,7 @@ UNSEEN = {
     "terraform": {
         r"\.(arn|region|state|version|maximum_retry_attempts)$": "made up by the mocked provider",
         r"(sqs_queue|sns_topic)\.(policy|redrive_policy)$": "made up by the mocked provider, where there is none",
-        r"(iam_role|iam_role_policy|security_group)\.name$": "CloudFormation makes these names",
+        r"(iam_role_policy|security_group)\.name$": "CloudFormation makes these names",
         r"apigatewayv2_integration\.integration_method": "a function is always called by POST",
     },
 }

@@ -57,7 +57,7 @@ def test_a_missing_permission_is_named(paper: Exec, operation: str) -> None:
     refuse(paper, operation, Refused("AccessDeniedException", DENIED.format(operation)))
     told = shown(paper)
     assert f"Your role may not do this; ecs:{operation} is missing" in told
-    assert "Have the policy infra/policies/exec.json attached to it." in told
+    assert "Have what this prints attached to it: make policy FOR=exec" in told
     assert not paper.cloud.alive()
 
 

@@ -6,10 +6,10 @@ from types import ModuleType
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.ops import asking, cost, deploy, destroy, logs, preview, rollback, secret, status
+from infra.ops import asking, cost, deploy, destroy, logs, policy, preview, rollback, secret, status
 from kit.errors import UsageError
 
-COMMANDS: list[ModuleType] = [cost, deploy, destroy, logs, preview, rollback, secret, status]
+COMMANDS: list[ModuleType] = [cost, deploy, destroy, logs, policy, preview, rollback, secret, status]
 
 
 def main() -> int:

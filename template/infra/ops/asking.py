@@ -58,7 +58,7 @@ def sentence(error: Exception, *, policy: str = "exec") -> str:
         action = missing[1] if missing else f"what {error.operation_name} needs"
         return (
             f"Your role may not do this; {action} is missing: {reason(error)}\n"
-            f"Have the policy infra/policies/{policy}.json attached to it."
+            f"Have what this prints attached to it: make policy FOR={policy}"
         )
     if "ExpiredToken" in told.get("Code", ""):
         return f"Your AWS login has expired: {reason(error)} Log in again."

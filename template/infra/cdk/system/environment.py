@@ -22,7 +22,9 @@ class Environment(Construct):
         self.group = scheduler.ScheduleGroup(self, "Schedules", schedule_group_name=settings.name)
         self.group.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
         # Delays past 15 minutes: the app makes a schedule that sends the job to its queue, once.
-        self.delays = iam.Role(self, "Delays", assumed_by=assumed_by(self, "scheduler.amazonaws.com"))
+        self.delays = iam.Role(
+            self, "Delays", role_name=f"{settings.name}-delays", assumed_by=assumed_by(self, "scheduler.amazonaws.com")
+        )
         queues.grant_send(self.delays)
         queues.grant_bury(self.delays)
         self.variables = {

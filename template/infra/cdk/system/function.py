@@ -30,7 +30,12 @@ class Function(Construct):
         reserved_concurrency: int | None = None,
     ) -> None:
         super().__init__(scope, id)
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self.role = iam.Role(
+            self,
+            "Role",
+            role_name=f"{settings.name}-{part}",  # named, so that infra/policies can name it
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
         log_group = LogGroup(self, "Logs", settings=settings, part=part)
         log_group.grant_write(self.role)
         environment.grant(self.role)

