@@ -1,5 +1,6 @@
 """`make deploy`: the order of its steps, where each failure leaves a stage, and what is told before anything is touched."""
 
+import io
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from infra.ops import answers, deploy, deployed, image, oneoff, tool
+from infra.ops import answers, consent, deploy, deployed, image, oneoff, tool
 from infra.ops.session import Account
 from infra.ops.stage import Stage
 from infra.ops.versions import Pair
@@ -234,3 +235,32 @@ def test_another_name_destroys_nothing(app: Path, aws: str) -> None:
 def test_what_was_never_deployed_cannot_be_rolled_back(app: Path, aws: str) -> None:
     said = told(app, "rollback", "--stage", "fresh", **keys(aws))
     assert "Nothing is deployed as my-app-fresh in us-east-1 of account 123456789012" in said
+
+
+class Terminal(io.StringIO):
+    """Standard input of someone who can be asked."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("answer", "goes_on"), [("y\n", True), ("Yes\n", True), ("\n", False), ("n\n", False), ("", False)]
+)
+def test_only_a_yes_goes_on(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    if goes_on:
+        consent.ask("Go ahead?", yes=False, otherwise="")
+        return
+    with pytest.raises(UsageError, match="Nothing was done"):
+        consent.ask("Go ahead?", yes=False, otherwise="")
+
+
+@pytest.mark.parametrize(("answer", "goes_on"), [("my-app-prod\n", True), ("y\n", False), ("my-app-test\n", False)])
+def test_only_its_name_takes_a_stage_away(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    if goes_on:
+        consent.ask_for_name("my-app-prod", given="", otherwise="")
+        return
+    with pytest.raises(UsageError, match="nothing was done"):
+        consent.ask_for_name("my-app-prod", given="", otherwise="")
