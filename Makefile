@@ -32,7 +32,7 @@ format: ## format the Python files and mend what the linter can
 	@$(UV) run --quiet ruff check --fix
 
 bench: ## measure the generated app beside others, into docs/benchmark.md (15 minutes, Docker)
-	@PYTHONPATH=tests $(UV) run --quiet python -m bench
+	@PYTHONPATH=tests $(UV) run --quiet --with copier-template-extensions python -m bench
 
 bench-quick: ## a look at most of that, printed alone (2 minutes, Docker)
-	@PYTHONPATH=tests $(UV) run --quiet python -m bench --quick
+	@PYTHONPATH=tests $(UV) run --quiet --with copier-template-extensions python -m bench --quick
