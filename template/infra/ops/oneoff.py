@@ -58,7 +58,7 @@ def follow(task: Task, lifetime: float) -> int:
 def started(account: Account, deployed: Deployed, wanted: Wanted) -> Iterator[Task]:
     """Start a task that runs in the block, and end it with the block."""
     task = Task(account, deployed)
-    with _signals_end_the_block():
+    with _left_by_a_signal() as undisturbed:
         try:
             with step("start a task") as current:
                 task.start(wanted, current.say)
@@ -66,8 +66,8 @@ def started(account: Account, deployed: Deployed, wanted: Wanted) -> Iterator[Ta
                 current.say(task.id)
             yield task
         finally:
-            with _undisturbed():
-                end(task)
+            undisturbed()
+            end(task)
 
 
 def end(task: Task) -> None:
@@ -87,31 +87,26 @@ def end(task: Task) -> None:
 
 
 @contextmanager
-def _signals_end_the_block() -> Iterator[None]:
+def _left_by_a_signal() -> Iterator[Callable[[], None]]:
+    """Leave the block by Ctrl-C, SIGTERM or a closed terminal, once: the second must not keep the first from its work.
+
+    Gives a function after which none of them does anything. What is ignored already (`nohup`) stays so.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    mine = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+
+    def undisturbed() -> None:
+        for number in mine:
+            signal.signal(number, signal.SIG_IGN)
+
     def leave(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+        undisturbed()
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
-    with _handling(leave, signal.SIGTERM, signal.SIGHUP):
-        yield
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    with _handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        yield
-
-
-@contextmanager
-def _handling(
-    handler: Callable[[int, FrameType | None], None] | signal.Handlers, *numbers: signal.Signals
-) -> Iterator[None]:
-    """Handle these signals so in the block, but for those that are ignored (`nohup`)."""
-    before = {number: signal.getsignal(number) for number in numbers}
-    mine = [number for number in numbers if before[number] != signal.SIG_IGN]
     for number in mine:
-        signal.signal(number, handler)
+        signal.signal(number, leave)
     try:
-        yield
+        yield undisturbed
     finally:
         for number in mine:
             signal.signal(number, before[number])
