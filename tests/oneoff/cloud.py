@@ -56,6 +56,7 @@ class Task:
     begun: float = field(default_factory=time.monotonic)
     stopped: dict[str, str] = field(default_factory=dict)
     error: str = ""
+    begun_or_failed: threading.Event = field(default_factory=threading.Event)
     runtime: str = field(default_factory=lambda: f"{uuid.uuid4().hex}-{uuid.uuid4().int % 10**10}")
 
     @property
@@ -97,7 +98,9 @@ class Cloud:
         return sum(name == operation for name, _ in self.asked)
 
     def alive(self) -> list[Task]:
-        return [task for task in self.tasks.values() if self.place.running(task)]
+        """The tasks that run, or are being started."""
+        there = list(self.tasks.values())
+        return [task for task in there if not task.begun_or_failed.is_set() or self.place.running(task)]
 
     # What AWS answers
 
@@ -171,6 +174,13 @@ class Cloud:
             self.place.start(task)
         except RuntimeError as error:
             task.error = str(error)
+        finally:
+            task.begun_or_failed.set()
+
+    def _stop(self, task: Task) -> None:
+        """A task that is only being started is stopped as well, as ECS does it."""
+        task.begun_or_failed.wait()
+        self.place.stop(task)
 
     def told(self, task: Task) -> dict[str, Any]:
         code, running = self.place.exit_code(task), self.place.running(task)
@@ -219,7 +229,7 @@ class Cloud:
             raise Refused("InvalidParameterException", "The referenced task was not found.")
         if not task.stopped:
             task.stopped = {"stopCode": "UserInitiated", "stoppedReason": asked.get("reason", "")}
-            threading.Thread(target=self.place.stop, args=[task], daemon=True).start()
+            threading.Thread(target=self._stop, args=[task], daemon=True).start()
         return {"task": self.told(task)}
 
     def ExecuteCommand(self, asked: dict[str, Any]) -> dict[str, Any]:
