@@ -6,10 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from described import CASES, produced
 from manifests import MANIFEST, TOOLS, environment, require_provider
 
 import parts
-from rendering import render
+from rendering import TEMPLATE, render
 
 
 def check(app: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -34,6 +35,26 @@ def test_what_is_rendered_passes_the_check_of_its_tool(tmp_path: Path, iac: str,
     shared = {"UV_PROJECT_ENVIRONMENT": str(TOOLS / "cdk")} if iac == "cdk" else {}
     done = check(app, **shared)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("iac", ["cdk", "sam"])
+def test_cfn_lint_warns_of_nothing_whatever_is_set(tmp_path: Path, iac: str) -> None:
+    for index in range(len(CASES)):
+        for number, template in enumerate(produced(iac, index).templates):
+            tmp_path.joinpath(f"{index} {number}.json").write_text(json.dumps(template), encoding="utf-8")
+    uvw = TEMPLATE / "uvw"
+    command = [
+        uvw,
+        "tool",
+        "run",
+        "--quiet",
+        "cfn-lint@1.58.0",
+        "--format",
+        "parseable",
+        *sorted(tmp_path.glob("*.json")),
+    ]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=240)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
 @pytest.mark.parametrize(
