@@ -50,11 +50,14 @@ def look(root: Path, version: str) -> None:
     newest = max(there, key=numbers, default="")
     if newest and numbers(version) <= numbers(newest):
         raise Refused(f"{newest} is released, so the next is later than that; {version} is not.")
-    stated = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    stated = tomllib.loads(read(root, "pyproject.toml"))["project"]["version"]
     if stated != version:
         raise Refused(f"pyproject.toml says {stated}. Set it, and commit: python3 template/uvw version {version}")
     if not re.search(r"^- ", unreleased(root), re.MULTILINE):
         raise Refused(f"{CHANGELOG} has nothing under “Unreleased”. Say there what a user gets, and commit.")
+    step = re.search(rf"^  - version: [\"']?{re.escape(version)}\b", read(root, "copier.yml"), re.MULTILINE)
+    if step and "### Unreleased\n" not in read(root, UPGRADING):
+        raise Refused(f"copier.yml has a step for {version}. Tell of it in {UPGRADING}, under “### Unreleased”.")
     if not re.search(r".+ <.+>", git(root, "var", "GIT_COMMITTER_IDENT")):
         raise Refused("git does not know who you are: git config user.name and user.email")
 
@@ -65,8 +68,7 @@ def write(root: Path, version: str) -> None:
         (CHANGELOG, "## Unreleased\n", f"## Unreleased\n\n## {version} ({date.today()})\n"),
         (UPGRADING, "### Unreleased\n", f"### {version} ({date.today()})\n"),
     ):
-        path = root / name
-        path.write_text(path.read_text(encoding="utf-8").replace(mark, instead, 1), encoding="utf-8")
+        (root / name).write_text(read(root, name).replace(mark, instead, 1), encoding="utf-8")
     git(root, "commit", "--quiet", "--all", "--message", f"Release {version}")
     git(root, "tag", "--annotate", f"v{version}", "--message", f"Version {version}")
     with (root / RECORD).open("a", encoding="utf-8") as record:
@@ -76,14 +78,17 @@ def write(root: Path, version: str) -> None:
 
 def unreleased(root: Path) -> str:
     """What CHANGELOG.md says of the coming version."""
-    text = (root / CHANGELOG).read_text(encoding="utf-8")
-    return text.partition("## Unreleased\n")[2].partition("\n## ")[0]
+    return read(root, CHANGELOG).partition("## Unreleased\n")[2].partition("\n## ")[0]
 
 
 def recorded(root: Path) -> dict[str, str]:
     """The released versions, each with the commit that its tag names."""
-    commits: dict[str, str] = tomllib.loads((root / RECORD).read_text(encoding="utf-8"))["commits"]
+    commits: dict[str, str] = tomllib.loads(read(root, RECORD))["commits"]
     return commits
+
+
+def read(root: Path, name: str) -> str:
+    return (root / name).read_text(encoding="utf-8")
 
 
 def numbers(version: str) -> tuple[int, ...]:

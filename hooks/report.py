@@ -114,7 +114,7 @@ def command(arguments: Sequence[str], project: Path, *, environ: Mapping[str, st
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         check=False,
     )

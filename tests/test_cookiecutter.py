@@ -9,8 +9,9 @@ from pathlib import Path
 import copier as api
 import pytest
 
+import history
 import render as rendered
-from releases import ANSWERS, commit, committed, copier
+from releases import ANSWERS, commit, committed, copier, git
 from rendering import ODD, QUESTIONS, ROOT
 
 ASKED = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
@@ -25,7 +26,9 @@ REMOTE = "https://example.com/template.git"
 SAM = "aws-sam-cli==1.170.0"
 
 
-def door(template: Path, folder: Path, *context: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def door(
+    template: Path | str, folder: Path, *context: str, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run cookiecutter's command line, as a person would."""
     return subprocess.run(
         [sys.executable, "-m", "cookiecutter", "--no-input", "--output-dir", folder, template, *context],
@@ -85,6 +88,19 @@ def test_what_comes_through_the_second_door_can_be_updated(template: Path, tmp_p
     done = copier("update", "--trust", "--defaults", project)
     assert done.returncode == 0, done.stdout
     assert (project / "kit" / "forms.py").read_text(encoding="utf-8").endswith("# newer\n")
+
+
+def test_from_a_repository_elsewhere_its_newest_version_is_taken(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # where cookiecutter keeps a clone
+    monkeypatch.setenv("COPIER_CACHE_DIR", str(tmp_path / "cache"))
+    git(tmp_path, "clone", "--quiet", "--bare", str(released), "template.git")
+    address = f"file://{tmp_path}/template.git"
+    done = door(address, tmp_path / "apps", "_checks=no")
+    assert done.returncode == 0, done.stdout
+    answers = (tmp_path / "apps" / "my-app" / rendered.ANSWERS).read_text(encoding="utf-8")
+    assert f"_commit: {history.NEWEST}\n_src_path: {address}\n" in answers
 
 
 def test_sam_init_is_the_same_door(released: Path, tmp_path: Path) -> None:

@@ -99,6 +99,14 @@ def test_nothing_new_is_no_version(repository: Path) -> None:
         release(repository, "1000.1.1", PASSES)
 
 
+def test_a_step_without_a_note_is_no_version(repository: Path) -> None:
+    change(repository / "docs" / "upgrading.md", lambda text: text.replace("### Unreleased\n", ""))
+    change(repository / "copier.yml", adds('  - version: "1000.1.0"\n    command: [sh]\n', after="_migrations:"))
+    git(repository, "commit", "--all", "--quiet", "--message", "A step")
+    with pytest.raises(Refused, match=r"copier\.yml has a step for 1000\.1\.0\. Tell of it in docs/upgrading\.md"):
+        release(repository, "1000.1.0", PASSES)
+
+
 def test_a_gate_that_fails_releases_nothing(repository: Path) -> None:
     before = state(repository)
     with pytest.raises(Refused, match="`false` fails, so nothing was released"):
