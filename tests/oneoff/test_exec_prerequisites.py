@@ -1,11 +1,15 @@
 """What ./exec needs and does not find is named, with what mends it, before anything is started."""
 
+import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 from clients import Exec
 from cloud import Refused
+
+from waiting import until
 
 DENIED = (
     "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: ecs:{0} on resource: * "
@@ -59,6 +63,23 @@ def test_a_missing_permission_is_named(paper: Exec, operation: str) -> None:
     assert f"Your role may not do this; ecs:{operation} is missing" in told
     assert "Have what this prints attached to it: make policy FOR=exec" in told
     assert not paper.cloud.alive()
+
+
+def test_the_policy_for_it_allows_all_that_it_asks_for(paper: Exec) -> None:
+    assert shown(paper, code=143, PLUGIN_BREAKS="1")
+    with paper.begin("--run", "--", "true") as client:
+        until(lambda: paper.cloud.count("GetLogEvents"), what="the look for its output")
+        assert paper.run("ps").returncode == 0
+        assert paper.run("stop").returncode == 0
+        client.communicate()
+    policy = json.loads((paper.folder / "infra/policies/exec.json").read_text())
+    allowed = set(re.findall(r'"([a-z]+:[A-Z][A-Za-z]+)"', json.dumps([one["Action"] for one in policy["Statement"]])))
+    services = {"GetFunctionConfiguration": "lambda", "GetLogEvents": "logs", "GetCallerIdentity": "sts"}
+    asked = {f"{services.get(operation, 'ecs')}:{operation}" for operation, _ in paper.cloud.asked}
+    tagged = {"ecs:TagResource" for operation, asked in paper.cloud.asked if operation == "RunTask" and asked["tags"]}
+    asked -= {"sts:GetCallerIdentity"}  # which needs no permission
+    assert len(asked) == 9
+    assert asked | tagged <= allowed
 
 
 def test_a_task_that_never_starts_is_told_with_ecs_reason(paper: Exec) -> None:
