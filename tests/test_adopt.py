@@ -5,6 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import parts
 from rendering import ROOT, render
 
 GUIDE = (ROOT / "docs" / "adopt.md").read_text(encoding="utf-8")
@@ -102,3 +103,19 @@ def test_the_guide_leads_to_an_app_that_passes_its_checks(tmp_path: Path) -> Non
     sh(folder, "make manifest")
     sh(folder, block("--add-noqa"))
     sh(folder, "make check")
+
+
+def test_code_that_asks_for_a_newer_python_asks_nothing_of_the_templates(tmp_path: Path) -> None:
+    folder = render(tmp_path / "shop")
+    project = folder.joinpath("pyproject.toml")
+    text = project.read_text(encoding="utf-8")
+    project.write_text(text.replace('requires-python = ">=3.11"', 'requires-python = ">=3.14"'), encoding="utf-8")
+    folder.joinpath("app/newer.py").write_text("from typing import List\n\nnames: List[str] = []\n")
+    found = subprocess.run(
+        [parts.program("ruff"), "check", "--no-cache", "--output-format", "concise"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert {line.partition("/")[0] for line in found.splitlines() if ".py:" in line} == {"app"}, found
+    sh(folder, "ruff format --no-cache --check --quiet kit infra exec uvw")
