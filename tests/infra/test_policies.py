@@ -325,7 +325,7 @@ def test_an_app_has_the_policies_that_its_tool_needs(
     assert policy.files().keys() == {"look", "exec", "deploy"} | there
     monkeypatch.setattr(policy, "project_name", lambda: "my-app")
     for name in policy.files():
-        told = policy.filled(name, "aws-cn", "cn-north-1", "210987654321", "pr*")
+        told = policy.filled(name, "aws-cn", "cn-north-1", "210987654321", "preview*")
         assert "${" not in told and "arn:aws:" not in told
         assert "cn-north-1" in told and "210987654321" in told
 
@@ -336,6 +336,7 @@ def test_an_app_has_the_policies_that_its_tool_needs(
         ("admin", "prod", "There is no policy 'admin'"),
         ("look", "*", "A stage cannot be called"),
         ("look", "a b", "A stage cannot be called"),
+        ("look", "pr*", "'pr*' takes in prod as well"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_sentence(name: str, stage: str, sentence: str) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -16,7 +17,7 @@ def register(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser("policy", help="an IAM policy, filled in: " + ", ".join(files()))
     parser.add_argument("name", nargs="?", default="", help="which one")
-    parser.add_argument("--stage", default="prod", help="a stage, or several: pr*")
+    parser.add_argument("--stage", default="prod", help="a stage, or several: preview*")
     parser.set_defaults(run=run)
 
 
@@ -34,7 +35,9 @@ def filled(name: str, partition: str, region: str, account: str, stage: str) -> 
             f"There is no policy {name!r}. Take one of: {', '.join(files())}. Such as: make policy FOR=look"
         )
     if not NAME.fullmatch(re.sub(r"\*$", "0", stage)):
-        raise UsageError(f"A stage cannot be called {stage!r}. Take one as STAGE=prod, or several as STAGE='pr*'.")
+        raise UsageError(f"A stage cannot be called {stage!r}. Take one as STAGE=prod, or several as STAGE='preview*'.")
+    if stage != "prod" and fnmatchcase("prod", stage):
+        raise UsageError(f"{stage!r} takes in prod as well, which is to be named: STAGE=prod, or STAGE='preview*'.")
     project = project_name()
     words = {"Partition": partition, "Region": region, "Account": account, "Project": project, "Stage": stage}
     text = Template(files()[name].read_text(encoding="utf-8")).substitute(words, Name=f"{project}-{stage}")

@@ -59,12 +59,15 @@ def end(arguments: argparse.Namespace) -> None:
 
 def of(number: str, again: str) -> "Preview":
     """This project's preview of a pull request; raises `UsageError` for what is no number, and without a login."""
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", number):
-        raise UsageError(f"A preview is known by its pull request's number, such as PR=12; this is PR={number}")
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", number):
+        raise UsageError(
+            f"A preview is known by its pull request's number, up to five digits, such as PR=12; this is PR={number}"
+        )
     database = project.read(PROJECT)
     branch = Branch(database, api.Api(database, api.transport()), f"kit-preview-{number}", Patience(again))
     ssm = session.account().session.client("ssm", config=asking.PATIENT)
-    return Preview(Stage.of(f"pr{number}"), branch, ssm, make)
+    # Not pr12: a policy for the stages pr* would be one for prod, too.
+    return Preview(Stage.of(f"preview{number}"), branch, ssm, make)
 
 
 @contextmanager
