@@ -54,7 +54,8 @@ def tls(ca: str | None = None) -> ssl.SSLContext:
     reading all of them from their one file took 5 to 20 ms.
     """
     folder = ssl.get_default_verify_paths().capath
-    if ca is None and folder and any(name.endswith(".0") for name in os.listdir(folder)):
+    chosen = ca or os.environ.get("SSL_CERT_FILE")
+    if not chosen and folder and any(name.endswith(".0") for name in os.listdir(folder)):
         return ssl.create_default_context(capath=folder)
     return ssl.create_default_context(cafile=ca)
 

@@ -106,5 +106,15 @@ def test_an_authority_among_the_systems_own_is_trusted(
     assert not connects(tls_server.url(), ca=None)
 
 
+def test_a_file_of_authorities_that_the_machine_names_is_trusted(
+    tls_server: mysql.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", tls_server.ca)
+    kit_mysql.tls.cache_clear()
+    assert connects(tls_server.url(), ca=None)
+    monkeypatch.undo()
+    kit_mysql.tls.cache_clear()
+
+
 def test_the_authorities_are_read_once_for_a_process() -> None:
     assert kit_mysql.tls() is kit_mysql.tls()
