@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import containers
@@ -23,6 +24,8 @@ def main() -> None:
         raise SystemExit(
             "The benchmark runs the app's real image, and no Docker engine answers. Start it and try again."
         )
+    with suppress(OSError):
+        os.nice(-20)
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         run = _measure(Path(folder), quick)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import containers
 import mysql
+from bench.environment import before_all_else
 
 TEXTS = [f"message {number} <b> こんにちは 👋 " + "x" * 100 for number in range(10)]
 
@@ -44,5 +45,7 @@ def running(folder: Path, image: str, base: str) -> Iterator[Database]:
             cursor.executemany(
                 "INSERT INTO messages (text, posted_at) VALUES (%s, NOW(6))", [(text,) for text in TEXTS]
             )
+        if isinstance(server.container, containers.Container):
+            before_all_else(server.container)
         yield Database(server, options)
         shutil.rmtree(trusted, ignore_errors=True)

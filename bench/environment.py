@@ -70,7 +70,7 @@ def started(image: str, *, core: int, options: Sequence[str]) -> Iterator[Enviro
     """Have an environment wait for its first event, on one core of the machine."""
     pinned = ["--cpuset-cpus", str(core), *options]
     with rie.function(image, options=pinned) as function:
-        _before_all_else(function.container)
+        before_all_else(function.container)
         environment = Environment(function.container)
         try:
             yield environment
@@ -78,10 +78,9 @@ def started(image: str, *, core: int, options: Sequence[str]) -> Iterator[Enviro
             environment.close()
 
 
-def _before_all_else(container: containers.Container) -> None:
-    """Let it run before what else the machine does, where that is allowed: the function's processes inherit this."""
+def before_all_else(container: containers.Container) -> None:
+    """Let it run before what else the machine does, where that is allowed; what it starts from now on inherits this."""
     process = int(containers.docker("inspect", "--format", "{{.State.Pid}}", container.name))
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, process, -20)
         for thread in os.listdir(f"/proc/{process}/task"):
             os.setpriority(os.PRIO_PROCESS, int(thread), -20)

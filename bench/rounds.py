@@ -5,6 +5,7 @@ import html
 import statistics
 import sys
 from collections.abc import Iterable
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 
 import events
@@ -27,26 +28,49 @@ class Measured:
         return [cold - init for cold, init in zip(self.cold, self.init, strict=True)]
 
 
+AT_ONCE = 50
+"""Requests to one environment before it is the next one's turn."""
+
+
 def run(
     images: dict[Contender, str], options: list[str], *, starts: int, warm_starts: int, requests: int, core: int
 ) -> dict[Contender, Measured]:
     """Start each so often; as many as `warm_starts` of those environments also answer so many requests."""
     seen = {contender: Measured() for contender in images}
     for number in range(starts):
-        for contender, image in images.items():
-            print(f"\rround {number + 1} of {starts}: {contender.name:<48}", end="", file=sys.stderr, flush=True)
-            with environment.started(image, core=core, options=options) as started:
-                first = started.invoke(environment.PAGE)
-                check(contender, first.said)
-                seen[contender].cold.append(first.took)
-                seen[contender].init.append(started.init())
-                if number < warm_starts:
-                    answers = [started.invoke(environment.PAGE) for _ in range(requests)]
-                    check(contender, answers[-1].said)
-                    seen[contender].warm += [answer.took for answer in answers[requests // 5 :]]
-                    seen[contender].memory.append(started.memory())
-    print(f"\r{'':<80}\r", end="", file=sys.stderr, flush=True)
+        with ExitStack() as running:
+            warm: dict[Contender, environment.Environment] = {}
+            for contender, image in images.items():
+                _tell(f"round {number + 1} of {starts}: {contender.name}")
+                stack = running if number < warm_starts else ExitStack()
+                with nullcontext() if stack is running else stack:
+                    started = stack.enter_context(environment.started(image, core=core, options=options))
+                    first = started.invoke(environment.PAGE)
+                    check(contender, first.said)
+                    seen[contender].cold.append(first.took)
+                    seen[contender].init.append(started.init())
+                    warm[contender] = started
+            if number < warm_starts:
+                _visit(warm, requests, seen)
+    _tell("")
     return seen
+
+
+def _visit(warm: dict[Contender, environment.Environment], requests: int, seen: dict[Contender, Measured]) -> None:
+    """Send so many requests to each; the first fifth warms up, and is not counted."""
+    for sent in range(0, requests, AT_ONCE):
+        for contender, started in warm.items():
+            _tell(f"request {sent} of {requests}: {contender.name}")
+            answers = [started.invoke(environment.PAGE) for _ in range(min(AT_ONCE, requests - sent))]
+            check(contender, answers[-1].said)
+            if sent >= requests // 5:
+                seen[contender].warm += [answer.took for answer in answers]
+    for contender, started in warm.items():
+        seen[contender].memory.append(started.memory())
+
+
+def _tell(what: str) -> None:
+    print(f"\r{what:<78}\r", end="", file=sys.stderr, flush=True)
 
 
 def check(contender: Contender, answer: dict[str, object]) -> None:

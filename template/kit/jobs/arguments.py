@@ -60,7 +60,8 @@ def decode(job: Job[Any, Any], encoded: dict[str, Any]) -> dict[str, Any]:
     """Give the arguments back; raises `Unreadable` when they do not fit the signature."""
     try:
         values = {name: _decode(value, types(job)) for name, value in encoded.items()}
-        job.signature.bind(**values)
+        if values.keys() != job.signature.parameters.keys():  # when all are there they fit, as each travels by its name
+            job.signature.bind(**values)
     except Exception as error:  # whatever a dataclass says of its fields, too
         raise Unreadable(f"the arguments do not fit {job.name}{job.signature}: {error}") from error
     return values
