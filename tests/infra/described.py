@@ -111,7 +111,7 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
     return done.stdout
 
 
-def cdk(case: Case, folder: Path) -> cloudformation.Templates:
+def cdk(case: Case, folder: Path) -> cloudformation.Stage:
     parts.program("npx")
     app = case.app(folder, "cdk")
     given = case.plain() | {"stage": case.stage, "image": case.image}
@@ -120,10 +120,10 @@ def cdk(case: Case, folder: Path) -> cloudformation.Templates:
     run("npx", "--yes", CDK, "synth", "--quiet", "--output", "cdk.out", *context, cwd=here, **shared)
     templates = [json.loads(file.read_text()) for file in app.glob("infra/cdk/cdk.out/*.template.json")]
     assert len(templates) == 2
-    return cloudformation.Templates(templates, {}, Place(case.region))
+    return cloudformation.Stage(templates, {}, Place(case.region))
 
 
-def sam(case: Case, folder: Path) -> cloudformation.Templates:
+def sam(case: Case, folder: Path) -> cloudformation.Stage:
     app = case.app(folder, "sam")
     run("python3", "infra/sam/assemble.py", cwd=app)
     given = case.plain() | {"project": "my-app", "stage": case.stage, "image": case.image}
@@ -136,7 +136,7 @@ def sam(case: Case, folder: Path) -> cloudformation.Templates:
         )
         for template in ("build/template.yaml", "image.yaml")
     ]  # fmt: skip
-    return cloudformation.Templates(templates, parameters, Place(case.region))
+    return cloudformation.Stage(templates, parameters, Place(case.region))
 
 
 def terraform_(case: Case, folder: Path) -> terraform.State:

@@ -191,6 +191,13 @@ def test_a_stage_is_made_changed_taken_back_and_taken_away(
     assert rehearsal.exec("--run", "--", "python", "-c", "raise SystemExit(3)").returncode == 3
     assert "No one-off task runs in my-app-prod." in rehearsal.exec("ps").stderr
 
+    # What there is to see of it, and what it wrote.
+    page = rehearsal.done("status")
+    assert address in page
+    assert "kit-sweep" in page and "none of 5 in ALARM" in page and "published" in page
+    written = [json.loads(line) for line in rehearsal.done("logs", "WHAT=tasks", "SINCE=1h").splitlines()]
+    assert any("app.jobs.draw" in line["message"] for line in written)
+
     # Back in one step, tasks too; the schema stays.
     rehearsal.done("rollback", "YES=1")
     assert httpx.get(f"{address}/health", timeout=30, trust_env=False).text == "ok"

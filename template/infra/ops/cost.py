@@ -117,9 +117,9 @@ def _notes(there: Standing, assumed: Assumed, told: dict[str, Any]) -> Iterable[
     database = told["database"]
     yield ""
     yield f"{database['what']} asks {database['usd']:.0f} USD a month besides ({database['seen']}, {database['page']})."
-    yield f"Prices of {told['region']}, without taxes; make cost ARGS=--prices lists them with their dates. A day adds to"
-    yield "the month. The free tier is the whole account's: a normal day is given its share of what idle leaves, a viral"
-    yield "day all of it."
+    yield f"Prices of {told['region']}, without taxes; most other regions ask up to a quarter more. ARGS=--prices lists them"
+    yield "with their dates. A day adds to the month. The free tier is the whole account's: a normal day is given its share"
+    yield "of what idle leaves, a viral day all of it."
     memory = f"web {there.web_memory} MB, jobs {there.jobs_memory} MB, {there.architecture}"
     yield f"Assumed, beside {len(there.manifest['queues'])} queue(s), {there.alarms} alarms, {memory} (ARGS='--ms 50' …):"
     for one in fields(Assumed):

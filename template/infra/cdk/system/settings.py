@@ -52,7 +52,7 @@ class Settings:
             value = node.try_get_context(field.name)
             value = given.get(field.name) if value is None else value
             if value is not None:
-                values[field.name] = _read(field.type, value)
+                values[field.name] = _read(field.name, field.type, value)
         if "image" not in values:
             raise SettingsError("The image is not named. Add: -c image=<repository>@sha256:…")
         settings = cls(**values)
@@ -94,7 +94,12 @@ class Settings:
         return self.image.partition("@")[2]
 
 
-def _read(kind: Any, value: Any) -> int | bool | str:
-    if kind is bool:
-        return str(value).lower() == "true"
-    return int(value) if kind is int else str(value)
+def _read(name: str, kind: Any, value: Any) -> int | bool | str:
+    text = str(value)
+    if kind is bool and text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    if kind is int and re.fullmatch(r"-?\d+", text):
+        return int(text)
+    if kind is str:
+        return text
+    raise SettingsError(f"{name} is {text!r}. Write {'true or false' if kind is bool else 'a whole number'}.")

@@ -1,0 +1,163 @@
+"""CloudFormation templates of one stage, every function in them worked out with the values that a description writes."""
+
+import re
+from typing import Any, Self
+
+from canonical import ACCOUNT, Place
+
+NOTHING = object()
+"""What AWS::NoValue leaves."""
+
+
+class Templates:
+    """Templates of one stage with their parameters, every function in them worked out."""
+
+    def __init__(self, templates: list[dict[str, Any]], parameters: dict[str, Any], place: Place) -> None:
+        self.templates, self.given = templates, parameters
+        self.place, self.parameters, self.conditions = place, {}, {}
+        self.raw: dict[str, dict[str, Any]] = {}
+        self.asked: set[str] = set()
+        for template in templates:
+            self.conditions |= template.get("Conditions", {})
+            for name, parameter in template.get("Parameters", {}).items():
+                value = parameters.get(name, parameter.get("Default", ""))
+                is_list = parameter["Type"] == "CommaDelimitedList"
+                self.parameters[name] = (value.split(",") if value else []) if is_list else str(value)
+            self.raw |= template["Resources"]
+        self.raw = {name: made for name, made in self.raw.items() if self.holds(made.get("Condition"))}
+        self.roles = {
+            name: self.work_out(made["Properties"]["RoleName"])
+            for name, made in self.raw.items()
+            if made["Type"] == "AWS::IAM::Role"
+        }
+        self.resources = {
+            name: (made["Type"], self.work_out(made.get("Properties", {}))) for name, made in self.raw.items()
+        }
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The properties of every resource of a type."""
+        self.asked.add(kind)
+        return [properties for found, properties in self.resources.values() if found == f"AWS::{kind}"]
+
+    def sources(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """What the description is made of: each resource's type and its own words, by name."""
+        return {name: (made["Type"].removeprefix("AWS::"), made) for name, made in self.raw.items()}
+
+    def again(self) -> Self:
+        """The same from the templates as they are now."""
+        return type(self)(self.templates, self.given, self.place)
+
+    def holds(self, condition: Any) -> bool:
+        """Whether a condition does, named or written out."""
+        match condition:
+            case None:
+                return True
+            case str(name):
+                return self.holds(self.conditions[name])
+            case {"Fn::Equals": [left, right]}:
+                return str(self.work_out(left)) == str(self.work_out(right))
+            case {"Fn::Not": [inner]}:
+                return not self.holds(inner)
+        raise ValueError(condition)
+
+    def work_out(self, value: Any) -> Any:
+        """The value with its functions called."""
+        match value:
+            case {"Ref": str(name)}:
+                return self._reference(name)
+            case {"Fn::GetAtt": [str(name), str(attribute)]}:
+                return self._attribute(name, attribute)
+            case {"Fn::GetAtt": str(both)}:
+                return self._attribute(*both.split(".", 1))
+            case {"Fn::If": [condition, then, otherwise]}:
+                return self.work_out(then if self.holds(condition) else otherwise)
+            case {"Fn::Join": [separator, parts]}:
+                return separator.join(str(part) for part in self.work_out(parts))
+            case {"Fn::Select": [index, {"Fn::GetAZs": _}]}:
+                return f"zone-{index}"
+            case {"Fn::Select": [index, parts]}:
+                return self.work_out(parts)[int(index)]
+            case {"Fn::Split": [separator, text]}:
+                return self.work_out(text).split(separator)
+            case {"Fn::Sub": [str(text), words]}:
+                return self._fill(text, {name: self.work_out(word) for name, word in words.items()})
+            case {"Fn::Sub": str(text)}:
+                return self._fill(text, {})
+            case dict():
+                worked = {name: self.work_out(inner) for name, inner in value.items()}
+                return {name: inner for name, inner in worked.items() if inner is not NOTHING}
+            case list():
+                return [inner for inner in map(self.work_out, value) if inner is not NOTHING]
+        return value
+
+    def _fill(self, text: str, words: dict[str, Any]) -> str:
+        def word(match: re.Match[str]) -> str:
+            name = match[1]
+            if name in words:
+                return str(words[name])
+            return str(self._attribute(*name.split(".", 1)) if "." in name else self._reference(name))
+
+        return re.sub(r"\$\{([\w:.]+)\}", word, text)
+
+    def _reference(self, name: str) -> Any:
+        pseudo = {
+            "AWS::Partition": "aws",
+            "AWS::Region": self.place.region,
+            "AWS::AccountId": ACCOUNT,
+            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::NoValue": NOTHING,
+        }
+        if name in pseudo:
+            return pseudo[name]
+        if name in self.parameters:
+            return self.parameters[name]
+        made = self.raw[name]
+        told = made.get("Properties", {})
+        match made["Type"]:
+            case "AWS::SQS::Queue":
+                return self.place.queue_url(self.work_out(told["QueueName"]))
+            case "AWS::ApiGatewayV2::Api":
+                return "api"
+            case "AWS::EC2::VPC":
+                return "vpc-own"
+            case "AWS::EC2::InternetGateway":
+                return "igw-own"
+            case "AWS::Lambda::Alias":
+                return self.place.alias(self.work_out(told["FunctionName"]), told["Name"])
+            case "AWS::ECS::TaskDefinition":
+                return self.place.task_definition(self.work_out(told["Family"]))
+            case "AWS::SNS::Topic":
+                return self.place.topic(self.work_out(told["TopicName"]))
+            case kind if (named := NAMED.get(kind)) and named in told:
+                return self.work_out(told[named])
+        return name
+
+    def _attribute(self, name: str, attribute: str) -> Any:
+        made = self.raw[name]
+        told = made.get("Properties", {})
+        match made["Type"], attribute:
+            case "AWS::SQS::Queue", "Arn":
+                return self.place.queue(self.work_out(told["QueueName"]))
+            case "AWS::SQS::Queue", "QueueName":
+                return self.work_out(told["QueueName"])
+            case "AWS::IAM::Role", "Arn":
+                return self.place.role(self.roles[name])
+            case "AWS::Logs::LogGroup", "Arn":
+                return self.place.log_group(self.work_out(told["LogGroupName"])) + ":*"
+            case "AWS::ECS::Cluster", "Arn":
+                return self.place.cluster(self.work_out(told["ClusterName"]))
+            case "AWS::EC2::SecurityGroup", "GroupId":
+                return "sg-tasks"
+        return f"{name}.{attribute}"
+
+
+NAMED = {
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::ECS::Cluster": "ClusterName",
+    "AWS::Scheduler::ScheduleGroup": "Name",
+    "AWS::ApiGatewayV2::DomainName": "DomainName",
+    "AWS::ApiGatewayV2::Stage": "StageName",
+    "AWS::EC2::Subnet": "CidrBlock",
+}
+"""Where a reference is told by one of the properties: a subnet by the addresses that it has."""
