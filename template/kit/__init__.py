@@ -25,6 +25,7 @@ jobs            work that is handed off: declared, enqueued, run, scheduled
 aws             AWS's JSON APIs, without boto3
 start           the image's entry point on Lambda
 packed          the byte code of a start, in one file
+packing         writing that, while the image is built
 measured        one start, told as JSON for `python -m kit cold`
 lambda_web      the web app as a Lambda function
 lambda_jobs     the jobs as a Lambda function

@@ -35,7 +35,7 @@ def _answers(handler: object, path: str) -> dict[str, object]:
     """Milliseconds of the first connection, of the first answer on it, and of the next."""
     from sqlalchemy.exc import DBAPIError
 
-    from kit import database
+    from kit import database, packing
 
     clock = time.perf_counter()
     try:
@@ -46,7 +46,7 @@ def _answers(handler: object, path: str) -> dict[str, object]:
     seen: dict[str, object] = {"connection": (time.perf_counter() - clock) * 1000}
     for name in ("first", "next"):
         clock = time.perf_counter()
-        seen["status"] = handler(packed.visit(path), None)["statusCode"]  # type: ignore[operator]
+        seen["status"] = handler(packing.visit(path), None)["statusCode"]  # type: ignore[operator]
         seen[name] = (time.perf_counter() - clock) * 1000
     return seen
 

@@ -1,17 +1,14 @@
 """The byte code that a start needs, in one file: read piece by piece, instead of from hundreds of files.
 
-    python -m kit.packed        # the Dockerfile runs it: starts the app once, and packs what that loaded
-
 For each module Python looks into several folders, then opens, checks and reads two files; for the 400 modules of a
 start that is a tenth of the time, and on Lambda each part of the image that is touched must be fetched as well. A
 module whose source is not as it was when it was packed is loaded from its own files, as ever, and so are all of them
-without the pack or with another Python.
+without the pack or with another Python. `kit.packing` writes it.
 """
 
 import marshal
 import os
 import sys
-from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import NamedTuple
@@ -92,63 +89,3 @@ class _LaterLoader(_Loader):
             return getattr(module, name)
 
         module.__dict__["__getattr__"] = load
-
-
-def write() -> int:
-    """Pack what a start loads, up to the app's first answer; gives the number of modules.
-
-    No startup of the app is run, and no database is asked. What cannot be loaded here, without the settings of the
-    cloud, is told and left out.
-    """
-    try:
-        _start()
-    except Exception as error:  # noqa: BLE001 - whatever the app's own code needs
-        print(f"Not all that a start loads is packed, which makes it slower: {error!r}", file=sys.stderr)
-    index: dict[str, Packed] = {}
-    codes: list[bytes] = []
-    for name, module in list(sys.modules.items()):
-        spec = getattr(module, "__spec__", None)
-        if spec and spec.name == name and isinstance(spec.loader, SourceFileLoader) and spec.origin:
-            source = os.stat(spec.origin)
-            offset = sum(map(len, codes))
-            codes.append(marshal.dumps(spec.loader.get_code(name)))
-            index[name] = Packed(
-                source=spec.origin,
-                changed=int(source.st_mtime),
-                size=source.st_size,
-                is_package=spec.submodule_search_locations is not None,
-                offset=offset,
-                length=len(codes[-1]),
-            )
-    head = marshal.dumps((sys.version, {name: tuple(packed) for name, packed in index.items()}))
-    os.makedirs(os.path.dirname(FILE), exist_ok=True)
-    with open(FILE, "wb") as file:
-        file.write(len(head).to_bytes(4, "little") + head + b"".join(codes))
-    return len(index)
-
-
-def _start() -> None:
-    import_module("awslambdaric.bootstrap")
-    from kit import connection, lifespan, templates, wiring  # noqa: F401
-
-    mangum = import_module("mangum")
-    connection.connect("mysql://nobody@localhost/nothing")  # nothing is sent before a first query
-    mangum.Mangum(wiring.load(wiring.WEB_APP), lifespan="off")(visit("/no-such-page"), None)
-    templates.compile_all()
-
-
-def visit(path: str) -> dict[str, object]:
-    """A browser's visit of a page, as an HTTP API tells it."""
-    return {
-        "version": "2.0",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {"host": "localhost", "accept-encoding": "gzip"},
-        "requestContext": {"http": {"method": "GET", "path": path, "sourceIp": "127.0.0.1"}, "stage": "$default"},
-        "isBase64Encoded": False,
-    }
-
-
-if __name__ == "__main__":
-    os.environ |= {"DATABASE_URL": "mysql://nobody@localhost/nothing", "LOG_LEVEL": "error"}
-    print(f"{write()} modules packed into {FILE}")

@@ -62,7 +62,7 @@ def another(app: Path, tmp_path: Path) -> Path:
 
 def pack(app: Path, folder: Path) -> Path:
     shutil.copytree(app, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    done = python(folder, "-m", "kit.packed")
+    done = python(folder, "-m", "kit.packing")
     assert "modules packed" in done, done
     return folder
 
@@ -110,7 +110,13 @@ def test_what_is_loaded_later_is_whole_once_it_is_used(packed: Path) -> None:
 
 def test_an_app_that_cannot_start_while_the_image_is_built_does_not_end_the_build(another: Path) -> None:
     another.joinpath("app", "web.py").write_text("import os\nos.environ['ONLY_IN_THE_CLOUD']\n")
-    assert "modules packed" in python(another, "-m", "kit.packed")
+    assert "modules packed" in python(another, "-m", "kit.packing")
+
+
+def test_sqlalchemy_is_packed_without_its_docstrings_and_others_with_theirs(packed: Path) -> None:
+    code = "from kit import packed; packed.use(); from sqlalchemy.orm import Session; from starlette.applications import Starlette\n"
+    code += "print(Session.__doc__, Session.execute.__doc__, bool(Starlette.__doc__))"
+    assert python(packed, "-c", code).split() == ["None", "None", "True"]
 
 
 def test_templates_are_compiled_with_the_image_and_not_by_a_visit(packed: Path) -> None:
