@@ -16,6 +16,7 @@ from manifests import environment
 
 import containers
 import mysql
+import parts
 import rie
 import waiting
 
@@ -61,7 +62,12 @@ class Emulator:
 def running(server: mysql.Server) -> Iterator[Emulator]:
     """Run one on a network with a MySQL server; all that it has started is removed with it."""
     containers.require_engine()
-    containers.docker("build", "--tag", IMAGE, str(FOLDER), timeout=600)
+    if not Path(SOCKET).exists():
+        parts.missing("a local AWS", f"the Docker engine has no socket at {SOCKET}, by which it starts containers")
+    try:
+        containers.docker("build", "--tag", IMAGE, str(FOLDER), timeout=600)
+    except AssertionError as error:
+        parts.missing("a local AWS", f"its image cannot be built: {str(error).splitlines()[-1]}")
     port = waiting.free_port()
     with containers.network() as network:
         told = {
@@ -85,7 +91,9 @@ def running(server: mysql.Server) -> Iterator[Emulator]:
         finally:
             containers.docker("network", "disconnect", "--force", network, server.container.name, check=False)
             _remove("container", containers.docker("ps", "--all", "--quiet", "--filter", f"network={network}"))
-            _remove("image", containers.docker("images", "--quiet", f"127.0.0.1:{port}/*"))
+            # By name: another run may have the same image.
+            named = ["images", "--format", "{{.Repository}}:{{.Tag}}", f"127.0.0.1:{port}/*"]
+            _remove("image", containers.docker(*named))
 
 
 def _remove(kind: str, listed: str) -> None:

@@ -157,7 +157,10 @@ def test_a_stage_is_made_changed_taken_back_and_taken_away(
     emulator.forget()
     set_up(rehearsal, iac)
 
-    # Nothing is begun without the database's URL.
+    # Nothing is begun while the infrastructure knows of other jobs than the code, nor without the database's URL.
+    rehearsal.change("jobs.json", '"app.jobs.draw"', '"app.jobs.drew"')
+    assert "make manifest" in rehearsal.refused("deploy", "YES=1")
+    rehearsal.done("manifest")
     assert "make secret STAGE=prod" in rehearsal.refused("deploy", "YES=1")
     rehearsal.done("secret", given=database.url_on_network())
     assert "YES=1" in rehearsal.refused("deploy")
