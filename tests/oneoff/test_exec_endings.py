@@ -136,7 +136,9 @@ def stop_never_works(aws: Exec) -> None:
 
 
 def left_alone(aws: Exec) -> None:
-    assert session(aws).ended() == 124
+    terminal = session(aws)
+    assert terminal.ended() == OVER
+    assert "The task's time was over; --max gives it more." in terminal.before
 
 
 ENDINGS: dict[str, Callable[[Exec], None]] = {

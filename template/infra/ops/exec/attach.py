@@ -2,6 +2,7 @@
 
 import sys
 
+from infra.ops import asking
 from infra.ops.exec import chosen, options, terminal
 from infra.ops.progress import step
 
@@ -14,5 +15,7 @@ def main(arguments: list[str]) -> int:
     with step("wait for its exec agent") as current:
         terminal.wait_for_agent(task, current.say)
     terminal.enter(task, told.command or options.CONSOLE, guest=True)
-    print(f"The task runs on. To end it: ./exec stop {task.id[:8]}", file=sys.stderr)
+    asking.until(task.look, 0)
+    last = "The task has ended." if task.over else f"The task runs on. To end it: ./exec stop {task.id[:8]}"
+    print(last, file=sys.stderr)
     return 0

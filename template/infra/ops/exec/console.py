@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 
 from infra.ops import oneoff
 from infra.ops.exec import chosen, options, terminal
@@ -10,6 +11,8 @@ from infra.ops.task import Task
 
 BROKEN_OFF = 143
 """What the task ends with when it is stopped while its session lives."""
+OVER = 124
+"""What it ends with when its time is over."""
 
 
 def main(told: argparse.Namespace) -> int:
@@ -20,17 +23,21 @@ def main(told: argparse.Namespace) -> int:
     with oneoff.started(account, found, options.wanted(told, command=[])) as task:
         with step("wait for its exec agent") as current:
             terminal.wait_for_agent(task, current.say)
+        begun = time.monotonic()
         terminal.enter(task, told.command or options.CONSOLE)
-        return _ended(task)
+        code = _end(task)
+    if code == OVER and time.monotonic() - begun > told.max / 2:  # else it is the command's own
+        print("The task's time was over; --max gives it more.", file=sys.stderr)
+    if code == BROKEN_OFF:
+        print("The session broke off, or was ended from outside; how its command ended is not known.", file=sys.stderr)
+    return code
 
 
-def _ended(task: Task) -> int:
-    """The task ends with its session, and with the session's exit code."""
+def _end(task: Task) -> int:
+    """End the task with its session; give the session's exit code."""
     with step("end the task") as current:
         task.stop("Its session ended.")
         task.wait_until_over(current.say)
         code = task.exit_code()
         current.say(f"exit code {code}")
-    if code == BROKEN_OFF:
-        print("The session broke off, or was ended from outside; how its command ended is not known.", file=sys.stderr)
     return code
