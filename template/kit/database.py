@@ -23,7 +23,17 @@ from kit import connection, limits, settings, transactions
 from kit.columns import BigKey, UtcDateTime
 from kit.errors import UsageError
 
-__all__ = ["BigKey", "NestedSession", "UtcDateTime", "console", "engine", "is_planetscale", "reading", "session"]
+__all__ = [
+    "BigKey",
+    "NestedSession",
+    "UtcDateTime",
+    "address",
+    "console",
+    "engine",
+    "is_planetscale",
+    "reading",
+    "session",
+]
 
 
 class NestedSession(RuntimeError):
@@ -82,6 +92,12 @@ def console() -> Session:
     return made
 
 
+def address() -> str:
+    """The database's URL as a person writes it, without its password."""
+    url = engine().url
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+
+
 def is_planetscale(url: str) -> bool:
     """Whether the URL leads to PlanetScale, where a schema changes by deploy request only."""
     host = make_url(url).host or ""
@@ -134,7 +150,7 @@ def unreachable_explained() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        where = engine().url.render_as_string(hide_password=True)
+        where = address()
         raise UsageError(
             f"The database {where} cannot be used: {error.orig}\n"
             "Check DATABASE_URL and that the server runs; without DATABASE_URL a SQLite file in data/ is used."

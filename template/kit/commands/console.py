@@ -39,12 +39,10 @@ def namespace() -> dict[str, Any]:
 
 def banner(names: dict[str, Any]) -> str:
     """Say where this is, what is at hand, and how things are changed."""
-    url = names["database"].engine().url
-    where = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
     models = ", ".join(name for name, value in names.items() if hasattr(value, "__mapper__"))
     others = ", ".join(name for name in names if name not in models.split(", "))
     return (
-        f"Python {sys.version.split()[0]} on {where}\n"
+        f"Python {sys.version.split()[0]} on {names['database'].address()}\n"
         f"Models: {models}\n"
         f"Also:   {others}\n"
         "session reads: session.scalars(select(…)).all()\n"

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
         return planetscale(arguments)
     if not arguments.dry_run:
         return migrations.upgrade_branch(database.engine()) if arguments.direct else migrations.upgrade()
-    where = database.engine().url.render_as_string(hide_password=True)
+    where = database.address()
     for revision in migrations.pending(database.engine()):
         print(f"Apply {revision} to {where}.", file=sys.stderr)
 
