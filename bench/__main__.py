@@ -48,6 +48,7 @@ def _measure(folder: Path, quick: bool) -> report.Run:
         print(f"building {one.name} …", file=sys.stderr)
         images[one] = contender.build(one, folder / (one.folder or "app"))
     batches = contender.build(contender.POWERTOOLS_JOBS, folder / contender.POWERTOOLS_JOBS.folder)
+    made = [] if quick else generation.run(_made(folder / "generation"), times=3, checks=True)
     core = max(os.sched_getaffinity(0))
     with database.running(_made(folder / "mysql"), images[OURS], contender.base()) as server:
         starts = rounds.run(
@@ -64,7 +65,6 @@ def _measure(folder: Path, quick: bool) -> report.Run:
         }
         cases = jobs.run(images[OURS], batches, server.options, turns=1 if quick else 5, batches=100, core=core)
     python = containers.python(contender.base(), "import platform; print(platform.python_version())")
-    made = [] if quick else generation.run(_made(folder / "generation"), times=3, checks=True)
     return report.Run(starts, footprints, cases, made, python)
 
 

@@ -71,7 +71,8 @@ def _measure(template: Path, home: Path, times: int, *, checks: bool) -> Generat
 
 _ANSWERS = [
     *("--data", "project_name=my-app", "--data", "project_description=Something to try"),
-    *("--data", "project_url=https://example.com/me/my-app"),
+    *("--data", "project_url=https://example.com/me/my-app", "--data", "author_name=Me"),
+    *("--data", "author_email=me@example.com"),
 ]
 """What other templates must be told; ours has defaults."""
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 FILE = os.path.join(os.path.dirname(__file__), "__pycache__", f"start.{sys.implementation.cache_tag}.pack")
 
-LATER = {"html", "importlib.metadata"}
+LATER = {"html", "http.cookies", "importlib.metadata"}
 """Modules that the dependencies import and a start never uses: they are loaded once something is taken from them."""
 
 
@@ -82,7 +82,7 @@ class _LaterLoader(_Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         def load(name: str) -> object:
-            if name.startswith("__"):
+            if name == "__path__":  # which a package would have
                 raise AttributeError(name)
             del module.__dict__["__getattr__"]
             super(_LaterLoader, self).exec_module(module)
