@@ -142,10 +142,12 @@ def aws() -> Iterator[str]:
 def told(app: Path, *words: str, given: str = "", **environ: str) -> str:
     """Run a command that must fail with a sentence; give what it says."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DOCKER"))}
+    nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
+    nobody["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     done = subprocess.run(
         [sys.executable, "-m", "infra.ops", *words],
         cwd=app,
-        env=kept | {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(app)} | environ,
+        env=kept | nobody | environ,
         input=given,
         capture_output=True,
         text=True,

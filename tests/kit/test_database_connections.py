@@ -31,9 +31,10 @@ def mysql_engine(tls_server: mysql.Server, project: None, monkeypatch: pytest.Mo
 
 
 def kill_all(server: mysql.Server) -> int:
-    """End every connection but our own; how many there were."""
+    """End every connection to this database but our own; how many there were."""
     with server.admin() as admin, admin.cursor() as cursor:
-        cursor.execute("SELECT id FROM information_schema.processlist WHERE user = 'app'")
+        ours = "SELECT id FROM information_schema.processlist WHERE user = 'app' AND db = %s"
+        cursor.execute(ours, (server.database,))
         ended = 0
         for (one,) in cursor.fetchall():
             with suppress(pymysql.Error):  # it may have gone by itself
