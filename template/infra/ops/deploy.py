@@ -26,7 +26,7 @@ from kit.errors import UsageError
 def register(commands: Any) -> None:
     """Add the command and its options."""
     deploy = commands.add_parser("deploy", help="bring what is here to a stage, and print its address")
-    deploy.add_argument("--stage", default="prod", help="which of several copies (prod)")
+    Stage.option(deploy)
     deploy.add_argument("--yes", action="store_true", help="do not ask")
     deploy.add_argument("--direct", action="store_true", help="migrate without a deploy request")
     deploy.add_argument("--skip-revert", action="store_true", help="make a deploy request final at once")

@@ -14,7 +14,7 @@ from kit.errors import UsageError
 def register(commands: Any) -> None:
     """Add the command and its options."""
     destroy = commands.add_parser("destroy", help="take a stage away; never its database")
-    destroy.add_argument("--stage", default="prod", help="which of several copies (prod)")
+    Stage.option(destroy)
     destroy.add_argument("--confirm", default="", help="its name, <project>-<stage>, where nobody can be asked")
     destroy.set_defaults(run=run)
 

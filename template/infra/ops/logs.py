@@ -27,7 +27,7 @@ SHOWN = {"time", "level", "logger", "message", "exception", "request_id", "job_i
 def register(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser("logs", help="what a stage writes")
-    parser.add_argument("--stage", default="prod")
+    Stage.option(parser)
     parser.add_argument("--what", default="", help=f"of these, with commas between; all without: {', '.join(PARTS)}")
     parser.add_argument("--since", default="10m", help="how far back: 30s, 10m, 2h, 1d, or a time: 2026-01-31T12:00Z")
     parser.add_argument("--grep", default="", help="lines that match this regular expression, in any case")

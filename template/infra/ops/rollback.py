@@ -14,7 +14,7 @@ from kit.errors import UsageError
 def register(commands: Any) -> None:
     """Add the command and its options."""
     rollback = commands.add_parser("rollback", help="let visitors meet what was live before")
-    rollback.add_argument("--stage", default="prod", help="which of several copies (prod)")
+    Stage.option(rollback)
     rollback.add_argument("--yes", action="store_true", help="do not ask")
     rollback.set_defaults(run=run)
 

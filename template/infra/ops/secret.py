@@ -21,7 +21,7 @@ KINDS = {"database-url": "The database's URL: ", "planetscale-token": "The servi
 def register(commands: Any) -> None:
     """Add the command and its options."""
     secret = commands.add_parser("secret", help="put a stage's secret where the app reads it")
-    secret.add_argument("--stage", default="prod", help="which of several copies (prod)")
+    Stage.option(secret)
     secret.add_argument("kind", choices=KINDS, nargs="?", default="database-url", help="which secret (database-url)")
     secret.set_defaults(run=run)
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,11 @@ class Stage:
                 "STAGE=prod"
             )
         return cls(project_name(), name)
+
+    @staticmethod
+    def option(command: ArgumentParser) -> None:
+        """Let a command be told which stage is meant."""
+        command.add_argument("--stage", default="prod", help="which of several copies (prod)")
 
     @property
     def called(self) -> str:

@@ -20,7 +20,7 @@ STEPS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 def register(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser("status", help="what runs of a stage, waits, failed, and comes next")
-    parser.add_argument("--stage", default="prod")
+    Stage.option(parser)
     parser.set_defaults(run=run, policy="look")
 
 
