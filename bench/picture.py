@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 
 from bench.contender import OURS
 
-WIDTH, LEFT, BAR, GAP = 820, 330, 22, 12
+WIDTH, LEFT, BAR, GAP = 860, 370, 22, 12
 
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
@@ -25,7 +25,7 @@ def draw(data: dict[str, Any]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
         "<title>Cold starts: milliseconds from the event to the first whole answer</title>",
         f"<style>{_STYLE}</style>",
-        '<text x="0" y="18">Cold start to the first answer that reads the database, ms (median)</text>',
+        '<text x="0" y="18">Cold start, ms (median): start of the process, then the first answer that reads the database</text>',
     ]
     for number, (name, of) in enumerate(seen):
         top = 40 + number * (BAR + GAP)
