@@ -93,7 +93,7 @@ def test_the_regions_are_those_that_aws_has() -> None:
 def test_no_name_is_taken_twice(app: Path, installed_app: Path) -> None:
     taken = set(yaml.safe_load(CONFIG["taken_names"]["default"]))
     packages = tomllib.loads((installed_app / "uv.lock").read_text(encoding="utf-8"))["package"]
-    folders = {path.name for path in app.iterdir() if path.is_dir()}
+    folders = {path.name for path in app.iterdir() if path.is_dir() and not path.name.startswith(".")}
     keywords = {word for word in keyword.kwlist if word.islower()}
     assert {package["name"] for package in packages} - {"my-app"} | folders | keywords <= taken
 

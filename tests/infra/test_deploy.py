@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -127,6 +128,12 @@ def test_after_a_first_deployment_there_is_nothing_to_go_back_to(scene: Scene) -
     with pytest.raises(UsageError, match="go on with: make deploy STAGE=prod"):
         scene.run()
     assert scene.lived == [[NEW]]
+
+
+@pytest.fixture(scope="module")
+def app(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the app of its own, as commands leave an environment and a lock file in it."""
+    return Path(shutil.copytree(app, tmp_path_factory.mktemp("deployed") / app.name))
 
 
 @pytest.fixture(scope="module")
