@@ -16,9 +16,9 @@ sys.path.insert(0, os.getcwd())
 try:
     from kit import packed
     packed.use()
+    from kit import runtime
 except ImportError:
-    pass
-import awslambdaric.bootstrap
+    import awslambdaric.bootstrap
 module, _, name = sys.argv[1].rpartition(".")
 handler = getattr(importlib.import_module(module), name)
 class Context:

@@ -104,7 +104,7 @@ def take_away(folder: Path) -> None:
     without("template/Dockerfile", r" DATABASE_LIMITS=warn")
     without("template/.gitignore", r"^data/\n")
     without("template/README.md.jinja", r"^    make update DATA=.*\n")
-    without("template/pyproject.toml.jinja", r'^    "(sqlglot|mangum)[^"]*",\n')
+    without("template/pyproject.toml.jinja", r'^    "(sqlglot|uvicorn)[^"]*",\n')
     without("template/kit/web.py", r'^""".*', '"""Older."""\n"""')
     # Less in the folders that are the person's, which no update brings.
     without("template/app/web.py", r'^""".*', '"""An older web app."""')

@@ -218,8 +218,10 @@ def test_what_the_wall_does_not_take_comes_back_to_its_writer(wall: rie.Function
 
 def test_an_event_that_is_no_request_gets_an_error_with_a_hint(wall: rie.Function) -> None:
     answer = wall.invoke(events.queue())
-    assert answer["errorType"] == "RuntimeError"
-    assert "payload is valid for a supported handler" in answer["errorMessage"]
+    assert answer["errorType"] == "UnknownEvent"
+    assert answer["errorMessage"].endswith(
+        "not an event with: Records. Is it behind the right trigger? Jobs go to kit.lambda_jobs.handler."
+    )
     assert wall.invoke(events.http(path="/health"))["statusCode"] == 200
 
 

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from mangum import Mangum
 from starlette import concurrency
 
-from kit import lifespan, start, wiring
+from kit import gateway, lifespan, start, wiring
 
 
 async def _here(function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
@@ -18,13 +17,12 @@ async def _here(function: Callable[..., Any], /, *args: Any, **named: Any) -> An
         return function(*args, **named)
     finally:
         asyncio._set_running_loop(loop)
-        asyncio.set_event_loop(loop)  # which asyncio.run takes away, and Mangum asks for
 
 
 # An environment answers one request at a time: a thread for what is not async would only cost time.
 concurrency.run_in_threadpool = _here  # type: ignore[assignment]
 
-# Mangum would run the app's lifespan on every invocation, so that is off: it has run here, once.
-handler = Mangum(lifespan.Started(wiring.load(wiring.WEB_APP)), lifespan="off")
+loop = asyncio.new_event_loop()
+handler = gateway.Gateway(lifespan.Started(wiring.load(wiring.WEB_APP), loop), loop)
 
 start.done()

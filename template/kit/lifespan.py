@@ -23,11 +23,9 @@ class Started:
     Raises `StartupFailed`. An app that knows no lifespan raises what it likes, and is served without.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, loop: asyncio.AbstractEventLoop) -> None:
         self.app = app
         self.state: dict[str, Any] = {}
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)  # where Mangum will run the requests
         self.lifespan = loop.run_until_complete(self._start())
         """It waits for an end that is never told; kept, because a task that nobody holds may be thrown away."""
 

@@ -14,9 +14,8 @@ begun = time.time()
 def main() -> None:
     """Start as on Lambda, ask for the page at PATH if there is one, and write what was seen to FILE."""
     packed.use()
-    from importlib import import_module
+    from kit import runtime  # noqa: F401
 
-    import_module("awslambdaric.bootstrap")
     seen: dict[str, object] = {"begun": begun, "client": sorted(sys.modules)}
     clock = time.perf_counter()
     from kit import lambda_web

@@ -3,10 +3,10 @@
 python -m kit.packing       # starts the app once, and writes the byte code of what that loaded into one file
 """
 
+import asyncio
 import marshal
 import os
 import sys
-from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType
@@ -58,12 +58,10 @@ def _optimized(source: str) -> CodeType:
 
 
 def _start() -> None:
-    import_module("awslambdaric.bootstrap")
-    from kit import connection, lifespan, templates, wiring  # noqa: F401
+    from kit import connection, gateway, lifespan, runtime, templates, wiring  # noqa: F401
 
-    mangum = import_module("mangum")
     connection.connect("mysql://nobody@localhost/nothing")  # nothing is sent before a first query
-    mangum.Mangum(wiring.load(wiring.WEB_APP), lifespan="off")(visit("/no-such-page"), None)
+    gateway.Gateway(wiring.load(wiring.WEB_APP), asyncio.new_event_loop())(visit("/no-such-page"), None)
     templates.compile_all()
 
 

@@ -1,12 +1,11 @@
 """The image's entry point on Lambda: `python -m kit.start kit.lambda_web.handler`, so that a cold start is short.
 
-It runs Lambda's own runtime client, after what makes the rest faster: modules come from one file, the connection to
-the database is opened meanwhile, and no garbage is looked for among what a start makes, since none of it is.
+It serves the handler after what makes its import faster: modules come from one file, the connection to the database is
+opened meanwhile, and no garbage is looked for among what a start makes, since none of it is.
 """
 
 import gc
 import sys
-from importlib import import_module
 
 from kit import packed
 
@@ -15,10 +14,10 @@ def main() -> None:
     """Be a Lambda environment, for good."""
     gc.disable()
     packed.use()
-    from kit import ahead
+    from kit import ahead, runtime
 
     ahead.open_connection()
-    import_module("awslambdaric.__main__").main(sys.argv)
+    runtime.run(sys.argv[1])
 
 
 def done() -> None:

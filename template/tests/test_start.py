@@ -8,5 +8,5 @@ HEAVY = {"alembic", "boto3", "botocore", "httpx2", "sqlglot", "sqlite3", "uvicor
 
 def test_a_start_loads_nothing_that_pages_do_not_need() -> None:
     packages = {module.partition(".")[0] for module in loaded_by_a_start()}
-    assert {"app", "mangum"} <= packages
+    assert {"app", "starlette"} <= packages
     assert packages & HEAVY == set(), "import it inside the function that needs it; `make cold` shows what it costs"

@@ -1,26 +1,21 @@
 """The lifespan of an app on Lambda: its startup once, its state in every request, its failure told."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from mangum import Mangum
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 import events
 from kit import web
+from kit.gateway import Gateway
 from kit.lifespan import Started, StartupFailed
-
-
-class Context:
-    """What Lambda hands over beside the event."""
-
-    aws_request_id = "1"
 
 
 class Journal:
@@ -47,30 +42,34 @@ class Journal:
         return JSONResponse({"same loop": same, "another's state": seen})
 
 
-@pytest.fixture(autouse=True)
-def _loop() -> Any:
-    """Close the loop that a function would keep for as long as it lives."""
-    yield
-    loop = asyncio.get_event_loop()
-    for task in asyncio.all_tasks(loop):
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop that is closed in the end, which a function would keep for as long as it lives."""
+    made = asyncio.new_event_loop()
+    yield made
+    for task in asyncio.all_tasks(made):
         task.cancel()
-    loop.run_until_complete(asyncio.sleep(0))
-    loop.close()
-    asyncio.set_event_loop(None)
+    made.run_until_complete(asyncio.sleep(0))
+    made.close()
 
 
-def test_the_startup_runs_once_and_its_state_is_in_every_request() -> None:
+def served(app: ASGIApp, loop: asyncio.AbstractEventLoop) -> Gateway:
+    """The app as `kit.lambda_web` serves it."""
+    return Gateway(Started(app, loop), loop)
+
+
+def test_the_startup_runs_once_and_its_state_is_in_every_request(loop: asyncio.AbstractEventLoop) -> None:
     journal = Journal()
-    handler = Mangum(Started(web.wrap(journal.app)), lifespan="off")
+    handler = served(web.wrap(journal.app), loop)
     for _ in range(3):
-        answer = handler(events.http(), Context())
+        answer = handler(events.http(), None)
         assert answer["body"] == '{"same loop":true,"another\'s state":false}'
     assert journal.lines == ["startup"]
 
 
-def test_a_failed_startup_lets_no_request_in() -> None:
+def test_a_failed_startup_lets_no_request_in(loop: asyncio.AbstractEventLoop) -> None:
     with pytest.raises(StartupFailed, match="no database"):
-        Started(Journal(fails=True).app)
+        Started(Journal(fails=True).app, loop)
 
 
 async def no_lifespan(scope: Any, receive: Any, send: Any) -> None:
@@ -80,5 +79,5 @@ async def no_lifespan(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def test_an_app_that_knows_no_lifespan_is_served_all_the_same() -> None:
-    assert Mangum(Started(no_lifespan), lifespan="off")(events.http(), Context())["statusCode"] == 204
+def test_an_app_that_knows_no_lifespan_is_served_all_the_same(loop: asyncio.AbstractEventLoop) -> None:
+    assert served(no_lifespan, loop)(events.http(), None)["statusCode"] == 204

@@ -17,8 +17,9 @@ from kit import ahead, connection, database, templates
 from kit.commands import cold
 
 AT_A_START = {
-    "ahead", "clock", "columns", "connection", "database", "dialect", "errors", "forms", "lambda_web", "lifespan",
-    "limits", "logs", "mysql", "packed", "settings", "start", "templates", "transactions", "web", "wiring",
+    "ahead", "clock", "columns", "compression", "connection", "database", "dialect", "errors", "forms", "gateway",
+    "lambda_web", "lifespan", "limits", "logs", "mysql", "packed", "results", "runtime", "settings", "start",
+    "templates", "transactions", "web", "wiring",
     "jobs", "jobs.backoff", "jobs.cron", "jobs.declare", "jobs.message", "jobs.schedules",
 }  # fmt: skip
 """What of the kit the web function may load; another is to be imported where it is needed, or told here with its price."""
