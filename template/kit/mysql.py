@@ -18,6 +18,8 @@ from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
 from pymysql.converters import conversions, convert_datetime
 from pymysql.err import Error, InterfaceError, OperationalError
 
+from kit.results import Result
+
 IDLE = 60
 """Seconds without use after which a connection is asked first whether it still lives."""
 
@@ -90,6 +92,7 @@ class MySQLConnection(PyMySQLConnection):
 
     def __init__(self, **named: Any) -> None:
         self._began = False
+        self.columns: dict[bytes, Any] = {}
         super().__init__(**named)
         self.used = time.time()
 
@@ -143,6 +146,17 @@ class MySQLConnection(PyMySQLConnection):
         rows: int = super().query(sql, unbuffered)
         self.used = time.time()
         return rows
+
+    def _read_query_result(self, unbuffered: bool = False) -> int:
+        if unbuffered:
+            return super()._read_query_result(unbuffered)  # type: ignore[misc,no-any-return]
+        self._result = None
+        result = Result(self)
+        result.read()
+        self._result = result
+        if result.server_status is not None:
+            self.server_status = result.server_status
+        return result.affected_rows or 0
 
     def _check_if_idle(self) -> None:
         """After a while without use ask first, and not for long: a network may have dropped the line in silence."""
