@@ -1,8 +1,9 @@
 """The wall: what may be posted, and which messages a page shows."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from app import jobs
 from app.models import MAX_TEXT, Message
@@ -11,7 +12,10 @@ from kit import database
 PAGE = 20
 """Messages on one page."""
 
-NEWEST_FIRST = select(Message).order_by(Message.id.desc()).limit(PAGE + 1)
+COLUMNS = (Message.id, Message.text, Message.posted_at, Message.picture)
+"""What a page shows of a message, in the order in which `messages.html` takes it."""
+
+NEWEST_FIRST = select(*COLUMNS).order_by(Message.id.desc()).limit(PAGE + 1)
 """One more than a page shows, to tell whether there is another page."""
 
 
@@ -32,10 +36,8 @@ def post(text: str) -> None:
         jobs.draw.enqueue(message.id)  # sent once the message is committed
 
 
-def page(before: int | None = None) -> tuple[Sequence[Message], int | None]:
+def page(before: int | None = None) -> tuple[Sequence[Row[int, str, datetime, str | None]], int | None]:
     """Give one page, newest first, of the messages older than `before`, and where the next page begins, if any."""
-    wanted = NEWEST_FIRST if before is None else NEWEST_FIRST.where(Message.id < before)
-    with database.reading() as session:
-        messages = session.scalars(wanted).all()
+    messages = database.rows(NEWEST_FIRST if before is None else NEWEST_FIRST.where(Message.id < before))
     more = len(messages) > PAGE
     return messages[:PAGE], messages[PAGE - 1].id if more else None

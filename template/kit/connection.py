@@ -6,8 +6,9 @@ round trip; `BEGIN` is sent where a transaction begins, and it is also what tell
 """
 
 import os
+from functools import cache
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine, event, make_url
 from sqlalchemy.dialects import registry
 
 from kit import ahead, limits
@@ -39,6 +40,20 @@ def connect(url: str, *, ca: str | None = None, strict: bool = True) -> Engine:
 def _only_reads(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
     if connection.get_execution_options().get(NO_TRANSACTION) and not begins(statement, *_READS):
         raise RuntimeError(f"This session is for reading. Change things in database.session(): {statement[:200]}")
+
+
+@cache
+def alone(engine: Engine) -> Engine:
+    """The same connections for statements that stand alone, without listeners: telling them was a quarter of a query."""
+    return _Alone(engine.pool, engine.dialect, engine.url)
+
+
+class _Alone(Engine):
+    def raw_connection(self) -> PoolProxiedConnection:
+        taken = super().raw_connection()
+        if isinstance(taken.dbapi_connection, MySQLConnection):
+            taken.dbapi_connection.alone = True
+        return taken
 
 
 def on_lambda() -> bool:

@@ -1,4 +1,4 @@
-"""The database: one engine a process, and two ways to use it, the same in a request, a job, a script and a test.
+"""The database: one engine a process, and three ways to use it, the same in a request, a job, a script and a test.
 
     with database.session() as session:         # one transaction: committed at the end, rolled back by an exception
         session.add(Message(text="hello"))
@@ -6,16 +6,18 @@
     with database.reading() as session:         # reads alone: no transaction is begun, so none is paid for
         messages = session.scalars(select(Message).limit(20)).all()
 
+    texts = database.rows(select(Message.id, Message.text).limit(20))       # rows, not objects: for what many visit
+
 What was loaded stays readable after the block. See `kit.limits` for what a transaction may take.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Engine, Row, Select, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -32,8 +34,12 @@ __all__ = [
     "engine",
     "is_planetscale",
     "reading",
+    "rows",
     "session",
 ]
+
+
+Columns = TypeVarTuple("Columns")
 
 
 class NestedSession(RuntimeError):
@@ -76,6 +82,20 @@ def reading() -> Iterator[Session]:
     with _open(_ReadingSession(_reading(engine()), expire_on_commit=False, autoflush=False)) as opened:
         yield opened
         opened.flush()
+
+
+def rows(statement: Select[*Columns]) -> Sequence[Row[*Columns]]:
+    """Ask once, and give the rows: what a page needs that many visit, in half the time of objects in `reading`.
+
+    In a block of `session` or `reading` it is asked there, and sees what that has done; else it stands alone, as in
+    `reading`, and is asked again if its connection was dropped. Raises `limits.LimitExceeded` for too many rows.
+    """
+    if opened := _opened():
+        return opened[0].connection().execute(statement).all()
+    with connection.alone(engine()).connect() as asked:
+        found = asked.execute(statement).all()
+    limits.check_rows(len(found), strict=settings.current().database_limits == "enforce")
+    return found
 
 
 def console() -> Session:
@@ -129,9 +149,15 @@ def _committed(done: Session) -> None:
     done.info["committed"] = True  # what others run from here on may open a session of its own
 
 
+def _opened() -> tuple[Session, limits.Place] | None:
+    """The session whose block is running, and where that began."""
+    found = _current.get()
+    return found if found and not found[0].info.get("committed") else None
+
+
 @contextmanager
 def _open(opened: Session) -> Iterator[Session]:
-    if (outer := _current.get()) and not outer[0].info.get("committed"):
+    if outer := _opened():
         raise NestedSession(
             f"A session is open already, since {outer[1]}. Pass that one on, or end its block first: "
             "on Lambda there is one connection, and a second session would wait for it for ever."

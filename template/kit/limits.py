@@ -90,7 +90,7 @@ class _Watch:
     def after(self, connection: Connection, cursor: Any, *_: object) -> None:
         self.check_time(connection)
         if cursor.description and not connection.get_execution_options().get(UNWATCHED):
-            self.check_rows(cursor.rowcount)
+            check_rows(cursor.rowcount, strict=self.strict)
 
     def commit(self, connection: Connection) -> None:
         try:
@@ -128,18 +128,20 @@ class _Watch:
         if ended and context.connection and (begun := context.connection.info.get("kit_transaction")):
             log.error("PlanetScale ended a transaction after its 20 s", extra={"began": str(begun[1])})
 
-    def check_rows(self, rows: int) -> None:
-        if rows <= RESULT_ROWS * WARN_AT:
-            return
-        if not self.strict:
-            log.warning(
-                "a result has %s rows; PlanetScale refuses more than %s",
-                f"{rows:,}",
-                f"{RESULT_ROWS:,}",
-                extra={"asked": str(Place.of_caller())},
-            )
-        elif rows > RESULT_ROWS:
-            raise too_large()
+
+def check_rows(rows: int, *, strict: bool) -> None:
+    """Warn of a result with so many rows, or raise `ResultTooLarge`; see `watch`."""
+    if rows <= RESULT_ROWS * WARN_AT:
+        return
+    if not strict:
+        log.warning(
+            "a result has %s rows; PlanetScale refuses more than %s",
+            f"{rows:,}",
+            f"{RESULT_ROWS:,}",
+            extra={"asked": str(Place.of_caller())},
+        )
+    elif rows > RESULT_ROWS:
+        raise too_large()
 
 
 def too_large() -> ResultTooLarge:

@@ -5,18 +5,21 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pymysql
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import BigInteger, Engine, column, literal_column, select, table, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 import mysql
-from kit import connection, database
+from kit import connection, database, limits
 from kit import mysql as kit_mysql
 
 WRITES = 2000
+ROWS = "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) SELECT 1 FROM n, n AS m LIMIT {}) AS r"
+WRITTEN = select(column("token", BigInteger)).select_from(table("writes"))
 
 
 @pytest.fixture
@@ -78,18 +81,41 @@ def test_a_warm_read_is_one_round_trip_and_a_write_three(mysql_engine: Engine, t
         with database.session() as session:
             session.execute(text("INSERT INTO writes VALUES (1)"))
 
+    def rows() -> None:
+        database.rows(WRITTEN)
+
     nothing = 0
     nothing = cost(lambda: None)
-    assert (cost(read), cost(write)) == (1, 3)
+    assert (cost(read), cost(rows), cost(write)) == (1, 1, 3)
+
+
+def test_rows_in_a_session_are_those_of_its_transaction_and_leave_the_next_one_whole(mysql_engine: Engine) -> None:
+    assert database.rows(WRITTEN) == []
+    with pytest.raises(ZeroDivisionError), database.session() as session:
+        session.execute(text("INSERT INTO writes VALUES (5)"))
+        assert [row.token for row in database.rows(WRITTEN)] == [5]
+        raise ZeroDivisionError
+    assert database.rows(WRITTEN) == []
+
+
+def test_rows_are_bounded_as_any_result_is(mysql_engine: Engine) -> None:
+    def some(number: int) -> Any:
+        return select(literal_column("1")).select_from(text(ROWS.format(number)))
+
+    assert len(database.rows(some(100_000))) == 100_000
+    with pytest.raises(limits.ResultTooLarge, match=r"test_database_connections\.py:\d+"):
+        database.rows(some(100_001))
 
 
 def test_what_the_server_dropped_is_made_anew_without_anyone_noticing(
     mysql_engine: Engine, tls_server: mysql.Server
 ) -> None:
-    for _ in range(3):
+    for number in range(3):
         assert kill_all(tls_server) == 1
         with database.reading() as session:
             assert session.execute(text("SELECT 1")).scalar() == 1
+        assert kill_all(tls_server) == 1
+        assert len(database.rows(WRITTEN)) == number
         assert kill_all(tls_server) == 1
         with database.session() as session:
             session.execute(text("INSERT INTO writes VALUES (7)"))
