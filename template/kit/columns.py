@@ -1,5 +1,6 @@
 """Column types that mean the same on SQLite and on MySQL."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,5 +26,11 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError(f"{value!r} has no time zone; use datetime.now(UTC)")
         return value and value.astimezone(UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value and value.replace(tzinfo=UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        """What reads a value: one call for each, where `process_result_value` makes it three."""
+        read = self.impl_instance.result_processor(dialect, coltype)
+        return _in_utc if read is None else lambda value: _in_utc(read(value))
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    return value and value.replace(tzinfo=UTC)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 FILE = os.path.join(os.path.dirname(__file__), "__pycache__", f"start.{sys.implementation.cache_tag}.pack")
 
-LATER = {"html", "http.cookies", "importlib.metadata"}
+LATER = {"anyio.to_thread", "html", "http.client", "http.cookies", "importlib.metadata", "ipaddress"}
 """Modules that the dependencies import and a start never uses: they are loaded once something is taken from them."""
 
 

@@ -6,11 +6,16 @@ Building the image compiles them; a template that has changed since is compiled 
 """
 
 import os
+from collections.abc import MutableMapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import jinja2
+import jinja2.runtime
+import markupsafe
 from jinja2.bccache import Bucket, BytecodeCache
+from markupsafe import _escape_inner  # type: ignore[attr-defined]
 from starlette.templating import Jinja2Templates
 
 _loaded: list[tuple[jinja2.Environment, "_Beside"]] = []
@@ -19,7 +24,7 @@ _loaded: list[tuple[jinja2.Environment, "_Beside"]] = []
 def load(folder: Path) -> Jinja2Templates:
     """Give the templates in a folder; where files can be changed, what is changed counts at once."""
     cache = _Beside(folder / "__pycache__")
-    made = jinja2.Environment(
+    made = _Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=jinja2.select_autoescape(),
         bytecode_cache=cache,
@@ -41,6 +46,20 @@ def compile_all() -> None:
             bucket = cache.get_bucket(environment, name, filename, source)
             bucket.code = code
             cache.write(bucket)
+
+
+class _Environment(jinja2.Environment):
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Give templates without globals of their own the environment's: merging both anew took a tenth of a page."""
+        return super().make_globals(d) if d else self.globals
+
+
+def _escape(value: object) -> str:
+    """Escape what a template puts out: text becomes text, where Jinja makes a `Markup` that nobody looks at."""
+    return _escape_inner(value) if type(value) is str else markupsafe.escape(value)
+
+
+jinja2.runtime.escape = _escape  # type: ignore[assignment,attr-defined]  # where templates take theirs from
 
 
 class _Beside(BytecodeCache):
