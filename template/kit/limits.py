@@ -8,8 +8,7 @@ Source: planetscale.com/docs/vitess/troubleshooting/planetscale-system-limits
 import logging
 import sys
 import time
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event
 
@@ -42,8 +41,7 @@ class ResultTooLarge(LimitExceeded):
     """A result has more than `RESULT_ROWS` rows."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A line of the app's code."""
 
     file: str

@@ -1,20 +1,21 @@
 """The expressions of AWS's EventBridge Scheduler: `cron(0 3 * * ? *)` and `rate(5 minutes)`.
 
 They are checked here as AWS would, and told when they are due next, for a laptop. A local time that a change of
-the clocks leaves out is skipped; one that comes twice counts once.
+the clocks leaves out is skipped; one that comes twice counts once. They are read as the app is imported, so without
+regular expressions, which take longer to compile than all the rest.
 Source: EventBridge Scheduler User Guide, "Schedule types".
 """
 
-import calendar
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 _MONTHS = dict(
     zip(["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"], range(1, 13), strict=True)
 )
 _DAYS = dict(zip(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"], range(1, 8), strict=True))
+_ONE_DAY = _DAYS | {str(number): number for number in _DAYS.values()}
+_PLACES = frozenset("12345")
 _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
     ("minutes", 0, 59, {}),
     ("hours", 0, 23, {}),
@@ -28,8 +29,7 @@ _UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": tim
 DayTest = Callable[[date], bool]
 
 
-@dataclass(frozen=True)
-class Rate:
+class Rate(NamedTuple):
     """Every so often."""
 
     every: timedelta
@@ -39,8 +39,7 @@ class Rate:
         return moment + self.every
 
 
-@dataclass(frozen=True)
-class Cron:
+class Cron(NamedTuple):
     """At these minutes of these hours of the days that pass the tests."""
 
     minutes: list[int]
@@ -76,14 +75,20 @@ class Cron:
 
 def parse(expression: str) -> Cron | Rate:
     """Read an expression; raises `ValueError` with what would be right."""
-    if found := re.fullmatch(r"cron\((.*)\)", expression.strip()):
-        return _cron(found[1].split())
-    if found := re.fullmatch(r"rate\((\d+) (minute|hour|day)(s?)\)", expression.strip()):
-        number = int(found[1])
-        if number < 1 or (number == 1) == bool(found[3]):
-            raise ValueError("a rate is of 1 or more, in the singular or plural: rate(1 hour), rate(5 minutes)")
-        return Rate(number * _UNITS[found[2]])
+    kind, _, rest = expression.strip().partition("(")
+    inside = rest.removesuffix(")")
+    if kind == "cron" and inside != rest and "\n" not in inside:
+        return _cron(inside.split())
+    number, _, unit = inside.partition(" ")
+    if kind == "rate" and inside != rest and number.isdecimal() and unit.removesuffix("s") in _UNITS:
+        return _rate(int(number), unit)
     raise ValueError("write it as cron(0 3 * * ? *) or rate(5 minutes)")
+
+
+def _rate(number: int, unit: str) -> Rate:
+    if number < 1 or (number == 1) == unit.endswith("s"):
+        raise ValueError("a rate is of 1 or more, in the singular or plural: rate(1 hour), rate(5 minutes)")
+    return Rate(number * _UNITS[unit.removesuffix("s")])
 
 
 def _cron(fields: list[str]) -> Cron:
@@ -106,10 +111,10 @@ def _cron(fields: list[str]) -> Cron:
 
 def _some_days(cron: Cron) -> Iterator[date]:
     """Each day of the months that count, in a common year and a leap year."""
-    leap = any(map(calendar.isleap, cron.years))
+    year = 2024 if any(_length(date(year, 2, 1)) == 29 for year in cron.years) else 2023
     for month in cron.months:
-        for day in range(1, calendar.monthrange(2024 if leap else 2023, month)[1] + 1):
-            yield date(2024 if leap else 2023, month, day)
+        for day in range(1, _length(date(year, month, 1)) + 1):
+            yield date(year, month, day)
 
 
 def _monthday(text: str) -> DayTest:
@@ -117,8 +122,8 @@ def _monthday(text: str) -> DayTest:
         return lambda day: day.day == _length(day)
     if text == "LW":
         return lambda day: day == _workday(day, _length(day))
-    if found := re.fullmatch(r"(\d{1,2})W", text):
-        wanted = int(found[1])
+    if text[:-1].isdecimal() and text.endswith("W"):
+        wanted = int(text[:-1])
         if not 1 <= wanted <= 31:
             raise ValueError(f"day of the month is {text}; W follows 1 to 31")
         return lambda day: wanted <= _length(day) and day == _workday(day, wanted)
@@ -129,13 +134,11 @@ def _monthday(text: str) -> DayTest:
 def _weekday(text: str) -> DayTest:
     if text == "L":
         text = "7"
-    for name, number in _DAYS.items():
-        text = re.sub(rf"\b{name}", str(number), text)
-    if found := re.fullmatch(r"([1-7])L", text):
-        last = int(found[1])
+    if text.endswith("L") and (last := _ONE_DAY.get(text[:-1])):
         return lambda day: _number(day) == last and day.day + 7 > _length(day)
-    if found := re.fullmatch(r"([1-7])#([1-5])", text):
-        wanted, nth = int(found[1]), int(found[2])
+    name, _, place = text.partition("#")
+    if (wanted := _ONE_DAY.get(name)) and place in _PLACES:
+        nth = int(place)
         return lambda day: _number(day) == wanted and (day.day - 1) // 7 + 1 == nth
     values = _values(text, *_FIELDS[4])
     return lambda day: _number(day) in values
@@ -147,7 +150,8 @@ def _number(day: date) -> int:
 
 
 def _length(day: date) -> int:
-    return calendar.monthrange(day.year, day.month)[1]
+    """How many days its month has."""
+    return (date(day.year + day.month // 12, day.month % 12 + 1, 1) - timedelta(days=1)).day
 
 
 def _workday(day: date, wanted: int) -> date:
@@ -164,14 +168,15 @@ def _values(text: str, name: str, low: int, high: int, words: dict[str, int]) ->
     """The numbers that a field of `*`, `1,2`, `1-5` and `*/15` stands for."""
     found: set[int] = set()
     for part in text.upper().split(","):
-        match = re.fullmatch(r"(\*|[A-Z\d]+)(?:-([A-Z\d]+))?(?:/(\d+))?", part)
-        if not match or (match[1] == "*" and match[2]):
+        span, slash, every = part.partition("/")
+        start, dash, end = span.partition("-")
+        if not (start.isalnum() or span == "*") or (dash and not end.isalnum()) or (slash and not every.isdecimal()):
             raise ValueError(f"{name} is {text!r}, which cannot be read")
-        first = low if match[1] == "*" else _one(match[1], name, low, high, words)
-        last = _one(match[2], name, low, high, words) if match[2] else first
-        if match[1] == "*" or (match[3] and not match[2]):
+        first = low if span == "*" else _one(start, name, low, high, words)
+        last = _one(end, name, low, high, words) if dash else first
+        if span == "*" or (slash and not dash):
             last = high
-        step = int(match[3] or 1)
+        step = int(every or 1)
         if step < 1:
             raise ValueError(f"{name} is {text!r}: a step is 1 or more")
         if last < first:  # as in FRI-MON

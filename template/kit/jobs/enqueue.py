@@ -104,9 +104,9 @@ def _message(
             f"{job.name}: group is {group!r}; give 1 to {MAX_GROUP} letters, digits or signs of ASCII, no spaces"
         )
     now = clock.now().timestamp()
-    message = Message(
-        job=job.name,
-        arguments=arguments.encode(job, args, kwargs),
+    message = Message.new(
+        job.name,
+        arguments.encode(job, args, kwargs),
         queue=job.options.queue,
         key=key,
         group=group,

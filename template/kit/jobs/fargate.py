@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 from kit import aws, settings
@@ -64,7 +63,7 @@ def request(message: Message, delivery: Delivery) -> dict[str, Any]:
     container = {
         "name": CONTAINER,
         "command": COMMAND,
-        "environment": [{"name": VARIABLE, "value": json.dumps(asdict(delivery))}],
+        "environment": [{"name": VARIABLE, "value": json.dumps(delivery._asdict())}],
     }
     network = {
         "subnets": list(wanted.jobs_subnets),

@@ -2,9 +2,9 @@
 
 import json
 import secrets
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from kit import clock
 
@@ -14,32 +14,41 @@ MAX_BYTES = 1024 * 1024 - 16 * 1024
 TICK_TIME = "<aws.scheduler.scheduled-time>"
 """What AWS's Scheduler replaces, in the input of a schedule, by the time that it was due."""
 
+_NUMBER = (int, float)
+_TEXT_OR_NONE = {str, type(None)}
+
 
 class Unreadable(ValueError):
     """A message is none of ours."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Message:
-    """One job to run."""
+class Message(NamedTuple):
+    """One job to run; `Message.new` makes one."""
 
     job: str
     arguments: dict[str, Any]
-    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    id: str
+    enqueued: float
+    """Seconds since 1970."""
     queue: str = "default"
     key: str | None = None
     group: str | None = None
     schedule: str | None = None
     request_id: str | None = None
-    enqueued: float = field(default_factory=lambda: clock.now().timestamp())
     due: float | None = None
     """When it may run, in seconds since 1970, if that is later than `enqueued`."""
     spent: int = 0
     """Attempts that were made before this copy was sent."""
 
+    @classmethod
+    def new(cls, job: str, arguments: dict[str, Any], **others: Any) -> Self:
+        """Make one that has an id of its own and is enqueued now, unless `others` say otherwise."""
+        unsaid: dict[str, Any] = {"id": secrets.token_hex(16), "enqueued": clock.now().timestamp()}
+        return cls(job, arguments, **unsaid | others)
+
     def to_json(self) -> str:
         """Its body in a queue."""
-        body = {name: value for name, value in self.__dict__.items() if value is not None}
+        body = {name: value for name, value in self._asdict().items() if value is not None}
         text = json.dumps({"v": VERSION} | body, ensure_ascii=False, separators=(",", ":"))
         return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")  # SQS refuses these two as they stand
 
@@ -54,29 +63,30 @@ class Message:
             raise Unreadable("it names no job")
         if read.pop("v", None) != VERSION:
             raise Unreadable(f"it is not of version {VERSION}")
+        make: Callable[..., Self] = cls if "id" in read and "enqueued" in read else cls.new
         try:
-            made = cls(**read)
+            made = make(**read)
         except TypeError as error:
             raise Unreadable(str(error)) from None
         made._check()
         return made
 
     def _check(self) -> None:
-        texts = [self.id, self.queue, self.key, self.group, self.schedule, self.request_id]
-        numbers = [self.enqueued, self.due]
         if not (
-            isinstance(self.arguments, dict)
-            and all(text is None or isinstance(text, str) for text in texts)
-            and all(number is None or type(number) in (int, float) for number in numbers)
-            and self.id
+            type(self.arguments) is dict
+            and type(self.id) is type(self.queue) is str
+            and {type(self.key), type(self.group), type(self.schedule), type(self.request_id)} <= _TEXT_OR_NONE
+            and type(self.enqueued) in _NUMBER
+            and (self.due is None or type(self.due) in _NUMBER)
             and type(self.spent) is int
+            and self.id
             and self.spent >= 0
         ):
             raise Unreadable("its fields are not of the kinds that they should be")
 
     def again(self, *, spent: int) -> Self:
         """A copy that is sent instead of the one that was received, and counts its attempts from `spent`."""
-        return replace(self, spent=spent)
+        return self._replace(spent=spent)
 
     @property
     def ready(self) -> float:
@@ -84,8 +94,7 @@ class Message:
         return max(self.enqueued, self.due or 0)
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A message as one queue gave it out, this once."""
 
     body: str
@@ -116,8 +125,7 @@ class Queues(Protocol):
         """After how many deliveries the queue itself gives a message up, if it does."""
 
 
-@dataclass(frozen=True)
-class DeadLetter:
+class DeadLetter(NamedTuple):
     """A message that was given up."""
 
     id: str

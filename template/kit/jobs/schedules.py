@@ -6,11 +6,9 @@ def tidy() -> None: ...
 """
 
 import hashlib
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from kit.jobs import cron
 from kit.jobs.declare import Job, JobError
@@ -22,9 +20,10 @@ R = TypeVar("R")
 registry: dict[str, "Schedule"] = {}
 """Every schedule that has been imported, by name."""
 
+_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
+
+class Schedule(NamedTuple):
     """One time table of one job."""
 
     name: str
@@ -65,7 +64,7 @@ def schedule(
         if not isinstance(job, Job):
             raise JobError("@schedule stands above @job, which stands above the function")
         called = name or job.function.__name__
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", called):
+        if not (0 < len(called) <= 64 and set(called) <= _NAME):
             raise JobError(f"@schedule: name is {called!r}; take up to 64 letters, digits, and _ . -")
         if called in registry and (registry[called].job.name != job.name or registry[called] in job.schedules):
             raise JobError(f'there is a schedule called {called!r} already; give this one a name: name="{called}-2"')

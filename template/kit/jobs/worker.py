@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -70,7 +69,7 @@ class Worker:
     def _launch(self, job: Job[Any, Any], message: Message, delivery: Delivery) -> None:
         """A long job gets a process of its own, as it gets a task of its own on Fargate."""
         self.queues.postpone(delivery, self.beat * 5)
-        environ = os.environ | {fargate.VARIABLE: json.dumps(asdict(delivery))}
+        environ = os.environ | {fargate.VARIABLE: json.dumps(delivery._asdict())}
         subprocess.Popen([sys.executable, *fargate.COMMAND[1:]], env=environ)  # noqa: S603 - the kit's own command
 
 

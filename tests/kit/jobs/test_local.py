@@ -222,9 +222,7 @@ def test_a_run_of_a_schedule_waits_for_nobody_and_is_skipped_while_another_runs(
         enqueue.submit([schedules.due("kit-sweep", "2026-01-01T00:00:00Z")], 0)
         assert run_jobs() == 1
         assert enqueued() == []
-        queued = schedules.registry["kit-sweep"].__class__(
-            **{**vars(schedules.registry["kit-sweep"]), "overlap": "queue"}
-        )
+        queued = schedules.registry["kit-sweep"]._replace(overlap="queue")
         monkeypatch.setitem(schedules.registry, "kit-sweep", queued)
         enqueue.submit([schedules.due("kit-sweep", "2026-01-01T00:05:00Z")], 0)
         assert run_jobs() == 1

@@ -27,8 +27,8 @@ def free_port() -> int:
 
 def test_a_batch_is_worked_off_inside_the_runtime(queue: Callable[..., Queue], tmp_path: Path) -> None:
     default = queue(4)
-    good = Message(job="kit.jobs.sweep.sweep", arguments={})
-    sqs.SqsQueues().send([good, Message(job="app.gone", arguments={}), good.again(spent=0)])
+    good = Message.new(job="kit.jobs.sweep.sweep", arguments={})
+    sqs.SqsQueues().send([good, Message.new(job="app.gone", arguments={}), good.again(spent=0)])
     event = default.event()
     assert event
     port, api = free_port(), free_port()

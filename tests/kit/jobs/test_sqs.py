@@ -207,7 +207,7 @@ def test_in_any_batch_each_success_runs_once_and_each_failure_is_found_dead(
         if how == "unreadable":
             default.put(f"{{{number}")
         elif how == "unknown":
-            default.put(Message(job="gone", arguments={}).to_json())
+            default.put(Message.new(job="gone", arguments={}).to_json())
         else:
             act.enqueue(str(number), how)
     default.drain(handler)

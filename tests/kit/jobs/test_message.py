@@ -1,0 +1,56 @@
+"""Messages are read as they were written, and what is none of ours is not read."""
+
+import json
+from typing import Any
+
+import pytest
+
+from kit.jobs.message import Message, Unreadable
+
+READ = {"v": 1, "job": "app.add", "arguments": {"n": 1}, "id": "7", "enqueued": 1.5}
+
+
+def test_what_is_written_is_read_again() -> None:
+    told = Message.new("app.add", {"n": 1}, key="k", group="g", schedule="s", request_id="r", due=2.5, spent=3)
+    assert Message.from_json(told.to_json()) == told
+    assert Message.from_json(told.again(spent=0).to_json()) == told._replace(spent=0)
+
+
+def test_each_new_message_has_an_id_of_its_own() -> None:
+    assert len({Message.new("app.add", {}).id for _ in range(100)}) == 100
+
+
+def test_a_message_that_others_sent_needs_neither_id_nor_time() -> None:
+    read = Message.from_json('{"v":1,"job":"app.add","arguments":{"n":1}}')
+    assert (read.job, read.arguments, read.queue) == ("app.add", {"n": 1}, "default")
+    assert read.id
+    assert read.enqueued > 1.7e9
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"arguments": []},
+        {"id": ""},
+        {"id": 7},
+        {"queue": 7},
+        {"key": 7},
+        {"group": []},
+        {"request_id": {}},
+        {"enqueued": "now"},
+        {"enqueued": True},
+        {"due": "then"},
+        {"spent": -1},
+        {"spent": 1.5},
+        {"spent": True},
+    ],
+)
+def test_a_field_of_another_kind_is_refused(wrong: dict[str, Any]) -> None:
+    assert Message.from_json(json.dumps(READ)).id == "7"
+    with pytest.raises(Unreadable, match="not of the kinds"):
+        Message.from_json(json.dumps(READ | wrong))
+
+
+def test_a_field_that_is_unknown_is_refused_by_name() -> None:
+    with pytest.raises(Unreadable, match="colour"):
+        Message.from_json(json.dumps(READ | {"colour": "red"}))
