@@ -59,7 +59,8 @@ def encode(job: Job[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 def decode(job: Job[Any, Any], encoded: dict[str, Any]) -> dict[str, Any]:
     """Give the arguments back; raises `Unreadable` when they do not fit the signature."""
     try:
-        values = {name: _decode(value, types(job)) for name, value in encoded.items()}
+        known = types(job)
+        values = {name: _decode(value, known) for name, value in encoded.items()}
         if values.keys() != job.signature.parameters.keys():  # when all are there they fit, as each travels by its name
             job.signature.bind(**values)
     except Exception as error:  # whatever a dataclass says of its fields, too

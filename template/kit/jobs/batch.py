@@ -4,9 +4,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from kit.jobs import fargate, run, sqs
+from kit.jobs import fargate, limit, run, sqs
 from kit.jobs.declare import Job
-from kit.jobs.message import Delivery, Message
+from kit.jobs.message import Delivery, Message, Queues
 
 log = logging.getLogger("kit.jobs")
 
@@ -26,23 +26,29 @@ def work(event: dict[str, Any], seconds_left: Callable[[], float]) -> dict[str, 
         fargate.start(job, message, delivery, queues)
 
     place = run.Place(queues, time_left=lambda: seconds_left() - MARGIN, launch=launch)
-    deliveries = list(sqs.deliveries(event))
+    with limit.alarm():
+        kept = _work_off(sqs.deliveries(event), place)
+    return {"batchItemFailures": [{"itemIdentifier": identity} for identity in kept]}
+
+
+def _work_off(deliveries: list[Delivery], place: run.Place) -> list[str]:
+    """Run each, remove what is finished, and give the ids of what is not."""
     kept: list[str] = []
     blocked: set[str] = set()
     for number, delivery in enumerate(deliveries, 1):
         ordered = delivery.group if delivery.queue.endswith(".fifo") else None
         if ordered in blocked:
             kept.append(delivery.id)
-            _let_go(queues, delivery)
+            _let_go(place.queues, delivery)
         elif not run.process(delivery, place).finished:
             kept.append(delivery.id)
             blocked |= {ordered} if ordered else set()
         elif number < len(deliveries):
-            _remove(queues, delivery)
-    return {"batchItemFailures": [{"itemIdentifier": identity} for identity in kept]}
+            _remove(place.queues, delivery)
+    return kept
 
 
-def _let_go(queues: sqs.SqsQueues, delivery: Delivery) -> None:
+def _let_go(queues: Queues, delivery: Delivery) -> None:
     """Give a message back that was not touched; SQS holds it until the one before it in its group is done."""
     try:
         queues.postpone(delivery, 0)
@@ -50,7 +56,7 @@ def _let_go(queues: sqs.SqsQueues, delivery: Delivery) -> None:
         log.warning("a message could not be given back yet; it comes back by itself", exc_info=True)
 
 
-def _remove(queues: sqs.SqsQueues, delivery: Delivery) -> None:
+def _remove(queues: Queues, delivery: Delivery) -> None:
     try:
         queues.remove(delivery)
     except Exception:

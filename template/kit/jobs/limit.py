@@ -1,11 +1,14 @@
-"""Ending a job that takes too long, wherever it is: an alarm of the operating system interrupts it."""
+"""Ending a job that takes too long, wherever it is: an alarm of the operating system interrupts it.
+
+Only in a process's main thread, and not on Windows, which has no alarm: there a job is not limited.
+"""
 
 import asyncio
 import inspect
 import math
 import signal
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -19,39 +22,45 @@ class OutOfTime(BaseException):
 
 
 @contextmanager
-def limit(seconds: float) -> Iterator[None]:
-    """Raise `OutOfTime` in the block after so many seconds.
-
-    Only in a process's main thread, and not on Windows, which has no alarm: there the block is not limited.
-    """
-    if (
-        math.isinf(seconds)
-        or not hasattr(signal, "setitimer")
-        or threading.current_thread() is not threading.main_thread()
-    ):
+def alarm() -> Iterator[None]:
+    """Have the alarm set up in the block, so that each call in it sets the time alone, which is sooner done."""
+    if not _can_ring():
         yield
         return
-
-    def ring(_: int, __: FrameType | None) -> None:
-        raise OutOfTime
-
-    before = signal.signal(signal.SIGALRM, ring)
+    before = signal.signal(signal.SIGALRM, _ring)
     try:
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
 def call(function: Any, arguments: dict[str, Any], seconds: float) -> None:
     """Call a function, sync or async, for so many seconds at most."""
-    if inspect.iscoroutinefunction(function):
-        with limit(seconds + GRACE):
-            _run(_limited(function(**arguments), seconds))
-    else:
-        with limit(seconds):
-            function(**arguments)
+    made = _call(function, arguments, seconds)
+    if inspect.iscoroutine(made):
+        _call(_run, {"coroutine": _limited(made, seconds)}, seconds + GRACE)
+
+
+def _call(function: Callable[..., Any], arguments: dict[str, Any], seconds: float) -> Any:
+    """Call a function, and raise `OutOfTime` in it after so many seconds."""
+    if math.isinf(seconds) or not _can_ring():
+        return function(**arguments)
+    if signal.getsignal(signal.SIGALRM) is not _ring:  # outside of `alarm`, or a job has put its own in place
+        with alarm():
+            return _call(function, arguments, seconds)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+        return function(**arguments)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _can_ring() -> bool:
+    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+
+
+def _ring(_: int, __: FrameType | None) -> None:
+    raise OutOfTime
 
 
 async def _limited(coroutine: Coroutine[Any, Any, Any], seconds: float) -> None:

@@ -13,7 +13,7 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
-from kit import settings
+from kit import clock, settings
 from kit.jobs.message import Message
 
 
@@ -23,13 +23,24 @@ def queued(messages: list[Message]) -> None:
         write(job, Queued=number)
 
 
+def succeeded(message: Message, took: float) -> None:
+    """Count a job that took so many milliseconds, and tell how long it had waited before."""
+    if _wanted(message.job):
+        waited = max(0.0, (clock.now().timestamp() - message.ready) * 1000 - took)
+        write(message.job, Started=1, Succeeded=1, Duration=round(took, 2), QueueLatency=round(waited, 2))
+
+
 def write(job: str, **values: float) -> None:
     """Write one line for a job; names that end in `Duration` or `Latency` are milliseconds, others are counts."""
-    if settings.current().jobs != "sqs" or job.startswith("kit."):
+    if not _wanted(job):
         return
     told: dict[str, Any] = {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": _kinds(tuple(values))}}
     sys.stdout.write(json.dumps(told | {"JobName": job} | values) + "\n")
     sys.stdout.flush()
+
+
+def _wanted(job: str) -> bool:
+    return settings.current().jobs == "sqs" and not job.startswith("kit.")
 
 
 @cache

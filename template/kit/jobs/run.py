@@ -8,12 +8,11 @@ import json
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
-from kit import clock, logs
+from kit import logs
 from kit.jobs import arguments, declare, keys, limit, message, metrics, overlap, schedules
 from kit.jobs.declare import Job
 from kit.jobs.limit import OutOfTime
@@ -38,7 +37,7 @@ class Outcome(Enum):
     @property
     def finished(self) -> bool:
         """Whether the message is to be removed from its queue."""
-        return self not in {Outcome.RETRIED, Outcome.STARTED}
+        return self is not Outcome.RETRIED and self is not Outcome.STARTED
 
 
 def _no_end() -> float:
@@ -53,8 +52,7 @@ def _unheard(_: str, __: BaseException | None) -> None:
     pass
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where jobs run."""
 
     queues: Queues
@@ -116,11 +114,16 @@ class _Attempt:
     def __init__(self, job: Job[Any, Any], told: Message, delivery: Delivery, place: Place) -> None:
         self.job, self.told, self.delivery, self.place = job, told, delivery, place
         self.number = told.spent + delivery.receives
-        self.fields: dict[str, Any] = {"job": job.name, "attempt": self.number}
-        if job.options.log_arguments:
-            self.fields["arguments"] = told.arguments
-        if told.schedule:
-            self.fields["schedule"] = told.schedule
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What a log line says of it."""
+        said: dict[str, Any] = {"job": self.job.name, "attempt": self.number}
+        if self.job.options.log_arguments:
+            said["arguments"] = self.told.arguments
+        if self.told.schedule:
+            said["schedule"] = self.told.schedule
+        return said
 
     def make(self) -> Outcome:
         """Run the job, if this delivery is one to run."""
@@ -128,14 +131,14 @@ class _Attempt:
             return early
         if self.job.on_fargate and self.place.launch:
             return self._start_elsewhere(self.place.launch)
-        if self.place.time_left() <= 0:
+        if (left := self.place.time_left()) <= 0:
             return self._put_back(0)
         if not self.told.schedule:
-            return self._run()
+            return self._run(left)
         if not overlap.hold(self.told.schedule, self.told.id, self.job.options.max_runtime + 60):
             return self._wait_or_skip()
         try:
-            return self._run()
+            return self._run(self.place.time_left())
         finally:
             overlap.release(self.told.schedule, self.told.id)
 
@@ -163,12 +166,12 @@ class _Attempt:
         log.info("job is started as a task of its own", extra=self.fields)
         return Outcome.STARTED
 
-    def _run(self) -> Outcome:
+    def _run(self, left: float) -> Outcome:
+        """Run the job for as long as it may take, or for the seconds that are left here."""
         try:
             values = arguments.decode(self.job, self.told.arguments)
         except arguments.Unreadable as error:
             return self._die(str(error))
-        left = self.place.time_left()
         begun = perf_counter()
         try:
             self._call(values, min(self.job.options.max_runtime, left))
@@ -179,10 +182,10 @@ class _Attempt:
             return self._failed(f"{why}, its max_runtime" if left >= self.job.options.max_runtime else why, None)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it is logged, and counts as a failed attempt
             return self._failed(f"{type(error).__name__}: {error}", error)
-        took = round((perf_counter() - begun) * 1000, 2)
-        latency = max(0.0, round((clock.now().timestamp() - self.told.ready) * 1000 - took, 2))
-        log.info("job succeeded", extra=self.fields | {"ms": took})
-        metrics.write(self.job.name, Started=1, Succeeded=1, Duration=took, QueueLatency=latency)
+        took = (perf_counter() - begun) * 1000
+        if log.isEnabledFor(logging.INFO):
+            log.info("job succeeded", extra=self.fields | {"ms": round(took, 2)})
+        metrics.succeeded(self.told, took)
         return Outcome.SUCCEEDED
 
     def _call(self, values: dict[str, Any], seconds: float) -> None:

@@ -119,18 +119,21 @@ class SqsQueues:
         _call("DeleteMessage", url(letter.queue, dead=True), ReceiptHandle=letter.receipt)
 
 
-def deliveries(event: dict[str, Any]) -> Iterator[Delivery]:
-    """The messages of a batch, as Lambda hands it to a function."""
-    for record in event["Records"]:
-        told = record["attributes"]
-        yield Delivery(
+def deliveries(event: dict[str, Any]) -> list[Delivery]:
+    """The messages of a batch, as Lambda hands it to a function; all come from one queue."""
+    records = event["Records"]
+    queue = _name(records[0]["eventSourceARN"])
+    return [
+        Delivery(
             body=record["body"],
             receipt=record["receiptHandle"],
-            receives=int(told["ApproximateReceiveCount"]),
-            queue=_name(record["eventSourceARN"]),
+            receives=int(record["attributes"]["ApproximateReceiveCount"]),
+            queue=queue,
             id=record["messageId"],
-            group=told.get("MessageGroupId"),
+            group=record["attributes"].get("MessageGroupId"),
         )
+        for record in records
+    ]
 
 
 def _name(arn: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 from dataclasses import dataclass, field
 from enum import Enum
@@ -49,6 +50,8 @@ def act(name: str, how: str = "succeed") -> None:
         raise SystemExit(1)
     if how == "hang":
         time.sleep(60)
+    if how == "deafen":
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
     if how == "die":
         os._exit(9)
 

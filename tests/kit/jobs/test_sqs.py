@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -161,6 +162,18 @@ def test_a_job_that_would_overrun_the_function_is_stopped_and_tried_again(queue:
     answer = handler(event, Context(seconds=2.3))
     assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == [event["Records"][0]["messageId"]]
     assert waiting() == 1
+
+
+def test_a_job_that_takes_the_alarm_for_itself_leaves_the_next_one_its_limit(queue: Make, handler: Any) -> None:
+    default = queue()
+    before = signal.getsignal(signal.SIGALRM)
+    act.enqueue("deaf", "deafen")
+    act.enqueue("slow", "hang")
+    event = default.event()
+    assert event
+    answer = handler(event, Context(seconds=2.3))
+    assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == [event["Records"][1]["messageId"]]
+    assert (effects(), signal.getsignal(signal.SIGALRM)) == (["deaf", "slow"], before)
 
 
 def test_a_job_that_there_is_no_time_to_begin_loses_no_attempt(queue: Make, handler: Any) -> None:
