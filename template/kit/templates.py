@@ -56,7 +56,9 @@ class _Environment(jinja2.Environment):
 
 def _escape(value: object) -> str:
     """Escape what a template puts out: text becomes text, where Jinja makes a `Markup` that nobody looks at."""
-    return _escape_inner(value) if type(value) is str else markupsafe.escape(value)
+    if type(value) is str:
+        return _escape_inner(value)
+    return str(value) if type(value) is int else markupsafe.escape(value)
 
 
 jinja2.runtime.escape = _escape  # type: ignore[assignment,attr-defined]  # where templates take theirs from
