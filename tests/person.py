@@ -27,7 +27,7 @@ EDITS = {
     "Dockerfile": adds('LABEL owner="me"\n'),
     ".gitignore": adds("*.sqlite\n"),
     "README.md": adds("\nWhere we post what we think.\n", after="Where"),
-    "pyproject.toml": adds('    "humanize>=4",\n', after='    "deflate'),
+    "pyproject.toml": adds('    "sqlparse>=0.5",\n', after='    "sqlalchemy'),
     "kit/forms.py": adds("\n\nMENDED = True\n"),
     **{f"infra/{tool}/README.md": adds("\nOurs is called test.\n") for tool in ("cdk", "sam", "terraform")},
 }
