@@ -28,8 +28,9 @@ class Gateway:
 
     def __call__(self, event: Any, context: object) -> dict[str, Any]:
         """Answer one request; raises `UnknownEvent`."""
+        scope = _scope(event, context)
         exchange = _Exchange(_body(event))
-        self.loop.run_until_complete(self.app(_scope(event, context), exchange.receive, exchange.send))
+        self.loop.run_until_complete(self.app(scope, exchange.receive, exchange.send))
         return exchange.answer()
 
 
@@ -44,7 +45,6 @@ def _scope(event: Any, context: object) -> Scope:
         ) from None
     if cookies := event.get("cookies"):
         headers = headers | {"cookie": "; ".join(cookies)}
-    host, _, port = headers.get("host", "").partition(":")
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -57,15 +57,15 @@ def _scope(event: Any, context: object) -> Scope:
         "root_path": "",
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
         "client": (http["sourceIp"], 0),
-        "server": (host, int(port or headers.get("x-forwarded-port", 443))),
+        "server": (event["requestContext"].get("domainName", "localhost"), 443),
         "aws.event": event,
         "aws.context": context,
     }
 
 
 def _body(event: Any) -> bytes:
-    body = event.get("body") or "" if isinstance(event, dict) else ""
-    return b64decode(body) if body and event["isBase64Encoded"] else body.encode()
+    body = event.get("body") or ""
+    return b64decode(body) if event.get("isBase64Encoded") else body.encode()
 
 
 class _Exchange:

@@ -41,7 +41,6 @@ class Context:
     def __init__(self, headers: dict[str, str]) -> None:
         self.aws_request_id = headers["lambda-runtime-aws-request-id"]
         self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn")
-        self.trace_id = headers.get("lambda-runtime-trace-id")
         self._deadline = int(headers["lambda-runtime-deadline-ms"])
 
     def get_remaining_time_in_millis(self) -> int:
@@ -81,7 +80,9 @@ class Api:
             body = self._answers.read(int(headers.get("content-length", 0)))
         if not status.startswith("HTTP/1.1 20"):
             asked = request.split(b"\r\n", 1)[0].decode()
-            raise RuntimeApiError(f"{asked}: {status.strip() or 'the connection was closed'} {body[:500].decode()}")
+            raise RuntimeApiError(
+                f"{asked}: {status.strip() or 'the connection was closed'} {body[:500].decode(errors='replace')}"
+            )
         return headers, body
 
     def _chunks(self) -> Iterator[bytes]:
@@ -111,8 +112,7 @@ def _serve(api: Api, handler: Callable[[Any, Context], Any]) -> None:
     """Take one event and answer it; an answer that Lambda refuses, as one that is too large, is only logged."""
     headers, event = api.get("invocation/next")
     context = Context(headers)
-    if context.trace_id:
-        os.environ["_X_AMZN_TRACE_ID"] = context.trace_id
+    os.environ["_X_AMZN_TRACE_ID"] = headers.get("lambda-runtime-trace-id", "")
     try:
         answer = _encode(handler(json.loads(event), context)).encode()
     except Exception as error:

@@ -104,7 +104,15 @@ def test_an_apps_error_is_lambdas(asked: Callable[..., Answer]) -> None:
         asked(fails)
 
 
-@pytest.mark.parametrize("event", [{}, [], "text", None, {"httpMethod": "GET", "path": "/", "requestContext": {}}])
+@pytest.mark.parametrize("host", ["", "[::1]:8080", "wall.example:port", "wall.example:443"])
+def test_a_host_may_be_called_what_it_likes(asked: Callable[..., Answer], host: str) -> None:
+    app = answering(lambda request: PlainTextResponse(request.headers["host"]))
+    assert asked(app, events.http(headers={"host": host}))["body"] == host
+
+
+@pytest.mark.parametrize(
+    "event", [{}, [], {"body": {"a": 1}}, "text", None, {"httpMethod": "GET", "path": "/", "requestContext": {}}]
+)
 def test_what_is_no_request_of_an_http_api_is_refused_in_a_sentence(event: Any) -> None:
     loop = asyncio.new_event_loop()
     with pytest.raises(gateway.UnknownEvent, match=r"payload format 2\.0"):
