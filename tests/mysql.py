@@ -4,7 +4,7 @@
 """
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,16 +91,19 @@ class Server:
 
 
 @contextmanager
-def server(folder: Path, *, tls: bool = True) -> Iterator[Server]:
+def server(folder: Path, *, tls: bool = True, options: Sequence[str] = ()) -> Iterator[Server]:
     """Run one whose certificates stand in `folder`; without `tls` it offers none at all.
 
-    In Docker; where no engine answers, a MySQL or MariaDB server that is installed, which has no network.
+    `options` are more of the server's own. In Docker; where no engine answers, a MySQL or MariaDB server that is installed, which has no network.
     """
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     if tls:
         write(folder, authority.issue_cert(NAME, "localhost", "127.0.0.1"))
-    running = in_docker(folder, tls) if containers.engine_answers() else mysqld.running(folder, tls, ROOT_PASSWORD)
+    if containers.engine_answers():
+        running = in_docker(folder, tls, options)
+    else:
+        running = mysqld.running(folder, tls, ROOT_PASSWORD, options)
     with running as (container, network):
         made = Server(container, network, folder, authority)
         made.wait()
@@ -108,14 +111,14 @@ def server(folder: Path, *, tls: bool = True) -> Iterator[Server]:
 
 
 @contextmanager
-def in_docker(folder: Path, tls: bool) -> Iterator[tuple[containers.Container, str]]:
+def in_docker(folder: Path, tls: bool, more: Sequence[str]) -> Iterator[tuple[containers.Container, str]]:
     """Run one in a container; gives it, and its network."""
     # Without a protocol there is no TLS.
     flags = ["--ssl-cert=/tls/cert.pem", "--ssl-key=/tls/key.pem"] if tls else ["--tls-version="]
     user = {"DATABASE": "app", "USER": "app", "PASSWORD": "p@ss:word", "ROOT_PASSWORD": ROOT_PASSWORD}
     options = [option for name, value in user.items() for option in ("--env", f"MYSQL_{name}={value}")]
     options += ["--network-alias", NAME, "--network-alias", ALIAS, "--volume", f"{folder}:/tls:ro"]
-    command = ["mysqld", *flags, "--max-connections=400", "--skip-log-bin"]
+    command = ["mysqld", *flags, "--max-connections=400", "--skip-log-bin", *more]
     with (
         containers.network() as network,
         containers.running(IMAGE, command, options=["--network", network, *options], publish=[3306]) as container,

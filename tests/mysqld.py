@@ -4,7 +4,7 @@ import getpass
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Process:
 
 
 @contextmanager
-def running(folder: Path, tls: bool, root_password: str) -> Iterator[tuple[Process, str]]:
+def running(folder: Path, tls: bool, root_password: str, options: Sequence[str]) -> Iterator[tuple[Process, str]]:
     """Run one with its data in a folder that is removed at the end; gives it, and no network."""
     with tempfile.TemporaryDirectory() as data:
         user = getpass.getuser()
@@ -71,7 +71,7 @@ def running(folder: Path, tls: bool, root_password: str) -> Iterator[tuple[Proce
         )
         command = [program, "--no-defaults", f"--datadir={data}/mysql", f"--user={user}", "--bind-address=127.0.0.1"]
         command += [f"--socket={data}/mysql.sock", f"--init-file={data}/init.sql", "--max-connections=400"]
-        command += ["--skip-log-bin", "--skip-name-resolve"]
+        command += ["--skip-log-bin", "--skip-name-resolve", *options]
         command += [f"--ssl-cert={folder}/cert.pem", f"--ssl-key={folder}/key.pem"] if tls else [without_tls]
         process = Process(command, Path(data, "log"))
         try:

@@ -8,13 +8,16 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(ask: Callable[[], T], *, what: str, seconds: float = 30) -> T:
-    """Ask until the answer is true and give it; raises `TimeoutError` that says what never came."""
+def until(ask: Callable[[], T], *, what: str, seconds: float = 30, every: float = 0.05) -> T:
+    """Ask until the answer is true and return it; `every` is the pause between two tries, in seconds.
+
+    Raises `TimeoutError` that names what never came.
+    """
     end = time.monotonic() + seconds
     while not (answer := ask()):
         if time.monotonic() > end:
             raise TimeoutError(f"{what}: not within {seconds:.0f} seconds")
-        time.sleep(0.05)
+        time.sleep(every)
     return answer
 
 

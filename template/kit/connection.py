@@ -13,12 +13,10 @@ from sqlalchemy.dialects import registry
 
 from kit import ahead, limits
 from kit.limits import NO_TRANSACTION
-from kit.mysql import MySQLConnection, arguments, begins
+from kit.mysql import READS, MySQLConnection, arguments, begins
 
 RECYCLE = 6 * 3600
 """Seconds after which a connection is made anew; PlanetScale ends each after 24 hours."""
-
-_READS = ("SELECT", "WITH", "SHOW", "EXPLAIN", "DESC")
 
 
 def connect(url: str, *, ca: str | None = None, strict: bool = True) -> Engine:
@@ -38,7 +36,7 @@ def connect(url: str, *, ca: str | None = None, strict: bool = True) -> Engine:
 
 
 def _only_reads(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
-    if connection.get_execution_options().get(NO_TRANSACTION) and not begins(statement, *_READS):
+    if connection.get_execution_options().get(NO_TRANSACTION) and not begins(statement, *READS):
         raise RuntimeError(f"This session is for reading. Change things in database.session(): {statement[:200]}")
 
 
@@ -69,6 +67,7 @@ def _mysql(url: str, ca: str | None) -> Engine:
         max_overflow=0 if on_lambda() else 5,
         pool_timeout=10,
         pool_recycle=RECYCLE,
+        hide_parameters=True,
     )
     named = arguments(url, ca)
 

@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any, TypeVarTuple
 
 from sqlalchemy import Engine, Row, Select, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from kit import connection, limits, settings, transactions
@@ -168,6 +168,21 @@ def _open(opened: Session) -> Iterator[Session]:
             yield opened
     finally:
         _current.reset(token)
+        _close(opened)
+
+
+def _close(session: Session) -> None:
+    """Close a session, and return its connection to the pool, whatever state its savepoints are in.
+
+    `Session.close` stops at the first savepoint that can't be rolled back (the server has ended its transaction) and
+    would keep the connection, which on Lambda is the only one.
+    """
+    while innermost := session.get_nested_transaction() or session.get_transaction():
+        try:
+            session.close()
+        except SQLAlchemyError:
+            if innermost is (session.get_nested_transaction() or session.get_transaction()):
+                raise
 
 
 @contextmanager

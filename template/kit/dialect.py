@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.mysql.pymysql import MySQLDialect_pymysql
 from sqlalchemy.exc import DBAPIError
 
+from kit.mysql import TransactionEnded
+
 _QUESTIONS = {
     "version": "VERSION()",
     "schema": "DATABASE()",
@@ -52,6 +54,22 @@ class Dialect(MySQLDialect_pymysql):
         if setting_name in self._told:
             return str(self._told[setting_name])
         return super()._fetch_setting(connection, setting_name)
+
+    def set_isolation_level(self, dbapi_connection: Any, level: Any) -> None:
+        """A connection with a level of its own is not reconnected: the new one would have the server's default."""
+        super().set_isolation_level(dbapi_connection, level)
+        dbapi_connection.replaceable = level in ("AUTOCOMMIT", self.default_isolation_level)
+
+    def do_rollback_to_savepoint(self, connection: Connection, name: str) -> None:
+        """In a transaction that the server has ended there is nothing left to roll back.
+
+        The error that ended it then leaves `begin_nested()` as it is, and SQLAlchemy can close each savepoint.
+        """
+        try:
+            super().do_rollback_to_savepoint(connection, name)  # type: ignore[no-untyped-call]
+        except DBAPIError as error:
+            if not isinstance(error.orig, TransactionEnded):
+                raise
 
     def do_begin(self, dbapi_connection: Any) -> None:
         """SQLAlchemy leaves BEGIN to drivers that are not in autocommit; sent from here, its errors are SQLAlchemy's."""

@@ -15,8 +15,8 @@ def tls_server(mysql_server: mysql.Server) -> mysql.Server:
 
 @pytest.fixture(scope="session")
 def odd_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mysql.Server]:
-    """Another one, for tests that give it other certificates."""
-    with mysql.server(tmp_path_factory.mktemp("odd")) as server:
+    """A server for tests that give it other certificates; a lock timeout rolls back the whole transaction there."""
+    with mysql.server(tmp_path_factory.mktemp("odd"), options=["--innodb-rollback-on-timeout"]) as server:
         yield server
 
 
