@@ -4,7 +4,7 @@ import json
 import sys
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from app import picture
 from app.models import Message
@@ -13,8 +13,8 @@ from kit.jobs import hours, job, minutes, schedule
 
 KEPT = timedelta(days=90)
 """For so long a message stays on the wall."""
-AT_ONCE = 500
-"""Rows in one transaction: it stays short, whatever the wall has."""
+PAGE = 500
+"""Messages that are read at once."""
 
 
 @job(max_runtime=minutes(1))
@@ -28,14 +28,10 @@ def draw(message_id: int) -> None:
 @schedule("cron(0 3 * * ? *)")
 @job
 def prune() -> None:
-    """Take messages off the wall that are older than `KEPT`."""
-    old = select(Message.id).where(Message.posted_at < clock.now() - KEPT).order_by(Message.id).limit(AT_ONCE)
-    while True:
-        with database.session() as session:
-            found = session.scalars(old).all()
-            session.execute(delete(Message).where(Message.id.in_(found)))
-        if len(found) < AT_ONCE:
-            return
+    """Delete messages that are older than `KEPT`."""
+    from kit import batches  # here, because the web function imports this module too, and starts faster without it
+
+    batches.delete(Message, where=Message.posted_at < clock.now() - KEPT)
 
 
 @job(max_runtime=hours(2))
@@ -46,12 +42,12 @@ def export() -> None:
     """
     last = 0
     while True:
-        page = select(Message).where(Message.id > last).order_by(Message.id).limit(AT_ONCE)
-        with database.session() as session:
+        page = select(Message).where(Message.id > last).order_by(Message.id).limit(PAGE)
+        with database.reading() as session:
             messages = session.scalars(page).all()
         for message in messages:
             line = {"id": message.id, "posted_at": message.posted_at.isoformat(), "text": message.text}
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
-        if len(messages) < AT_ONCE:
+        if len(messages) < PAGE:
             return
         last = messages[-1].id

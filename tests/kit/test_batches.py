@@ -1,10 +1,11 @@
 """Many rows, a short transaction at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
-from sqlalchemy import String, func, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import String, func, select, update
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from kit import batches, database, limits
 
@@ -46,45 +47,90 @@ def missing() -> int:
         return session.scalar(select(func.count()).where(Item.slug.is_(None))) or 0
 
 
-def test_a_backfill_reports_each_batch_and_reaches_every_row() -> None:
-    reported = [(progress.done, progress.last) for progress in batches.backfill(Item, fill)]
+class Reported(list[tuple[int, object]]):
+    """Keeps the progress that it is told."""
+
+    def __call__(self, progress: batches.Progress) -> None:
+        self.append((progress.done, progress.last))
+
+
+@pytest.fixture
+def reported() -> Reported:
+    return Reported()
+
+
+def test_a_backfill_reports_each_batch_and_reaches_every_row(reported: Reported) -> None:
+    progress = batches.backfill(Item, fill, on_progress=reported)
     assert reported == [(500, 500), (1000, 1000), (1050, 1050)]
+    assert progress == batches.Progress(1050, 1050, finished=True)
+    assert str(progress) == "1,050 rows done, up to 1050"
     assert missing() == 0
 
 
-def test_a_backfill_that_breaks_off_keeps_its_batches_and_goes_on_from_there() -> None:
+def test_a_backfill_that_fails_keeps_its_batches_and_continues_from_there(reported: Reported) -> None:
     def fails_at_700(item: Item) -> None:
         if item.id == 700:
             raise ValueError("no slug for this one")
         fill(item)
 
-    last = None
     with pytest.raises(ValueError, match="no slug"):
-        for progress in batches.backfill(Item, fails_at_700):
-            last = progress.last
-    assert (last, missing()) == (500, 550)
-    assert [str(progress) for progress in batches.backfill(Item, fill, after=last, size=1000)] == [
-        "550 rows done, up to 1050"
-    ]
+        batches.backfill(Item, fails_at_700, on_progress=reported)
+    assert (reported, missing()) == ([(500, 500)], 550)
+    assert batches.backfill(Item, fill, after=500, size=1000) == batches.Progress(550, 1050, finished=True)
     assert missing() == 0
 
 
-def test_one_may_leave_the_loop_and_the_condition_finds_the_rest() -> None:
-    for _ in batches.backfill(Item, fill, where=Item.slug.is_(None)):
-        break
-    assert missing() == 550
-    assert sum(1 for _ in batches.backfill(Item, fill, where=Item.slug.is_(None))) == 2
+@pytest.mark.parametrize("continued", ["after the last key", "by the condition"])
+def test_a_backfill_stops_in_time_and_is_continued(monkeypatch: pytest.MonkeyPatch, continued: str) -> None:
+    now = 0.0
+    monkeypatch.setattr(limits, "clock", lambda: now)
+
+    def slowly(item: Item) -> None:
+        nonlocal now
+        now += 0.004  # 500 of them take 2 s
+        fill(item)
+
+    progress = batches.backfill(Item, slowly, max_seconds=3)
+    assert progress == batches.Progress(1000, 1000, finished=False)
+    after, where = (progress.last, None) if continued == "after the last key" else (None, Item.slug.is_(None))
+    assert batches.backfill(Item, slowly, after=after, where=where, max_seconds=3).finished
     assert missing() == 0
 
 
-def test_a_delete_takes_only_what_was_meant() -> None:
-    reported = [progress.done for progress in batches.delete(Item, where=Item.id % 2 == 0, size=200)]
-    assert reported == [200, 400, 525]
+def test_a_delete_deletes_when_it_is_called_and_only_what_was_meant(reported: Reported) -> None:
+    progress = batches.delete(Item, where=Item.id % 2 == 0, size=200, on_progress=reported)
+    assert reported == [(200, 400), (400, 800), (525, 1050)]
+    assert progress == batches.Progress(525, 1050, finished=True)
     with database.reading() as session:
         assert session.scalars(select(Item.id).limit(3)).all() == [1, 3, 5]
 
 
-def test_slow_batches_become_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_no_longer_matches_when_its_turn_comes_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def change_meanwhile() -> None:
+        with database.session() as session:
+            session.execute(update(Item).where(Item.id == 3).values(slug="by hand"))
+
+    at_the_lock(monkeypatch, change_meanwhile)
+    assert batches.backfill(Item, fill, where=Item.slug.is_(None), size=1050).done == 1049
+    with database.reading() as session:
+        assert session.scalar(select(Item.slug).where(Item.id == 3)) == "by hand"
+    at_the_lock(monkeypatch, change_meanwhile)
+    assert batches.delete(Item, where=Item.slug != "by hand", size=1050).done == 1049
+
+
+def at_the_lock(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None]) -> None:
+    """Call `action` once, after the first keys are read and before their rows are locked."""
+    session, pending = database.session, [action]
+
+    def opened() -> AbstractContextManager[Session]:
+        if pending:
+            pending.pop()()
+        return session()
+
+    monkeypatch.setattr(database, "session", opened)
+
+
+def test_slow_batches_become_smaller(monkeypatch: pytest.MonkeyPatch, reported: Reported) -> None:
     now = 0.0
     monkeypatch.setattr(limits, "clock", lambda: now)
 
@@ -93,9 +139,10 @@ def test_slow_batches_become_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
         now += 0.012  # 500 of them take 6 s
         fill(item)
 
-    assert [progress.done for progress in batches.backfill(Item, slowly)] == [500, 750, 1000, 1050]
+    batches.backfill(Item, slowly, on_progress=reported)
+    assert [done for done, _ in reported] == [500, 750, 1000, 1050]
 
 
 def test_a_key_of_several_columns_is_refused_with_a_sentence() -> None:
     with pytest.raises(ValueError, match="Pair has a key of several columns"):
-        next(batches.delete(Pair, where=Pair.a == 1))
+        batches.delete(Pair, where=Pair.a == 1)
