@@ -28,10 +28,12 @@ def connect(url: str, *, ca: str | None = None, strict: bool = True) -> Engine:
         from kit import sqlite  # where the database is MySQL, SQLite's library need not be loaded
 
         made = sqlite.engine(url, strict=strict)
+        limits.watch(made, strict=strict)
+        sqlite.watch(made)  # after the limits' watch, which has to know of a transaction first
     else:
         made = _mysql(url, ca)
+        limits.watch(made, strict=strict)
     event.listen(made, "before_cursor_execute", _only_reads)
-    limits.watch(made, strict=strict)
     return made
 
 

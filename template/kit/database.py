@@ -49,8 +49,8 @@ class NestedSession(RuntimeError):
 @cache
 def engine() -> Engine:
     """The process's one engine, for the database that the settings name."""
-    wanted = settings.current()
-    return connection.connect(wanted.database_url, ca=wanted.database_ca, strict=wanted.database_limits == "enforce")
+    config = settings.current()
+    return connection.connect(config.database_url, ca=config.database_ca, strict=config.database_limits == "enforce")
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def session() -> Iterator[Session]:
         if whole is not None:
             yield whole
             return
-    made = _Session(engine(), expire_on_commit=False)
+    made = transactions.FollowedSession(_writing(engine()), expire_on_commit=False)
     with _open(made), transactions.follow(made), made.begin():
         yield made
 
@@ -124,16 +124,21 @@ def is_planetscale(url: str) -> bool:
     return host.endswith(".psdb.cloud")
 
 
-class _Session(transactions.FollowedSession):
-    """Known by a class of its own, so that its commit is noted before any other listener hears of it."""
-
-
 class _ReadingSession(Session):
     """Refuses to write."""
 
     def flush(self, objects: Any = None) -> None:
         if self.new or self.deleted or any(self.is_modified(changed) for changed in self.dirty):
             raise RuntimeError("This session is for reading. Change things in a block of database.session().")
+
+
+@cache
+def _writing(of: Engine) -> Engine:
+    if of.dialect.name != "sqlite":
+        return of
+    from kit import sqlite
+
+    return of.execution_options(**{sqlite.BEGIN: sqlite.IMMEDIATE})
 
 
 @cache
@@ -144,15 +149,11 @@ def _reading(of: Engine) -> Engine:
 _current: ContextVar[tuple[Session, limits.Place] | None] = ContextVar("session", default=None)
 
 
-@event.listens_for(_Session, "after_commit")
-def _committed(done: Session) -> None:
-    done.info["committed"] = True  # what others run from here on may open a session of its own
-
-
 def _opened() -> tuple[Session, limits.Place] | None:
-    """The session whose block is running, and where that began."""
+    """The session whose block is running, and where that began; after its commit, others may be opened."""
     found = _current.get()
-    return found if found and not found[0].info.get("committed") else None
+    committed = found and isinstance(found[0], transactions.FollowedSession) and found[0].committed
+    return None if committed else found
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.mysql.pymysql import MySQLDialect_pymysql
 from sqlalchemy.exc import DBAPIError
 
 from kit.mysql import TransactionEnded
+from kit.transactions import FollowsSavepoints
 
 _QUESTIONS = {
     "version": "VERSION()",
@@ -21,7 +22,7 @@ _QUESTIONS = {
 }
 
 
-class Dialect(MySQLDialect_pymysql):
+class Dialect(FollowsSavepoints, MySQLDialect_pymysql):
     """Known as `mysql+kit`."""
 
     supports_statement_cache = True
@@ -66,7 +67,7 @@ class Dialect(MySQLDialect_pymysql):
         The error that ended it then leaves `begin_nested()` as it is, and SQLAlchemy can close each savepoint.
         """
         try:
-            super().do_rollback_to_savepoint(connection, name)  # type: ignore[no-untyped-call]
+            super().do_rollback_to_savepoint(connection, name)
         except DBAPIError as error:
             if not isinstance(error.orig, TransactionEnded):
                 raise

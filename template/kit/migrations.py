@@ -141,7 +141,7 @@ def _only(forward: Any, back: Any) -> Callable[[Any, Any, list[Any]], None]:
 def _revision(message: str, fill: Callable[..., None], *, autogenerate: bool = False) -> list[Path]:
     """Write a revision, with the migrations so far applied to a database in memory: no one's data is looked at."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    engine = create_engine("sqlite://")
+    engine = create_engine("sqlite://", hide_parameters=True)
     upgrade(engine)
     options = config(engine)
     number = _next_number()
