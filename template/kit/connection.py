@@ -45,12 +45,16 @@ def _only_reads(connection: Connection, _cursor: object, statement: str, *_: obj
 @cache
 def alone(engine: Engine) -> Engine:
     """The same connections for statements that stand alone, without listeners: telling them was a quarter of a query."""
-    return _Alone(engine.pool, engine.dialect, engine.url)
+    return _Alone(engine)
 
 
 class _Alone(Engine):
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine.pool, engine.dialect, engine.url, hide_parameters=engine.hide_parameters)
+        self._engine = engine
+
     def raw_connection(self) -> PoolProxiedConnection:
-        taken = super().raw_connection()
+        taken = self._engine.raw_connection()  # from the pool that it has by now
         if isinstance(taken.dbapi_connection, MySQLConnection):
             taken.dbapi_connection.alone = True
         return taken

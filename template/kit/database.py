@@ -20,6 +20,7 @@ from typing import Any, TypeVarTuple
 from sqlalchemy import Engine, Row, Select, event, make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from kit import connection, limits, settings, transactions
 from kit.columns import BigKey, UtcDateTime
@@ -34,6 +35,7 @@ __all__ = [
     "engine",
     "is_planetscale",
     "reading",
+    "replace_pool",
     "rows",
     "session",
 ]
@@ -96,6 +98,17 @@ def rows(statement: Select[*Columns]) -> Sequence[Row[*Columns]]:
         found = asked.execute(statement).all()
     limits.check_rows(len(found), strict=settings.current().database_limits == "enforce")
     return found
+
+
+def replace_pool() -> None:
+    """Start over with an empty pool, after something was interrupted at a place of its own choosing.
+
+    A job that is stopped by its time limit may be inside the pool, between taking a connection and handing it on. The
+    pool then counts a connection that nobody has: on Lambda, where it is the only one, each later session would end in
+    a pool timeout. Connections that are in use stay so, and are closed when they are returned.
+    """
+    if engine.cache_info().currsize and isinstance(engine().pool, QueuePool):  # others don't count theirs
+        engine().dispose()
 
 
 def console() -> Session:
