@@ -1,6 +1,8 @@
 """A job ends when its time is up, whatever others do with the alarm, and leaves the process as it was."""
 
 import asyncio
+import contextlib
+import gc
 import math
 import signal
 import threading
@@ -88,6 +90,125 @@ def test_a_call_within_a_call_is_ended_and_the_outer_one_goes_on() -> None:
 
     limit.call(outer, {}, 5)
     assert ended == ["inner"]
+
+
+def swallow() -> None:
+    """Go on after whatever interrupts it, as a retry loop with a bare `except` does."""
+    while True:
+        with contextlib.suppress(BaseException):
+            time.sleep(30)
+
+
+def swallow_twice() -> None:
+    while True:
+        with contextlib.suppress(BaseException):
+            swallow()
+
+
+def swallow_while_busy() -> None:
+    count = 0
+    while True:
+        try:
+            while True:
+                count += 1
+        except BaseException:  # noqa: BLE001, S112 - that is what it is for
+            continue
+
+
+async def swallow_cancellation() -> None:
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(30)
+
+
+async def swallow_all() -> None:
+    while True:
+        with contextlib.suppress(BaseException):
+            await asyncio.sleep(30)
+
+
+async def swallow_in_a_callback() -> None:
+    asyncio.get_running_loop().call_later(0, time.sleep, 30)
+    await asyncio.sleep(30)
+
+
+class Finalizer:
+    """What is raised in a `__del__` is printed and forgotten."""
+
+    def __del__(self) -> None:
+        time.sleep(30)
+
+
+def swallow_in_a_finalizer() -> None:
+    Finalizer()
+    time.sleep(30)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    "job",
+    [
+        swallow,
+        swallow_twice,
+        swallow_while_busy,
+        swallow_cancellation,
+        swallow_all,
+        swallow_in_a_callback,
+        swallow_in_a_finalizer,
+    ],
+)
+def test_a_job_that_swallows_the_interruption_is_interrupted_until_it_ends(job: Any) -> None:
+    with pytest.raises(OutOfTime):
+        limit.call(job, {}, 0.05)
+    gc.collect()
+
+
+def test_each_further_interruption_is_logged_with_the_place_that_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(OutOfTime):
+        limit.call(swallow, {}, 0.05)
+    assert [record.levelname for record in caplog.records[:3]] == ["WARNING", "WARNING", "ERROR"]
+    assert all("test_limit.py" in record.getMessage() for record in caplog.records)
+
+
+def test_a_job_has_time_to_clean_up_after_it_was_interrupted() -> None:
+    cleaned = []
+
+    def job() -> None:
+        try:
+            time.sleep(30)
+        finally:
+            time.sleep(limit.REPEAT / 2)
+            cleaned.append(True)
+
+    with pytest.raises(OutOfTime):
+        limit.call(job, {}, 0.05)
+    assert cleaned == [True]
+
+
+@pytest.mark.parametrize("inner", [hang, wait])
+def test_a_call_within_a_call_leaves_the_outer_one_its_limit(inner: Any) -> None:
+    def outer() -> None:
+        limit.call(inner, {"seconds": 0.01}, 5)
+        time.sleep(30)
+
+    with pytest.raises(OutOfTime):
+        limit.call(outer, {}, 0.2)
+
+
+def test_a_call_within_a_call_is_ended_when_the_outer_ones_time_is_up() -> None:
+    seen = []
+
+    def outer() -> None:
+        try:
+            limit.call(hang, {}, 30)
+        except OutOfTime:
+            seen.append(limit.expired())
+            raise
+
+    with pytest.raises(OutOfTime):
+        limit.call(outer, {}, 0.05)
+    assert seen == [True]
+    assert not limit.expired()
 
 
 def test_a_call_in_a_thread_has_no_limit_and_leaves_that_of_the_main_thread() -> None:
