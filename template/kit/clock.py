@@ -9,6 +9,7 @@ def _now() -> datetime:
 
 
 _source: Callable[[], datetime] = _now
+_database: Callable[[], datetime] | None = None
 
 
 def now() -> datetime:
@@ -16,7 +17,16 @@ def now() -> datetime:
     return _source()
 
 
-def use(source: Callable[[], datetime] = _now) -> None:
-    """Read the time from `source` from now on; without one, from the machine again."""
-    global _source
+def database_override() -> datetime | None:
+    """The moment that stands in for the database server's clock, or None to ask the server itself."""
+    return _database() if _database else None
+
+
+def use(source: Callable[[], datetime] = _now, *, database: bool = True) -> None:
+    """Read the time from `source` from now on; without one, from the machine again.
+
+    The database's clock follows it, unless `database` is False: then this machine alone has a clock that is off.
+    """
+    global _source, _database
     _source = source
+    _database = source if database and source is not _now else None

@@ -12,7 +12,8 @@ from datetime import timedelta
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from kit import clock, database, transactions
+from kit import database, transactions
+from kit.jobs.database_clock import now
 from kit.jobs.tables import keys
 
 KEPT = timedelta(days=90)
@@ -39,14 +40,14 @@ def once(job: str, key: str) -> Iterator[None]:
         with transactions.joining():
             yield
         try:
-            session.execute(insert(keys).values(digest=taken, job=job, done_at=clock.now()))
+            session.execute(insert(keys).values(digest=taken, job=job, done_at=now()))
         except IntegrityError:
             raise AlreadyDone from None
 
 
 def prune() -> None:
     """Forget the keys that are older than `KEPT`, in short transactions."""
-    old = select(keys.c.digest).where(keys.c.done_at < clock.now() - KEPT).limit(500)
+    old = select(keys.c.digest).where(keys.c.done_at < now(-KEPT.total_seconds())).limit(500)
     while True:
         with database.engine().begin() as connection:
             found = list(connection.scalars(old))

@@ -2,17 +2,24 @@
 
 A delivery hides its row for a while (`visible_at`); a worker that dies does not come back to it, so it is given out
 again. Workers claim a row by an UPDATE that only one of them can win, which needs no lock and no SKIP LOCKED.
+
+In a queue whose name ends in .fifo, a message that was received blocks the rest of its group until it is deleted or
+dead, also while it is hidden before its next attempt; other groups go on. One that is delayed is not in the queue yet,
+as on SQS, where the Scheduler sends it when it is due: it blocks nobody, and stands behind what came before that.
+Source: SQS Developer Guide, "FIFO queue delivery logic" and "Using the message group ID".
 """
 
 import secrets
 from collections.abc import Iterable
-from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from kit import clock, database
-from kit.jobs.message import DeadLetter, Delivery, Message
+from kit import database
+from kit.errors import UsageError
+from kit.jobs.database_clock import now
+from kit.jobs.message import DeadLetter, Delivery, Message, Unreadable
 from kit.jobs.tables import jobs
 
 LOOK_AHEAD = 20
@@ -21,9 +28,8 @@ HIDDEN = 30.0
 """Seconds that a delivery stays hidden without word from its worker."""
 
 
-def rows(messages: Iterable[Message], delay: float) -> list[dict[str, object]]:
-    """The rows of these messages."""
-    visible = clock.now() + timedelta(seconds=delay)
+def rows(messages: Iterable[Message]) -> list[dict[str, object]]:
+    """The rows of these messages, but for when they are due."""
     return [
         {
             "id": message.id,
@@ -31,7 +37,6 @@ def rows(messages: Iterable[Message], delay: float) -> list[dict[str, object]]:
             "job": message.job,
             "body": message.to_json(),
             "group_name": (message.group or message.job) if message.queue.endswith(".fifo") else None,
-            "visible_at": visible,
             "receipt": "",
             "receives": 0,
             "state": "waiting",
@@ -42,7 +47,16 @@ def rows(messages: Iterable[Message], delay: float) -> list[dict[str, object]]:
 
 def add(to: Session | Connection, messages: list[Message], delay: float) -> None:
     """Put messages in, within a transaction that is open."""
-    to.execute(insert(jobs), rows(messages, delay))
+    to.execute(insert(jobs).values(visible_at=now(delay)), rows(messages))
+
+
+def new_receipt() -> str:
+    """A receipt that no other delivery has."""
+    return secrets.token_hex(16)
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(row.body, row.receipt, row.receives, row.queue, row.id, row.group_name)
 
 
 class LocalQueues:
@@ -52,47 +66,92 @@ class LocalQueues:
         with database.engine().begin() as connection:
             add(connection, messages, delay)
 
-    def receive(self, hidden: float = HIDDEN) -> Delivery | None:
-        """Give out the message that has waited longest, hidden for so many seconds; None when nothing is due."""
-        now = clock.now()
-        due = select(jobs.c.number, jobs.c.visible_at, jobs.c.group_name, jobs.c.queue).where(
-            jobs.c.state == "waiting", jobs.c.visible_at <= now
+    def receive(self, hidden: float = HIDDEN, receipt: str | None = None) -> Delivery | None:
+        """Give out the message that has waited longest, hidden for so many seconds; None when nothing is due.
+
+        With a `receipt` of the caller's own, `find` gives the delivery if the answer to this call is lost.
+        """
+        receipt = receipt or new_receipt()
+        while True:
+            candidates = self._due()
+            groups = set()
+            for row in candidates:
+                group = (row.queue, row.group_name)
+                if row.group_name is not None and group in groups:
+                    continue  # it stands behind another of its group
+                groups.add(group)
+                if delivery := self._claim(row, hidden, receipt):
+                    return delivery
+            if len(candidates) < LOOK_AHEAD:
+                return None
+
+    def _due(self) -> list[Row[Any]]:
+        """The first messages that may be given out, those that have waited longest before the others."""
+        started = select(jobs.c.queue, jobs.c.group_name).where(
+            jobs.c.state == "waiting", jobs.c.receives > 0, jobs.c.group_name.is_not(None)
+        )
+        free = or_(
+            jobs.c.group_name.is_(None),
+            jobs.c.receives > 0,  # it is itself the one that its group waits for
+            tuple_(jobs.c.queue, jobs.c.group_name).not_in(started),
+        )
+        due = select(jobs.c.number, jobs.c.receives, jobs.c.queue, jobs.c.group_name).where(
+            jobs.c.state == "waiting", jobs.c.visible_at <= now(), free
         )
         with database.engine().connect() as connection:
-            found = connection.execute(due.order_by(jobs.c.visible_at, jobs.c.number).limit(LOOK_AHEAD)).all()
-        for number, visible, group, queue in found:
-            receipt = secrets.token_hex(16)
-            claim = (
-                update(jobs)
-                .where(jobs.c.number == number, jobs.c.visible_at == visible, jobs.c.state == "waiting")
-                .values(visible_at=now + timedelta(seconds=hidden), receipt=receipt, receives=jobs.c.receives + 1)
-            )
-            if group is not None and not self._first_of_group(number, queue, group):
-                continue
-            with database.engine().begin() as connection:
-                if connection.execute(claim).rowcount == 1:
-                    row = connection.execute(select(jobs).where(jobs.c.number == number)).one()
-                    return Delivery(row.body, receipt, row.receives, row.queue, row.id, row.group_name)
-        return None
+            return list(connection.execute(due.order_by(jobs.c.visible_at, jobs.c.number).limit(LOOK_AHEAD)))
 
-    def _first_of_group(self, number: int, queue: str, group: str) -> bool:
-        same = (jobs.c.queue == queue, jobs.c.group_name == group, jobs.c.state == "waiting")
+    def find(self, receipt: str) -> Delivery | None:
+        """The message that was given out with this receipt, if it has not been given out again since."""
+        mine = select(jobs).where(jobs.c.receipt == receipt, jobs.c.state == "waiting")
         with database.engine().connect() as connection:
-            return bool(connection.scalar(select(func.min(jobs.c.number)).where(*same)) == number)
+            row = connection.execute(mine).one_or_none()
+        return None if row is None else _delivery(row)
+
+    def _claim(self, row: Row[Any], hidden: float, receipt: str) -> Delivery | None:
+        """Take the row, unless another worker has; `receives` tells, as every claim raises it."""
+        same = (jobs.c.number == row.number, jobs.c.receives == row.receives, jobs.c.state == "waiting")
+        claim = update(jobs).where(*same, jobs.c.visible_at <= now())
+        taken = {"visible_at": now(hidden), "receipt": receipt, "receives": row.receives + 1}
+        with database.engine().begin() as connection:
+            if connection.execute(claim.values(taken)).rowcount != 1:
+                return None
+            claimed = connection.execute(select(jobs).where(jobs.c.number == row.number)).one()
+        delivery = _delivery(claimed)
+        if claimed.group_name is not None and self._is_in_flight(claimed):
+            give_back = {"visible_at": now(), "receipt": "", "receives": row.receives}
+            self._update(delivery, give_back)
+            return None
+        return delivery
+
+    def _is_in_flight(self, claimed: Row[Any]) -> bool:
+        """Whether another of the group was claimed meanwhile: it had not been committed yet when we looked."""
+        other = select(jobs.c.number).where(
+            jobs.c.queue == claimed.queue,
+            jobs.c.group_name == claimed.group_name,
+            jobs.c.state == "waiting",
+            jobs.c.receives > 0,
+            jobs.c.visible_at > now(),
+            jobs.c.number != claimed.number,
+        )
+        with database.engine().connect() as connection:
+            return connection.scalar(other.limit(1)) is not None
+
+    def _update(self, delivery: Delivery, values: dict[str, Any]) -> None:
+        """Change the row of a delivery, unless it was given out again since."""
+        mine = update(jobs).where(jobs.c.receipt == delivery.receipt, jobs.c.state == "waiting")
+        with database.engine().begin() as connection:
+            connection.execute(mine.values(values))
 
     def remove(self, delivery: Delivery) -> None:
         with database.engine().begin() as connection:
             connection.execute(delete(jobs).where(jobs.c.receipt == delivery.receipt, jobs.c.state == "waiting"))
 
     def postpone(self, delivery: Delivery, seconds: float) -> None:
-        visible = clock.now() + timedelta(seconds=seconds)
-        with database.engine().begin() as connection:
-            connection.execute(update(jobs).where(jobs.c.receipt == delivery.receipt).values(visible_at=visible))
+        self._update(delivery, {"visible_at": now(seconds)})
 
     def bury(self, delivery: Delivery, reason: str, message: Message | None) -> None:
-        dead = update(jobs).where(jobs.c.receipt == delivery.receipt).values(state="dead", reason=reason)
-        with database.engine().begin() as connection:
-            connection.execute(dead)
+        self._update(delivery, {"state": "dead", "reason": reason})
 
     def most_receives(self, queue: str) -> int | None:
         return None
@@ -118,11 +177,14 @@ class LocalQueues:
 
     def revive(self, letter: DeadLetter) -> None:
         """Try a dead one again, as if it were new."""
-        again = {"state": "waiting", "receives": 0, "receipt": "", "visible_at": clock.now(), "reason": None}
-        message = Message.from_json(letter.body).again(spent=0)
-        wanted = update(jobs).where(jobs.c.number == int(letter.receipt), jobs.c.state == "dead")
+        try:
+            message = Message.from_json(letter.body)
+        except Unreadable as error:
+            raise UsageError(f"{letter.id} cannot be tried again: {error}. Delete it: jobs purge {letter.id}") from None
+        dead = update(jobs).where(jobs.c.number == int(letter.receipt), jobs.c.state == "dead")
+        again = {"state": "waiting", "receives": 0, "receipt": "", "visible_at": now(), "reason": None}
         with database.engine().begin() as connection:
-            connection.execute(wanted.values(body=message.to_json(), **again))
+            connection.execute(dead.values(body=message.again(spent=0).to_json(), **again))
 
     def forget(self, letter: DeadLetter) -> None:
         """Delete a dead one."""
