@@ -25,7 +25,7 @@ def work(event: dict[str, Any], seconds_left: Callable[[], float]) -> dict[str, 
     def launch(job: Job[Any, Any], message: Message, delivery: Delivery) -> None:
         fargate.start(job, message, delivery, queues)
 
-    place = run.Place(queues, time_left=lambda: seconds_left() - MARGIN, launch=launch)
+    place = run.Place(queues, time_left=lambda: seconds_left() - MARGIN, launch=launch, interruptible=False)
     with limit.alarm():
         kept = _work_off(sqs.deliveries(event), place)
     return {"batchItemFailures": [{"itemIdentifier": identity} for identity in kept]}

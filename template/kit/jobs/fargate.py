@@ -7,14 +7,14 @@ otherwise leaves it to be tried again. If the task dies, the message comes back 
 import json
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from kit import aws, settings
 from kit.errors import UsageError
-from kit.jobs import declare, run
+from kit.jobs import declare, heartbeat, run
 from kit.jobs.declare import Job
 from kit.jobs.message import Delivery, Message, Queues
 
@@ -99,23 +99,6 @@ def main(queues: Queues, environ: Mapping[str, str] | None = None, *, beat: floa
 @contextmanager
 def kept_hidden(delivery: Delivery, queues: Queues, beat: float) -> Iterator[Callable[[], None]]:
     """Keep a delivery from being given out again while this process lives and is in the block, or has let it go."""
-    over = threading.Event()
-
-    def beats() -> None:
-        while not over.wait(beat):
-            try:
-                queues.postpone(delivery, beat * 5)
-            except Exception:
-                log.warning("the job's message could not be kept hidden", exc_info=True)
-
-    thread = threading.Thread(target=beats, daemon=True)
-
-    def let_go() -> None:
-        over.set()
-        thread.join()
-
-    thread.start()
-    try:
+    hide = partial(queues.postpone, delivery, beat * 5)
+    with heartbeat.beating(hide, beat, "the job's message could not be kept hidden") as let_go:
         yield let_go
-    finally:
-        let_go()

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -35,8 +36,9 @@ def write(job: str, **values: float) -> None:
     if not _wanted(job):
         return
     told: dict[str, Any] = {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": _kinds(tuple(values))}}
-    sys.stdout.write(json.dumps(told | {"JobName": job} | values) + "\n")
-    sys.stdout.flush()
+    with suppress(OSError, ValueError):  # a closed stdout loses a figure, and must not fail the job
+        sys.stdout.write(json.dumps(told | {"JobName": job} | values) + "\n")
+        sys.stdout.flush()
 
 
 def _wanted(job: str) -> bool:

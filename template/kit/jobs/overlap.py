@@ -1,32 +1,85 @@
-"""Runs of one schedule do not overlap: whoever runs holds the schedule's row for as long as the job may take."""
+"""Runs of one schedule do not overlap: whoever runs holds the schedule's row, under a lease.
 
-from datetime import timedelta
+Each delivery is a holder of its own, so that a tick that is delivered twice does not run twice at once. The lease goes
+by the database's clock. Where a process has no end of its own, a heartbeat renews it; on Lambda, whose database
+connection is the job's own, it lasts for as long as the function may still run.
+"""
 
-from sqlalchemy import insert, or_, update
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from kit import clock, database
+from kit import database
+from kit.jobs import heartbeat
+from kit.jobs.database_clock import now
 from kit.jobs.tables import runs
 
+log = logging.getLogger("kit.jobs")
 
-def hold(schedule: str, holder: str, seconds: float) -> bool:
-    """Take the row, unless another run has it; it comes free after so many seconds if its holder dies."""
-    now = clock.now()
-    values = {"holder": holder, "held_until": now + timedelta(seconds=seconds)}
-    free = or_(runs.c.held_until <= now, runs.c.holder == holder)
+LEASE = 60.0
+"""Seconds for which a run holds its schedule without a sign of life; a sixth of them is the pause between two."""
+
+
+@contextmanager
+def hold(schedule: str, seconds: float | None = None) -> Iterator[bool]:
+    """Hold the schedule while the block runs; yields False, and holds nothing, while another run does.
+
+    `seconds` is how long this process can live at most, or None, and then the lease is renewed while it lives.
+    Giving the schedule back never fails: if the database does, the lease ends by itself.
+    """
+    holder = secrets.token_hex(16)
+    if not _take(schedule, holder, LEASE if seconds is None else seconds):
+        yield False
+        return
+    renewal = heartbeat.beating(
+        partial(_renew, schedule, holder), LEASE / 6, f"the lease of {schedule} was not renewed"
+    )
+    try:
+        with nullcontext() if seconds else renewal:
+            yield True
+    finally:
+        _release(schedule, holder)
+
+
+def is_held(schedule: str) -> bool:
+    """Whether a run of the schedule is under way."""
+    held = select(runs.c.schedule).where(runs.c.schedule == schedule, runs.c.held_until > now())
+    with database.engine().connect() as connection:
+        return connection.scalar(held) is not None
+
+
+def _take(schedule: str, holder: str, seconds: float) -> bool:
+    lease = {"holder": holder, "held_until": now(seconds)}
+    free = update(runs).where(runs.c.schedule == schedule, runs.c.held_until <= now())
     with database.engine().begin() as connection:
-        if connection.execute(update(runs).where(runs.c.schedule == schedule, free).values(**values)).rowcount == 1:
+        if connection.execute(free.values(lease)).rowcount == 1:
             return True
     try:
         with database.engine().begin() as connection:
-            connection.execute(insert(runs).values(schedule=schedule, **values))
+            connection.execute(insert(runs).values(schedule=schedule, **lease))
     except IntegrityError:
         return False
     return True
 
 
-def release(schedule: str, holder: str) -> None:
-    """Give the row back."""
+def _renew(schedule: str, holder: str) -> None:
+    if not _update_lease(schedule, holder, LEASE):
+        raise RuntimeError("it ended, and another run holds the schedule now")
+
+
+def _release(schedule: str, holder: str) -> None:
+    try:
+        _update_lease(schedule, holder, 0)
+    except Exception:
+        log.warning("%s could not be given back; its lease ends by itself", schedule, exc_info=True)
+
+
+def _update_lease(schedule: str, holder: str, seconds: float) -> bool:
     mine = update(runs).where(runs.c.schedule == schedule, runs.c.holder == holder)
     with database.engine().begin() as connection:
-        connection.execute(mine.values(held_until=clock.now()))
+        return connection.execute(mine.values(held_until=now(seconds))).rowcount == 1

@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from kit import database, logs
-from kit.jobs import arguments, declare, keys, limit, message, metrics, overlap, schedules
+from kit.jobs import arguments, backoff, declare, keys, limit, message, metrics, overlap, schedules
 from kit.jobs.declare import Job
 from kit.jobs.limit import OutOfTime
 from kit.jobs.message import Delivery, Message, Queues
@@ -52,6 +52,28 @@ def _unheard(_: str, __: BaseException | None) -> None:
     pass
 
 
+REASON = 8 * 1024
+"""Characters that are kept of why an attempt failed."""
+
+
+def describe(error: BaseException) -> str:
+    """The type of an exception and what it says, as text that every queue can store."""
+    return printable(f"{type(error).__name__}: {text_of(error)}")
+
+
+def text_of(error: BaseException) -> str:
+    """What an exception says; its own `__str__` may raise in turn."""
+    try:
+        return printable(str(error))
+    except BaseException as failure:  # noqa: BLE001 - the reason is that of the first error
+        return f"(its __str__ raised {type(failure).__name__})"
+
+
+def printable(reason: str) -> str:
+    """The reason without half characters (lone surrogates), which neither MySQL, SQLite nor SQS stores, and not too long."""
+    return reason[:REASON].encode(errors="backslashreplace").decode()
+
+
 class Place(NamedTuple):
     """Where jobs run."""
 
@@ -65,6 +87,8 @@ class Place(NamedTuple):
     """Called before a message is hidden until its next attempt."""
     failed: Callable[[str, BaseException | None], None] = _unheard
     """Told of each attempt that fails, and why."""
+    interruptible: bool = True
+    """Whether KeyboardInterrupt ends the process: Ctrl-C, or a worker that is to stop. It is a job's own otherwise."""
 
 
 def process(delivery: Delivery, place: Place) -> Outcome:
@@ -102,6 +126,7 @@ def read(body: str) -> Message:
 def bury(delivery: Delivery, told: Message | None, reason: str, place: Place) -> Outcome:
     """Put the message into the dead-letter queue; where that fails, it comes again and is buried then."""
     name = told.job if told else "unreadable"
+    reason = printable(reason)
     place.queues.bury(delivery, reason, told)
     log.error("job is dead: %s", reason, extra={"job": name, "message_id": delivery.id})
     metrics.write(name, Dead=1)
@@ -129,18 +154,18 @@ class _Attempt:
         """Run the job, if this delivery is one to run."""
         if (early := self._before_running()) is not None:
             return early
+        schedule = self.told.schedule
         if self.job.on_fargate and self.place.launch:
+            if schedule and overlap.is_held(schedule):  # a task would only find out the same
+                return self._wait_or_skip()
             return self._start_elsewhere(self.place.launch)
         if (left := self.place.time_left()) <= 0:
             return self._put_back(0)
-        if not self.told.schedule:
+        if not schedule:
             return self._run(left)
-        if not overlap.hold(self.told.schedule, self.told.id, self.job.options.max_runtime + 60):
-            return self._wait_or_skip()
-        try:
-            return self._run(self.place.time_left())
-        finally:
-            overlap.release(self.told.schedule, self.told.id)
+        lease = None if math.isinf(left) else min(self.job.options.max_runtime, left) + 60
+        with overlap.hold(schedule, lease) as held:
+            return self._run(self.place.time_left()) if held else self._wait_or_skip()
 
     def _before_running(self) -> Outcome | None:
         """Stop at a message whose earlier attempts ended without a word, or that its queue is about to give up."""
@@ -162,7 +187,7 @@ class _Attempt:
         try:
             launch(self.job, self.told, self.delivery)
         except Exception as error:  # noqa: BLE001 - it is logged, and counts as a failed attempt
-            return self._failed(f"its task could not be started: {error}", error)
+            return self._failed(f"its task could not be started: {text_of(error)}", error)
         log.info("job is started as a task of its own", extra=self.fields)
         return Outcome.STARTED
 
@@ -181,8 +206,10 @@ class _Attempt:
             database.replace_pool()
             why = f"it was stopped after {perf_counter() - begun:.0f} s"
             return self._failed(f"{why}, its max_runtime" if left >= self.job.options.max_runtime else why, None)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is logged, and counts as a failed attempt
-            return self._failed(f"{type(error).__name__}: {error}", error)
+        except BaseException as error:  # CancelledError, SystemExit, a library's own: a failed attempt like any other
+            if isinstance(error, KeyboardInterrupt) and self.place.interruptible:
+                raise
+            return self._failed(describe(error), error)
         took = (perf_counter() - begun) * 1000
         if log.isEnabledFor(logging.INFO):
             log.info("job succeeded", extra=self.fields | {"ms": round(took, 2)})
@@ -202,7 +229,7 @@ class _Attempt:
         metrics.write(self.job.name, Started=1, Failed=1)
         if self.number >= self.job.options.attempts:
             return self._die(f"{reason} (attempt {self.number} of {self.job.options.attempts}, the last)", error)
-        wait = min(max(0.0, self.job.options.backoff(self.number)), declare.LONGEST)
+        wait = self._backoff()
         log.warning(
             "job failed and is tried again: %s", reason, exc_info=error, extra=self.fields | {"again_in_s": round(wait)}
         )
@@ -214,6 +241,14 @@ class _Attempt:
         if self._ordered:  # a copy would stand behind the messages that it must precede
             return self._die(f"{reason} (attempt {self.number}, the last that its queue allows)", error)
         return self._replace(wait, spent=self.number)
+
+    def _backoff(self) -> float:
+        """Seconds until the next attempt; a job's own function that fails must not hide why the job did."""
+        try:
+            return min(max(0.0, float(self.job.options.backoff(self.number))), declare.LONGEST)
+        except Exception:
+            log.exception("the backoff of %s failed; the default is used", self.job.name)
+            return backoff.DEFAULT(self.number)
 
     def _die(self, reason: str, error: BaseException | None = None) -> Outcome:
         if error:
@@ -229,7 +264,8 @@ class _Attempt:
         """Another run of the schedule is under way: a new one is skipped or waits, as the schedule says."""
         if self.number == 1 and schedules.overlap(self.told.schedule) == "skip":
             return self._skip("the run before it has not ended")
-        return self._put_back(BETWEEN)
+        self.place.settle()
+        return self._replace(BETWEEN, spent=self.number - 1)  # on a FIFO queue too, where postponing costs an attempt
 
     def _put_back(self, wait: float) -> Outcome:
         """Have it given out again, without an attempt being counted."""
@@ -266,8 +302,14 @@ def inline(messages: list[Message]) -> None:
         except keys.AlreadyDone:
             log.info("job is skipped: it was done before: its key is taken", extra={"job": job.name})
         except OutOfTime:
+            if limit.expired():  # it is the job around this one that is stopped
+                raise
             raise InlineError(
                 f"{job.name} was stopped after {job.options.max_runtime:.0f} s, its max_runtime"
             ) from None
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # CancelledError or SystemExit would cancel or end whoever enqueues
+            raise InlineError(f"{job.name} failed: {describe(error)}") from error
         finally:
             logs.job_id.reset(token)

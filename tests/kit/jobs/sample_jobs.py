@@ -56,6 +56,48 @@ def act(name: str, how: str = "succeed") -> None:
         os._exit(9)
 
 
+class Abort(BaseException):
+    """What a library raises that is no `Exception`."""
+
+
+class Mute(Exception):
+    """An exception that cannot say what happened."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+ERRORS: dict[str, BaseException] = {
+    "cancelled": asyncio.CancelledError(),
+    "closed": GeneratorExit(),
+    "exit": SystemExit(3),
+    "abort": Abort("lost"),
+    "half a character": ValueError("half \ud83d a character"),
+    "mute": Mute(),
+    "long": ValueError("x" * 20_000_000),
+}
+
+
+@job(attempts=3, backoff=0)
+def fail(name: str, how: str) -> None:
+    note(name)
+    raise ERRORS[how]
+
+
+@job(attempts=3, backoff=0)
+async def cancel_itself(name: str) -> None:
+    note(name)
+    task = asyncio.current_task()
+    assert task
+    task.cancel()
+    await asyncio.sleep(0)
+
+
+@job(attempts=3, backoff=lambda attempt: 1 / (2 - attempt))
+def fail_with_a_bad_backoff(name: str) -> None:
+    raise ValueError(f"{name} failed")
+
+
 @job(attempts=2, backoff=0, max_runtime=0.2)
 async def wait(seconds: float) -> None:
     await asyncio.sleep(seconds)

@@ -1,0 +1,41 @@
+"""Doing something at regular intervals, in a thread, for as long as a block runs: how a lease is kept."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+log = logging.getLogger("kit.jobs")
+
+
+@contextmanager
+def beating(action: Callable[[], object], interval: float, failure: str) -> Iterator[Callable[[], None]]:
+    """Call `action` every `interval` seconds while the block runs; yields a function that stops it earlier.
+
+    An action that raises is tried again at the next beat. `failure` is logged once for each row of failures.
+    """
+    over = threading.Event()
+
+    def beat() -> None:
+        failing = False
+        while not over.wait(interval):
+            try:
+                action()
+            except Exception:
+                if not failing:
+                    log.warning("%s; it is tried again every %.3g s", failure, interval, exc_info=True)
+                failing = True
+            else:
+                failing = False
+
+    thread = threading.Thread(target=beat, daemon=True)
+
+    def stop() -> None:
+        over.set()
+        thread.join()
+
+    thread.start()
+    try:
+        yield stop
+    finally:
+        stop()
