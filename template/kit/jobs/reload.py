@@ -18,13 +18,26 @@ LOOK = 1.0
 """Seconds between two looks at the files."""
 
 
+class Stop:
+    """Ctrl-C and SIGTERM: they interrupt what runs, and are remembered in case a job swallows the interruption."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def _handle(self, _: int, __: FrameType | None) -> None:
+        self.requested = True
+        raise KeyboardInterrupt
+
+
 def plain() -> None:
     """Work until Ctrl-C or SIGTERM."""
     from kit.jobs.worker import Worker
 
-    signal.signal(signal.SIGTERM, _stop)
     with suppress(KeyboardInterrupt):
-        Worker().work()
+        stop = Stop()
+        Worker().work(lambda: not stop.requested)
 
 
 def worker() -> None:
@@ -34,16 +47,17 @@ def worker() -> None:
     """
     from kit.jobs.worker import Worker
 
-    signal.signal(signal.SIGTERM, _stop)
-    changed = threading.Event()
-    threading.Thread(target=_watch, args=(changed, state(), os.getppid()), daemon=True).start()
     with suppress(KeyboardInterrupt):
+        stop = Stop()
+        changed = threading.Event()
+        threading.Thread(target=_watch, args=(changed, state(), os.getppid()), daemon=True).start()
         try:
-            Worker().work(lambda: not changed.is_set())
-        except Exception:
+            Worker().work(lambda: not (changed.is_set() or stop.requested))
+        except (Exception, SystemExit):
             log.exception("the worker waits until the code is mended")
             changed.wait()
-        os.execv(sys.executable, [sys.executable, "-m", "kit", "jobs", "worker", "--reload"])  # noqa: S606 - itself
+        if not stop.requested:
+            os.execv(sys.executable, [sys.executable, "-m", "kit", "jobs", "worker", "--reload"])  # noqa: S606 - itself
 
 
 def state() -> dict[Path, int]:
@@ -65,7 +79,3 @@ def _watch(changed: threading.Event, before: dict[Path, int], parent: int) -> No
         if state() != before:
             changed.set()
             return
-
-
-def _stop(_: int, __: FrameType | None) -> None:
-    raise KeyboardInterrupt

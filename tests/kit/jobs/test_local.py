@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from stage import effects, make_tables, use
 
 from kit import clock, database
-from kit.jobs import days, declare, enqueue, keys, outbox, overlap, schedules, tables, worker
+from kit.jobs import days, declare, enqueue, keys, outbox, tables, worker
 from kit.jobs.local import LocalQueues
 from kit.jobs.message import Message, Queues
 from kit.testing import JobFailed, assert_enqueued, enqueued, frozen_clock, run_jobs
@@ -200,36 +200,16 @@ def test_inline_runs_at_once_and_after_the_commit(monkeypatch: pytest.MonkeyPatc
 def test_schedules_tick_once_each_time_and_make_up_for_one_that_was_missed() -> None:
     declare.load()
     with frozen_clock("2026-01-01T00:00:00Z") as held:
-        now = held.now()
-        worker.tick(now, starting=True)
-        assert worker.tick(now) == 0
+        worker.tick(starting=True)
+        assert worker.tick() == 0
         held.move(hours=3)
-        assert worker.tick(held.now(), starting=True) == 1
-        assert worker.tick(held.now()) == 0
+        assert worker.tick(starting=True) == 1
+        assert worker.tick() == 0
         [message] = enqueued()
         assert (message.job, message.schedule) == ("kit.jobs.sweep.sweep", "kit-sweep")
         held.move(minutes=5)
-        assert worker.tick(held.now()) == 1
+        assert worker.tick() == 1
         assert run_jobs() == 2
-
-
-def test_a_run_of_a_schedule_waits_for_nobody_and_is_skipped_while_another_runs(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    declare.load()
-    with frozen_clock("2026-01-01T00:00:00Z") as held:
-        assert overlap.hold("kit-sweep", "another", 60)
-        enqueue.submit([schedules.due("kit-sweep", "2026-01-01T00:00:00Z")], 0)
-        assert run_jobs() == 1
-        assert enqueued() == []
-        queued = schedules.registry["kit-sweep"]._replace(overlap="queue")
-        monkeypatch.setitem(schedules.registry, "kit-sweep", queued)
-        enqueue.submit([schedules.due("kit-sweep", "2026-01-01T00:05:00Z")], 0)
-        assert run_jobs() == 1
-        assert len(enqueued()) == 1
-        held.move(seconds=61)
-        assert run_jobs() == 1
-        assert enqueued() == []
 
 
 def test_the_helpers_for_tests_tell_what_there_is() -> None:
