@@ -98,6 +98,15 @@ def fail_with_a_bad_backoff(name: str) -> None:
     raise ValueError(f"{name} failed")
 
 
+@job(backoff=0)
+def swallow_sigterm(name: str) -> None:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+    except BaseException:  # noqa: BLE001 - that is what it is for
+        note(name)
+
+
 @job(attempts=2, backoff=0, max_runtime=0.2)
 async def wait(seconds: float) -> None:
     await asyncio.sleep(seconds)

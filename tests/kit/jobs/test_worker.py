@@ -1,0 +1,163 @@
+"""The local worker outlives its database, and stops when it is told to."""
+
+import logging
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sample_jobs import act, add, swallow_sigterm
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+from stage import effects, use
+
+import kit
+import waiting
+from kit import database
+from kit.jobs import outage, reload
+from kit.jobs.local import LocalQueues
+from kit.jobs.worker import Worker
+from kit.testing import enqueued
+
+pytestmark = pytest.mark.usefixtures("db")
+
+TEMPLATE = Path(kit.__file__).parents[1]
+
+
+class Sleep:
+    """Notes the pauses instead of making them; `then` is done at one of them."""
+
+    def __init__(self, at: int = 0, then: Callable[[], object] = lambda: None) -> None:
+        self.pauses: list[float] = []
+        self.at, self.then = at, then
+
+    def __call__(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        assert len(self.pauses) < 100, "the worker waits for ever"
+        if len(self.pauses) == self.at:
+            self.then()
+
+
+def messages(caplog: pytest.LogCaptureFixture, beginning: str) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.getMessage().startswith(beginning)]
+
+
+def test_a_locked_database_is_waited_for_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    add.enqueue("a")
+    file = database.engine().url.database
+    assert file
+    database.engine().dispose()
+    event.listen(database.engine(), "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=0"))
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    sleep = Sleep(at=8, then=lambda: other.execute("COMMIT"))
+    Worker(sleep=sleep).work(lambda: bool(enqueued()))
+    assert effects() == ["a"]
+    assert len(sleep.pauses) == 8
+    assert len(messages(caplog, "the worker waits for its database: ")) == 1
+    assert len(messages(caplog, "the database answers again")) == 1
+    other.close()
+
+
+def test_the_pauses_grow_up_to_a_limit_and_begin_anew_after_an_answer() -> None:
+    sleep = Sleep()
+    waits = outage.Outage(sleep)
+    for _ in range(12):
+        waits.wait(OSError("refused"))
+    full = [min(outage.LONGEST, outage.FIRST * 2**number) for number in range(12)]
+    assert all(most / 2 <= pause <= most for pause, most in zip(sleep.pauses, full, strict=True))
+    waits.over()
+    waits.wait(OSError("refused"))
+    assert sleep.pauses[-1] <= outage.FIRST
+
+
+@pytest.fixture
+def refuse() -> Iterator[Callable[[str, int], None]]:
+    """Let the database refuse statements with this beginning so many times."""
+    left: dict[str, int] = {}
+
+    def check(_: Any, __: Any, statement: str, *___: Any) -> None:
+        for beginning, times in left.items():
+            if statement.startswith(beginning) and times:
+                left[beginning] -= 1
+                raise OperationalError(statement, {}, Exception("Lost connection to MySQL server during query"))
+
+    event.listen(database.engine(), "before_cursor_execute", check)
+    yield left.__setitem__
+    event.remove(database.engine(), "before_cursor_execute", check)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT kit_schedule_runs",
+        "INSERT INTO kit_schedule_runs",
+        "SELECT kit_jobs.number",
+        "UPDATE kit_jobs",
+        "DELETE FROM kit_jobs",
+    ],
+)
+@pytest.mark.parametrize("times", [1, 7])
+def test_whatever_the_database_refuses_each_job_succeeds_once(
+    refuse: Callable[[str, int], None], statement: str, times: int
+) -> None:
+    add.enqueue("a")
+    add.enqueue("b")
+    refuse(statement, times)
+    sleep = Sleep()
+    Worker(sleep=sleep).work(lambda: len(effects()) < 2 or bool(enqueued()))
+    assert effects() == ["a", "b"]
+    assert len(sleep.pauses) == times
+
+
+def test_a_failure_is_kept_with_its_reason_though_the_database_is_away(refuse: Callable[[str, int], None]) -> None:
+    act.enqueue("a", "raise")
+    refuse("UPDATE kit_jobs SET state=", 5)
+    sleep = Sleep()
+    Worker(sleep=sleep).work(lambda: not LocalQueues().dead())
+    [letter] = LocalQueues().dead()
+    assert letter.reason == "ValueError: a failed (attempt 3 of 3, the last)"
+    assert len(sleep.pauses) == 5
+
+
+def test_a_job_swallows_sigterm_and_the_worker_stops_after_it() -> None:
+    swallow_sigterm.enqueue("a")
+    add.enqueue("b")
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        stop = reload.Stop()
+        Worker(sleep=Sleep()).work(lambda: not stop.requested)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert effects() == ["a"]
+    assert len(enqueued()) == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--reload"]], ids=["plain", "reload"])
+def test_a_worker_starts_before_its_database_and_ends_when_it_is_told_to(
+    options: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use(monkeypatch, DATABASE_URL=f"mysql://app:secret@127.0.0.1:{waiting.free_port()}/app")
+    paths = os.pathsep.join([str(TEMPLATE), str(Path(__file__).parent)])
+    code = "import sys; from kit import wiring; wiring.JOBS = 'sample_jobs'; from kit.__main__ import main; sys.exit(main())"
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        command = [sys.executable, "-c", code, "jobs", "worker", *options]
+        process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths}, stdout=stream, stderr=stream)
+    try:
+        waiting.until(lambda: "the worker waits for its database" in log.read_text(), what="the worker")
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert "mended" not in log.read_text()
+    assert "Traceback" not in log.read_text()
