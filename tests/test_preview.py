@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from infra.ops import __main__ as command_line
 from infra.ops import preview, stage
 from infra.ops.preview import Preview
 from infra.ops.stage import Stage
+from kit import clock
 from kit.errors import UsageError
-from kit.planetscale import api, branch, project
+from kit.planetscale import api, branch, project, transport
 from kit.planetscale.branch import Branch, Patience
-from planetscale_server import TOKEN, PlanetScale, serve
+from planetscale_server import ACCESSES, PlanetScale
 
 ADDRESS = "https://preview12.example.com"
 PARAMETER = "/my-app/preview12/database-url"
@@ -35,7 +37,6 @@ class Scene:
     """PlanetScale, SSM and a Makefile, of which each call is counted and can be the last."""
 
     planetscale: PlanetScale
-    http: Any
     ssm: Any
     stages: set[str] = field(default_factory=set)
     made: list[str] = field(default_factory=list)
@@ -68,8 +69,8 @@ class Scene:
 
     def preview(self) -> Preview:
         database = project.Project("my-org", "my-app")
-        asked = api.Api(database, self.counted(self.http), sleep=lambda _: None)
-        patience = Patience("make preview PR=12", sleep=lambda _: None)
+        asked = api.Api(database, self.counted(self.planetscale.transport), sleep=self.planetscale.advance)
+        patience = Patience("make preview PR=12", sleep=self.planetscale.advance)
         ssm = Counted(self)
         return Preview(
             Stage("my-app", "preview12"),
@@ -111,9 +112,7 @@ def new_scene(ssm: Any, **how: Any) -> Iterator[Scene]:
     """An empty account, and a PlanetScale with nothing but production."""
     for parameter in ssm.describe_parameters()["Parameters"]:
         ssm.delete_parameter(Name=parameter["Name"])
-    planetscale = PlanetScale()
-    with serve(planetscale) as base:
-        yield Scene(planetscale, api.Http(*TOKEN.split(":"), base=base), ssm, **how)
+    yield Scene(PlanetScale(), ssm, **how)
 
 
 @pytest.fixture
@@ -125,7 +124,8 @@ def scene(ssm: Any) -> Iterator[Scene]:
 def test_a_preview_has_a_stage_a_branch_and_its_url_in_ssm(scene: Scene) -> None:
     assert scene.preview().begin() == ADDRESS
     assert scene.made == ["deploy STAGE=preview12 DIRECT=1 YES=1"]
-    assert scene.url_in_ssm() == "mysql://u%2F1:pscale_pw_%401@aws.connect.psdb.cloud/my-app"
+    assert scene.url_in_ssm().startswith("mysql://u%2F")
+    assert scene.url_in_ssm().endswith(":pscale_pw_%401@aws.connect.psdb.cloud/my-app")
     assert scene.ssm.describe_parameters()["Parameters"][0]["Type"] == "SecureString"
     assert scene.left == (["kit-preview-12"], 1, ["preview12"], [PARAMETER])
 
@@ -140,10 +140,78 @@ def test_the_next_commit_takes_the_same_branch_and_password(scene: Scene) -> Non
 
 def test_a_branch_that_someone_made_anew_gets_a_new_password(scene: Scene) -> None:
     scene.preview().begin()
+    first = scene.url_in_ssm()
     scene.preview().branch.delete()
     scene.preview().begin()
-    assert scene.url_in_ssm().startswith("mysql://u%2F2:")
+    assert scene.url_in_ssm() != first
     assert scene.left == (["kit-preview-12"], 1, ["preview12"], [PARAMETER])
+
+
+def test_the_password_of_a_preview_ends_after_a_month(scene: Scene) -> None:
+    scene.preview().begin()
+    [password] = scene.planetscale.passwords.values()
+    assert password["ttl"] == 30 * 24 * 3600
+    scene.planetscale.advance(password["ttl"])
+    assert scene.left == (["kit-preview-12"], 0, ["preview12"], [PARAMETER])
+
+
+@pytest.mark.parametrize(("days", "renewed"), [(22, False), (24, True), (31, True)])
+def test_a_password_that_ends_soon_is_replaced(
+    scene: Scene, days: int, renewed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.preview().begin()
+    first = scene.url_in_ssm()
+    now = clock.now() + timedelta(days=days)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    scene.preview().begin()
+    assert (scene.url_in_ssm() != first) == renewed
+    assert scene.left == (["kit-preview-12"], 1, ["preview12"], [PARAMETER])
+
+
+def test_a_password_without_an_end_is_replaced(scene: Scene) -> None:
+    scene.preview().begin()
+    first = scene.url_in_ssm()
+    next(iter(scene.planetscale.passwords.values()))["expires"] = None
+    scene.preview().begin()
+    assert scene.url_in_ssm() != first
+
+
+def test_a_preview_branches_off_the_default_branch(scene: Scene) -> None:
+    scene.planetscale.add_branch("live", theirs="int")
+    scene.planetscale.settings["default_branch"] = "live"
+    scene.preview().begin()
+    assert scene.planetscale.live("theirs", "kit-preview-12")
+
+
+def test_a_postgres_database_gets_no_preview(scene: Scene) -> None:
+    scene.planetscale.settings["kind"] = "postgresql"
+    with pytest.raises(UsageError, match="MySQL"):
+        scene.preview().begin()
+    assert scene.left == NOTHING
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("access", ["read_branch", "delete_branch"])
+def test_an_end_without_the_access_to_it_is_no_success(scene: Scene, access: str, status: int) -> None:
+    scene.preview().begin()
+    readers = {"create_branch", "connect_branch", "delete_branch", "connect_production_branch"}
+    scene.planetscale.accesses = ACCESSES - {access} - (readers if access == "read_branch" else set())
+    scene.planetscale.forbidden = status
+    with pytest.raises(api.ApiError, match=access):
+        scene.preview().end()
+    assert scene.left[0] == ["kit-preview-12"]
+    scene.planetscale.accesses = ACCESSES
+    scene.preview().end()
+    assert scene.left == NOTHING
+
+
+def test_a_branch_that_cannot_be_deleted_yet_is_waited_for(scene: Scene) -> None:
+    scene.preview().begin()
+    scene.planetscale.branches["kit-preview-12"].tables["messages"]["slug"] = "int"
+    scene.planetscale.add_request("kit-preview-12", "in_progress")
+    scene.preview().end()
+    assert scene.left == NOTHING
+    assert scene.planetscale.live("slug")
 
 
 def test_its_end_leaves_nothing_and_can_be_repeated(scene: Scene) -> None:
@@ -167,11 +235,7 @@ def test_a_stage_that_was_not_made_by_it_is_not_touched(scene: Scene) -> None:
 
 
 def test_branches_and_previews_of_others_stay(scene: Scene) -> None:
-    others = {
-        name: {"name": name, "production": False, "ready": True}
-        for name in ("preview12", "kit-preview-1", "kit-migrate-2")
-    }
-    scene.planetscale.branches |= others
+    others = [scene.planetscale.add_branch(name).name for name in ("preview12", "kit-preview-1", "kit-migrate-2")]
     scene.preview().begin()
     scene.preview().end()
     assert scene.left[0] == sorted(others)
@@ -180,10 +244,11 @@ def test_branches_and_previews_of_others_stay(scene: Scene) -> None:
 
 
 def test_production_is_never_deleted(scene: Scene) -> None:
-    scene.planetscale.branches["kit-preview-12"] = {"name": "kit-preview-12", "production": True, "ready": True}
+    scene.planetscale.add_branch("kit-preview-12").production = True
     branch = scene.preview().branch
     branch.delete()
     assert "kit-preview-12" in scene.planetscale.branches
+    assert not [line for line in scene.planetscale.seen if line.startswith("DELETE")]
 
 
 def calls_of(ssm: Any, act: Callable[[Preview], object], *before: Callable[[Preview], object]) -> int:
@@ -231,7 +296,7 @@ def test_the_command_line_makes_a_preview_and_ends_it(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setattr(api, "transport", lambda: scene.http)
+    monkeypatch.setattr(transport, "choose", lambda: scene.planetscale.transport)
     monkeypatch.setattr(branch, "POLL_SECONDS", 0)
     monkeypatch.setattr(preview, "PROJECT", app)
     monkeypatch.setattr(stage, "PROJECT", app)
@@ -268,8 +333,8 @@ def test_it_costs_so_it_asks_first(
 
 def test_what_planetscale_refuses_is_told_with_the_way_on(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preview, "of", lambda number, again: scene.preview())
-    scene.http = api.Http("another", "token", base=scene.http.base)
-    with pytest.raises(UsageError, match=r"answered 401 .*\nNothing is lost\. Go on with: make preview-end PR=12"):
+    scene.planetscale.accesses = frozenset()
+    with pytest.raises(UsageError, match=r"answered 404 .*\nNothing is lost\. Go on with: make preview-end PR=12"):
         preview.end(argparse.Namespace(number="12"))
 
 

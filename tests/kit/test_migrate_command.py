@@ -9,7 +9,8 @@ import pytest
 from kit import database, migrations, secrets, settings
 from kit.commands import migrate, schema
 from kit.errors import UsageError
-from kit.planetscale import api, project
+from kit.planetscale import project, transport
+from planetscale_server import PlanetScale
 
 PLANETSCALE = "mysql://app:app@aws.connect.psdb.cloud/my-app"
 
@@ -38,7 +39,7 @@ def test_a_planetscale_database_is_asked_by_a_deploy_request(
     asked: Callable[..., list[Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert asked("--dry-run") == []
-    assert "Open a deploy request into main" in capsys.readouterr().err
+    assert "Open a deploy request into the default branch" in capsys.readouterr().err
 
 
 def test_a_branch_that_takes_ddl_is_migrated_directly(asked: Callable[..., list[Any]]) -> None:
@@ -46,9 +47,29 @@ def test_a_branch_that_takes_ddl_is_migrated_directly(asked: Callable[..., list[
     assert engine.url.host == "aws.connect.psdb.cloud"
 
 
-def test_directly_and_by_a_deploy_request_cannot_be_had_together(asked: Callable[..., list[Any]]) -> None:
+@pytest.mark.parametrize("words", [("--direct", "--planetscale"), ("--direct", "--into", "staging")])
+def test_directly_and_by_a_deploy_request_cannot_be_had_together(
+    asked: Callable[..., list[Any]], words: tuple[str, ...]
+) -> None:
     with pytest.raises(UsageError, match="Choose one"):
-        asked("--direct", "--planetscale")
+        asked(*words)
+
+
+def test_another_branch_than_the_default_one_can_be_named(
+    asked: Callable[..., list[Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked("--dry-run", "--into", "staging")
+    assert "Open a deploy request into staging" in capsys.readouterr().err
+
+
+def test_what_planetscale_refuses_ends_with_the_command_that_continues(
+    asked: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planetscale = PlanetScale()
+    planetscale.accesses = frozenset()
+    monkeypatch.setattr(transport, "choose", lambda: planetscale.transport)
+    with pytest.raises(UsageError, match=r"(?s)404.*read_database.*Continue with: make migrate INTO=staging"):
+        asked("--into", "staging")
 
 
 def test_in_the_image_which_has_no_linter_the_check_is_left_out(
@@ -74,13 +95,13 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 def test_in_the_cloud_the_service_token_is_a_secret(kept: Callable[[str], None]) -> None:
     kept("one:two\n")
-    transport = api.transport()
-    assert isinstance(transport, api.Http)
-    assert transport.authorization == "one:two"
+    chosen = transport.choose()
+    assert isinstance(chosen, transport.Http)
+    assert chosen.authorization == "one:two"
 
 
 def test_a_secret_with_half_a_token_is_told_without_its_text(kept: Callable[[str], None]) -> None:
     kept("onlyhalf")
     with pytest.raises(UsageError, match="ID:TOKEN") as told:
-        api.transport()
+        transport.choose()
     assert "onlyhalf" not in str(told.value)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -20,11 +21,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.ops import asking, consent, secret, session
 from infra.ops.progress import step
 from infra.ops.stage import PROJECT, Stage
+from kit import clock
 from kit.errors import UsageError
-from kit.planetscale import api, project
+from kit.planetscale import api, production, project, transport
 from kit.planetscale.branch import Branch, Patience
 
 PASSWORD = "kit-preview"  # noqa: S105  # its name
+PASSWORD_DAYS = 30
+RENEW_DAYS = 7
+"""A password that ends sooner than this is replaced by the next `make preview`."""
 MADE_HERE = {"Key": "made-by", "Value": "make preview"}
 
 
@@ -64,7 +69,7 @@ def of(number: str, again: str) -> "Preview":
             f"A preview is known by its pull request's number, up to five digits, such as PR=12; this is PR={number}"
         )
     database = project.read(PROJECT)
-    branch = Branch(database, api.Api(database, api.transport()), f"kit-preview-{number}", Patience(again))
+    branch = Branch(database, api.Api(database, transport.choose()), f"kit-preview-{number}", Patience(again))
     ssm = session.account().session.client("ssm", config=asking.PATIENT)
     # Not pr12: a policy for the stages pr* would be one for prod, too.
     return Preview(Stage.of(f"preview{number}"), branch, ssm, make)
@@ -108,10 +113,11 @@ class Preview:
         """Make it, or deploy to it what is here now; give its address."""
         url = self._url()
         with step("database branch"):
-            self.branch.create()
+            settings = production.database(self.branch.api, self.branch.project)
+            self.branch.create(settings["default_branch"])
         with step("database password"):
             if not self._opens(url):
-                self._keep(self.branch.new_url(PASSWORD), new=url is None)
+                self._keep(self.branch.new_url(PASSWORD, PASSWORD_DAYS * 24 * 3600), new=url is None)
         return self.make("deploy", STAGE=self.stage.name, DIRECT="1", YES="1")
 
     def end(self) -> None:
@@ -120,8 +126,7 @@ class Preview:
         if url is not None:
             self.make("destroy", STAGE=self.stage.name, CONFIRM=self.stage.called)
         with step("database branch"):
-            self.branch.delete()
-            self.branch.wait_until_gone()
+            self.branch.delete_and_wait()
         if url is not None:
             self.ssm.delete_parameter(Name=self.parameter)
 
@@ -140,10 +145,16 @@ class Preview:
         return str(kept)
 
     def _opens(self, url: str | None) -> bool:
-        """Whether the branch still has the password that the URL holds: the branch may have been made anew since."""
+        """Whether the URL's password works for some days more: the branch may have been created again since."""
         user = unquote(urlsplit(url).username or "") if url else None
-        return user in {password["username"] for password in self.branch.passwords(PASSWORD)}
+        until = clock.now() + timedelta(days=RENEW_DAYS)
+        return user in {one["username"] for one in self.branch.passwords(PASSWORD) if _lasts(one["expires_at"], until)}
 
     def _keep(self, url: str, *, new: bool) -> None:
         how = {"Tags": [MADE_HERE]} if new else {"Overwrite": True}  # AWS takes only one of the two
         self.ssm.put_parameter(Name=self.parameter, Value=url, Type="SecureString", **how)
+
+
+def _lasts(expires_at: str | None, until: datetime) -> bool:
+    """Whether a password ends after `until`. One without an end is from before they had one, and is replaced."""
+    return expires_at is not None and datetime.fromisoformat(expires_at) > until

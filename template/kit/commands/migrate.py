@@ -18,6 +18,11 @@ def register(commands: Any) -> None:
     migrate.add_argument(
         "--direct", action="store_true", help="without a deploy request: for a branch without safe migrations"
     )
+    migrate.add_argument(
+        "--into",
+        metavar="BRANCH",
+        help="the PlanetScale branch to deploy into, by default the database's default branch",
+    )
     migrate.set_defaults(run=run)
 
 
@@ -27,6 +32,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.direct and arguments.planetscale:
         raise UsageError("--planetscale goes by a deploy request and --direct goes without one. Choose one of them.")
+    if arguments.direct and arguments.into:
+        raise UsageError(
+            "--into names the branch of a deploy request and --direct goes without one. Choose one of them."
+        )
     url = settings.current().database_url if not arguments.planetscale else ""
     if arguments.planetscale or (database.is_planetscale(url) and not arguments.direct):
         return planetscale(arguments)
@@ -41,7 +50,7 @@ def planetscale(arguments: argparse.Namespace) -> None:
     """The way by branch and deploy request; raises `UsageError` with the reason when PlanetScale refuses."""
     from kit import connection, migrations, settings
     from kit.commands import schema
-    from kit.planetscale import api, deploying, project
+    from kit.planetscale import api, deploying, project, transport
 
     # The image has nothing of what only a laptop and CI need; there `make check` has looked already.
     if schema.can_check() and (found := schema.check(settings.PROJECT / "migrations")):
@@ -57,16 +66,17 @@ def planetscale(arguments: argparse.Namespace) -> None:
 
     deploy = deploying.Deploy(
         project=which,
-        api=api.Api(which, _untouched if arguments.dry_run else api.transport()),
+        api=api.Api(which, _untouched if arguments.dry_run else transport.choose()),
         newest=migrations.newest(),
         migrate=migrate,
         say=lambda line: print(line, file=sys.stderr),
+        into=arguments.into,
         skip_revert=arguments.skip_revert,
     )
     try:
         deploy.dry_run() if arguments.dry_run else deploy.run()
     except api.ApiError as error:
-        raise UsageError(f"{error}\nNothing is lost: run it again to go on.") from error
+        raise UsageError(f"{error}\nNothing is lost. Continue with: {deploy.again}") from error
 
 
 def _untouched(method: str, path: str, body: dict[str, Any] | None) -> Any:

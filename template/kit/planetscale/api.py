@@ -1,65 +1,77 @@
-"""PlanetScale's HTTP API: a request, its answer, and what to do when it is refused.
+"""Requests about one PlanetScale database: retries, pages, and the access that a token lacks.
 
-By a service token (PLANETSCALE_SERVICE_TOKEN_ID and PLANETSCALE_SERVICE_TOKEN, or a secret that keeps both), or through
-`pscale api`, which has its own login. Source: planetscale.com/docs/api/reference, and the OpenAPI document behind it.
+Source of the paths and accesses: PlanetScale's OpenAPI document,
+github.com/planetscale/terraform-provider-planetscale, schemas/openapi.yaml (August 2026).
 """
 
-import json
-import os
 import random
-import re
-import shutil
-import subprocess
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from kit import secrets
-from kit.errors import UsageError
 from kit.planetscale.project import Project
+from kit.planetscale.transport import Response, Transport
 
-ATTEMPTS = 6
+ATTEMPTS = 8
+"""Waits of 2, 4, 8, 16, 32, 60 and 60 seconds, less up to a half: more than the minute that a rate limit counts over."""
 
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back: the HTTP status, its JSON, and the seconds after which to ask again, if it said so."""
-
-    status: int
-    body: Any
-    retry_after: float | None = None
-
-
-class Transport(Protocol):
-    """Sends one request; a status of 0 means that no answer came."""
-
-    def __call__(self, method: str, path: str, body: dict[str, Any] | None) -> Answer: ...
+ACCESSES = {
+    ("GET", ""): "read_database",
+    ("GET", "branches"): "read_branch",
+    ("GET", "branches/{}"): "read_branch",
+    ("GET", "branches/{}/schema"): "read_branch",
+    ("POST", "branches"): "create_branch",
+    ("DELETE", "branches/{}"): "delete_branch",
+    ("GET", "branches/{}/passwords"): "read_branch",
+    ("POST", "branches/{}/passwords"): "connect_branch",
+    ("DELETE", "branches/{}/passwords/{}"): "delete_branch_password",
+    ("GET", "deploy-requests"): "read_deploy_request",
+    ("GET", "deploy-requests/{}"): "read_deploy_request",
+    ("POST", "deploy-requests"): "create_deploy_request",
+    ("PATCH", "deploy-requests/{}"): "create_deploy_request",
+    ("POST", "deploy-requests/{}/deploy"): "create_deploy_request",
+    ("POST", "deploy-requests/{}/complete-deploy"): "create_deploy_request",
+    ("POST", "deploy-requests/{}/skip-revert"): "create_deploy_request",
+}
+"""Each call that the kit makes, and the service token access that it needs."""
 
 
 class ApiError(Exception):
-    """PlanetScale refused a request."""
+    """PlanetScale refused a request; the message has its reason, and for a lack of rights the access to add."""
 
-    def __init__(self, method: str, path: str, answer: Answer) -> None:
-        said = answer.body.get("message") if isinstance(answer.body, dict) else answer.body
+    def __init__(self, method: str, template: str, path: str, response: Response) -> None:
+        body = response.body
+        self.status = response.status
+        self.reason = str(body.get("message") or "(no reason)") if isinstance(body, dict) else str(body)
+        access = ACCESSES.get((method, template), "")
+        hints = {
+            401: "The service token is wrong, or was deleted.",
+            403: f"The service token needs the access {access}.",
+            404: f"Either it does not exist, or the service token lacks the access {access}.",
+        }
+        hint = hints.get(self.status, "It redirects, which is not followed." if 300 <= self.status < 400 else "")
         super().__init__(
-            f"PlanetScale answered {answer.status or 'nothing'} to {method} {path}: {said or '(no reason)'}"
+            f"PlanetScale answered {self.status or 'nothing'} to {method} {path}: {self.reason} {hint}".rstrip()
         )
-        self.status = answer.status
 
 
 class Unsure(ApiError):
-    """No answer, or the server's own failure: it may have been done all the same."""
+    """No response, or the server's own failure: the request may have been carried out all the same."""
+
+
+class NotFound(ApiError):
+    """404: it does not exist, or the token may not see it.
+
+    Source: planetscale/cli, pull request 1067 and internal/cmdutil/auth.go
+    """
 
 
 class Api:
-    """Requests about one database.
+    """Requests about one database. A path has `{}` for each name that it contains.
 
-    What changes nothing, or changes nothing more when repeated, is asked again when PlanetScale is busy or fails.
-    A `POST` is repeated only when it was certainly not done (429); otherwise `Unsure` is raised.
+    A request that changes nothing, or nothing more when repeated, is sent again when PlanetScale is busy or fails. A
+    `POST` is repeated only after 429, when it was certainly not carried out; otherwise `Unsure` is raised.
     """
 
     def __init__(self, project: Project, transport: Transport, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -67,129 +79,56 @@ class Api:
         self.transport = transport
         self.sleep = sleep
 
-    def get(self, path: str = "", **query: str) -> Any:
-        """Ask; raises `ApiError`."""
-        return self.request("GET", f"{path}?{urlencode(query)}" if query else path)
+    def get(self, path: str = "", *names: object) -> Any:
+        """Fetch something; raises `ApiError`."""
+        return self.request("GET", path, names)
 
-    def find(self, path: str) -> Any:
-        """Ask; None when there is no such thing."""
-        try:
-            return self.request("GET", path)
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
+    def items(self, path: str, *names: object, **query: str) -> Iterator[Any]:
+        """Fetch a list, page by page."""
+        page: int | None = 1
+        while page is not None:
+            response = self.request("GET", path, names, query={**query, "page": str(page), "per_page": "100"})
+            yield from response["data"]
+            page = response["next_page"]
 
-    def post(self, path: str, **body: Any) -> Any:
-        """Create something, or set something off."""
-        return self.request("POST", path, body)
+    def post(self, path: str, *names: object, **body: Any) -> Any:
+        """Create something, or start something."""
+        return self.request("POST", path, names, body=body)
 
-    def patch(self, path: str, **body: Any) -> Any:
+    def patch(self, path: str, *names: object, **body: Any) -> Any:
         """Change something."""
-        return self.request("PATCH", path, body)
+        return self.request("PATCH", path, names, body=body)
 
-    def delete(self, path: str) -> None:
-        """Delete something; that it is gone already is as good."""
-        try:
-            self.request("DELETE", path)
-        except ApiError as error:
-            if error.status != 404:
-                raise
+    def delete(self, path: str, *names: object) -> None:
+        """Delete something; raises `NotFound` when it is gone already, or when the token may not delete it."""
+        self.request("DELETE", path, names)
 
-    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Send it, more than once where that is safe."""
-        full = f"{self.base}/{path}" if path else self.base
+    def request(
+        self,
+        method: str,
+        template: str,
+        names: tuple[object, ...] = (),
+        *,
+        query: dict[str, str] | None = None,
+        body: dict[str, Any] | None = None,
+    ) -> Any:
+        """Send it, more than once where that is safe; gives the body of a success."""
+        path = "/".join(filter(None, (self.base, template.format(*(quote(str(name), safe="") for name in names)))))
+        url = f"{path}?{urlencode(query)}" if query else path
         for attempt in range(1, ATTEMPTS + 1):
-            answer = self.transport(method, full, body)
-            if 0 < answer.status < 400:
-                return answer.body
-            failed = answer.status == 0 or answer.status >= 500
-            again = answer.status == 429 or (failed and method != "POST")
-            if not again or attempt == ATTEMPTS:
+            response = self.transport(method, url, body)
+            if 200 <= response.status < 300:
+                return response.body
+            unsure = response.status == 0 or response.status >= 500
+            retry = response.status == 429 or (unsure and method != "POST")
+            if not retry or attempt == ATTEMPTS:
                 break
-            spread = random.uniform(0.5, 1)  # noqa: S311  # spread, not secret
-            self.sleep(min(answer.retry_after if answer.retry_after is not None else spread * 2**attempt, 60))
-        raise (Unsure if failed else ApiError)(method, full, answer)
+            self.sleep(_delay(attempt, response.retry_after))
+        kind = Unsure if unsure else NotFound if response.status == 404 else ApiError
+        raise kind(method, template, path, response)
 
 
-def transport() -> Transport:
-    """By the service token if the environment has one or names one, else through pscale; `UsageError` without any."""
-    identity, token = os.environ.get("PLANETSCALE_SERVICE_TOKEN_ID"), os.environ.get("PLANETSCALE_SERVICE_TOKEN")
-    if identity and token:
-        return Http(identity, token)
-    if name := os.environ.get("PLANETSCALE_TOKEN_SECRET", "").strip():
-        return Http(*_kept(name))
-    if program := shutil.which("pscale"):
-        return Pscale(program)
-    raise UsageError(
-        "PlanetScale cannot be asked: set PLANETSCALE_SERVICE_TOKEN_ID and PLANETSCALE_SERVICE_TOKEN (with the accesses "
-        "read_database, create_branch, read_branch, delete_branch, connect_branch, create_deploy_request and "
-        "read_deploy_request), or install pscale and run `pscale auth login`."
-    )
-
-
-def _kept(name: str) -> tuple[str, str]:
-    """The service token in the cloud: its id and its text, from a secret."""
-    try:
-        identity, _, token = secrets.read(name).strip().partition(":")
-    except secrets.SecretUnavailable as error:
-        raise UsageError(f"PlanetScale cannot be asked: {error}") from None
-    if not token:
-        raise UsageError(f"The secret {name} holds no service token. Write both parts into it: ID:TOKEN")
-    return identity, token
-
-
-class Http:
-    """Straight to PlanetScale, with a service token."""
-
-    def __init__(self, identity: str, token: str, base: str = "https://api.planetscale.com/v1") -> None:
-        self.authorization = f"{identity}:{token}"
-        self.base = base
-
-    def __call__(self, method: str, path: str, body: dict[str, Any] | None) -> Answer:
-        headers = {"authorization": self.authorization, "accept": "application/json"}
-        data = None
-        if body is not None:
-            data = json.dumps(body).encode()
-            headers["content-type"] = "application/json"
-        request = urllib.request.Request(f"{self.base}/{path}", data, headers, method=method)  # noqa: S310
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-                return Answer(answer.status, _json(answer.read()))
-        except urllib.error.HTTPError as error:
-            after = error.headers.get("retry-after", "")
-            return Answer(error.code, _json(error.read()), float(after) if after.isdecimal() else None)
-        except OSError as error:
-            return Answer(0, {"message": str(error)})
-
-
-class Pscale:
-    """Through `pscale api`, with whatever login it has."""
-
-    def __init__(self, program: str) -> None:
-        self.program = program
-
-    def __call__(self, method: str, path: str, body: dict[str, Any] | None) -> Answer:
-        path, _, query = path.partition("?")
-        command = [self.program, "api", "--method", method, path]
-        for pair in filter(None, query.split("&")):
-            command += ["--query", pair]
-        if body is not None:
-            command += ["--input", "-"]
-        try:
-            done = subprocess.run(  # noqa: S603
-                command, input=json.dumps(body or {}), capture_output=True, text=True, timeout=60, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return Answer(0, {"message": "pscale did not come back"})
-        if done.returncode == 0:
-            return Answer(200, _json(done.stdout.encode()))
-        status = re.search(r"HTTP (\d{3})", done.stderr)
-        return Answer(int(status[1]) if status else 0, _json(done.stdout.encode()) or {"message": done.stderr.strip()})
-
-
-def _json(text: bytes) -> Any:
-    try:
-        return json.loads(text) if text.strip() else {}
-    except ValueError:
-        return {"message": text.decode(errors="replace")[:200]}
+def _delay(attempt: int, retry_after: float | None) -> float:
+    """Seconds until the next attempt: exponential with jitter, unless the server names them; at most a minute."""
+    jitter = random.uniform(0.5, 1)  # noqa: S311  # not a secret
+    return min(retry_after, 60.0) if retry_after is not None else jitter * min(2.0**attempt, 60.0)

@@ -1,0 +1,69 @@
+"""Running `make migrate` against the PlanetScale of planetscale_server.py, without a network and on its clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kit.planetscale import api, project
+from kit.planetscale.deploying import Deploy
+from planetscale_server import PlanetScale
+
+PROJECT = project.Project("my-org", "my-app")
+COLUMN = "title"
+"""What the migration 0002 adds to messages."""
+
+
+class Killed(BaseException):
+    """The process ends, as by SIGKILL: nothing that it does from here on reaches anyone."""
+
+
+@dataclass
+class Scene:
+    """PlanetScale, and what the runs printed and migrated."""
+
+    planetscale: PlanetScale = field(default_factory=PlanetScale)
+    said: list[str] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        """Let PlanetScale's time pass."""
+        self.slept.append(seconds)
+        self.planetscale.advance(seconds)
+
+    def migrate(self, url: str) -> None:
+        """What Alembic does to the development branch."""
+        self.urls.append(url)
+        self.planetscale.migrate(url, "0002", COLUMN)
+
+    def deploy(
+        self, transport: Any = None, migrate: Callable[[str], None] | None = None, newest: str = "0002", **options: Any
+    ) -> Deploy:
+        """One run."""
+        client = api.Api(PROJECT, transport or self.planetscale.transport, sleep=self.sleep)
+        return Deploy(PROJECT, client, newest, migrate or self.migrate, self.said.append, sleep=self.sleep, **options)
+
+    def run(self, **options: Any) -> "Scene":
+        """Do one run, and give this scene."""
+        self.deploy(**options).run()
+        return self
+
+    def interrupted(self, after: str) -> "Scene":
+        """Do one run that is killed right after a request that starts with these words."""
+        planetscale = self.planetscale
+
+        def dying(method: str, path: str, body: dict[str, Any] | None) -> Any:
+            if planetscale.seen and planetscale.seen[-1].startswith(after):
+                raise Killed
+            return planetscale.transport(method, path, body)
+
+        try:
+            self.deploy(dying).run()
+        except Killed:
+            return self
+        raise AssertionError(f"no request was {after}")
+
+    @property
+    def text(self) -> str:
+        """Everything that was printed."""
+        return "\n".join(self.said)
