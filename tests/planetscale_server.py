@@ -570,7 +570,8 @@ class PlanetScale:
         deployment = resolved(resolved(request)["properties"]["deployment"])
         schema = resolved(deployment["properties"]["deploy_operations"]["items"])
         shown = {name: operation[name] for name in ("table_name", "ddl_statement", "can_drop_data")}
-        errors = {"deploy_errors": failed, "state": "error"} if failed else {}
+        docs = "https://planetscale.com/docs/vitess/schema-changes/duplicate-entry"
+        errors = {"deploy_errors": failed, "deploy_error_docs_url": docs, "state": "error"} if failed else {}
         return contract().example(schema) | shown | {"operation_name": "alter"} | errors
 
     def _list_requests(self, query: dict[str, str], **_: Any) -> Any:

@@ -458,6 +458,13 @@ def test_a_branch_of_an_earlier_migration_whose_request_is_over_is_deleted(scene
     assert settled(scene) == ([], [])
 
 
+def test_its_own_branch_is_created_again_without_a_word(scene: Scene) -> None:
+    scene.interrupted("POST /v1/organizations/my-org/databases/my-app/branches")
+    assert scene.planetscale.left[0] == ["kit-migrate-0002"]
+    scene.run()
+    assert "has no deploy request" not in scene.text
+
+
 def test_what_may_be_in_use_by_another_run_is_named_and_stays(scene: Scene) -> None:
     scene.planetscale.add_branch("kit-migrate-0003")
     scene.planetscale.add_branch("kit-migrate-0004", more="int")

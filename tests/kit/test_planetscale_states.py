@@ -56,6 +56,7 @@ def case(reason: str, next_step: str, correct: Callable[[PlanetScale, DeployRequ
 LATER = "Continue later with: make migrate"
 CANCELLED = "cancelled by Ada"
 DUPLICATE = "Duplicate entry '7' for key 'title'"
+WHOLE = f"messages: {DUPLICATE}  https://planetscale.com/docs/vitess/schema-changes/duplicate-entry"
 CASES = {
     "pending": case("#1 is pending", LATER, goes_on),
     "ready": case("#1 is ready", "It has to be approved there. Then: make migrate", approved),
@@ -81,9 +82,9 @@ CASES = {
     ),
     "cancelled": case(CANCELLED, "If it may be deployed after all: make migrate", nothing, cancelled_by="Ada"),
     "complete_cancel": case(CANCELLED, "If it may be deployed after all: make migrate", nothing, cancelled_by="Ada"),
-    "complete_error": case(DUPLICATE, "then: make migrate, which unblocks", corrected, deploy_errors=DUPLICATE),
+    "complete_error": case(WHOLE, "then: make migrate, which unblocks", corrected, deploy_errors=DUPLICATE),
     "complete_revert": case("closed by Ada", "If it may be deployed again: make migrate", nothing, closed_by="Ada"),
-    "complete_revert_error": case(DUPLICATE, "then: make migrate, which unblocks", corrected, deploy_errors=DUPLICATE),
+    "complete_revert_error": case(WHOLE, "then: make migrate, which unblocks", corrected, deploy_errors=DUPLICATE),
 }
 SUCCESSES = {"no_changes", "complete", "complete_pending_revert"}
 

@@ -116,6 +116,12 @@ def test_an_error_whose_body_is_cut_off_keeps_its_status() -> None:
     assert response.status == 422
 
 
+@pytest.mark.parametrize(("status", "counts_as"), [(200, 0), (299, 0), (300, 300), (404, 404), (502, 502)])
+def test_only_a_success_needs_a_body_that_can_be_read(status: int, counts_as: int) -> None:
+    assert transport.parsed(status, b"<html>").status == counts_as
+    assert transport.parsed(status, b" ") == transport.Response(status, {})
+
+
 def test_an_error_that_is_not_json_is_shown() -> None:
     with answering(404, {}, b"<h1>Gone fishing</h1>") as (base, _), pytest.raises(api.NotFound, match="Gone fishing"):
         api.Api(PROJECT, http(base)).get()

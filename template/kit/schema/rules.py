@@ -200,12 +200,11 @@ def of_tables(tables: Tables, touched: set[str]) -> Iterator[tuple[str, Problem]
     for view, used in tables.views.items():
         for missing in sorted(used - tables.tables.keys() - tables.views.keys()):
             if view in touched or missing in touched:
-                yield (
-                    view,
-                    problem("INVALID_TABLE_REFERENCED_IN_VIEW", f"the view {view} reads {missing}, which is not there"),
-                )
+                words = f"the view {view} reads {missing}, which is not there"
+                yield missing if missing in touched else view, problem("INVALID_TABLE_REFERENCED_IN_VIEW", words)
     if len(tables.tables) + len(tables.views) > MAX_TABLES and touched:
-        yield min(touched), problem("UNSUPPORTED_FEATURE", f"there are {len(tables.tables):,} tables")
+        views = f"{len(tables.views):,} view{'s' if len(tables.views) != 1 else ''}"
+        yield min(touched), problem("UNSUPPORTED_FEATURE", f"there are {len(tables.tables):,} tables and {views}")
 
 
 def _table_renamed(old: str, new: str) -> Problem:

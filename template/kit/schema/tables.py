@@ -1,11 +1,14 @@
 """What the tables look like after each statement: as much of it as the rules need."""
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlglot import exp
 
 BLOBS = {"TEXT", "TINYTEXT", "MEDIUMTEXT", "LONGTEXT", "BLOB", "TINYBLOB", "MEDIUMBLOB", "LONGBLOB", "JSON"}
+SERIAL = "SERIAL"
+"""In MySQL BIGINT UNSIGNED NOT NULL AUTO_INCREMENT UNIQUE."""
 
 
 @dataclass
@@ -26,7 +29,6 @@ class Key:
     """A unique key or the primary one; `columns` gives for each whether only a prefix of it counts."""
 
     columns: dict[str, bool]
-    primary: bool = False
 
 
 @dataclass
@@ -36,13 +38,24 @@ class Table:
     columns: dict[str, Column] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
 
+    def add_unique(self, name: str, columns: dict[str, bool]) -> None:
+        """Add a unique key; MySQL names one without a name after its first column, and numbers it if that is taken."""
+        first, number = next(iter(columns)), 2
+        chosen = name or first
+        while not name and chosen in self.keys:
+            chosen, number = f"{first}_{number}", number + 1
+        self.keys[chosen] = Key(columns)
+
+    def complete(self) -> None:
+        """What MySQL adds by itself: the columns of a primary key are never null, and stay so without the key."""
+        for name in self.keys["PRIMARY"].columns if "PRIMARY" in self.keys else ():
+            if name in self.columns:
+                self.columns[name].nullable = False
+
     def usable(self, key: Key) -> bool:
         """Whether the key tells every row from every other: nothing null, no blob, no prefix."""
         columns = [(self.columns.get(name), prefix) for name, prefix in key.columns.items()]
-        return all(
-            column and not prefix and not column.blob and (key.primary or not column.nullable)
-            for column, prefix in columns
-        )
+        return all(column and not prefix and not column.blob and not column.nullable for column, prefix in columns)
 
 
 class Tables:
@@ -77,7 +90,7 @@ class Tables:
             return set()
         name = tree.find(exp.Table).name
         if like := tree.find(exp.LikeProperty):
-            self.tables[name] = self.table(like.this.name)
+            self.tables[name] = copy.deepcopy(self.table(like.this.name))
             return {name}
         made = self.tables[name] = Table()
         if isinstance(tree.this, exp.Schema):
@@ -130,20 +143,24 @@ class Tables:
             never_null = any(
                 isinstance(kind, exp.NotNullColumnConstraint) and not kind.args.get("allow_null") for kind in kinds
             )
-            table.columns[part.name] = Column(part.args["kind"].this.name, nullable=not (primary or never_null))
+            type_name = part.args["kind"].this.name
+            serial = type_name == SERIAL
+            table.columns[part.name] = Column(type_name, nullable=not (never_null or serial))
             if primary:
-                table.keys["PRIMARY"] = Key({part.name: False}, primary=True)
-            if any(isinstance(kind, exp.UniqueColumnConstraint) for kind in kinds):
-                table.keys[part.name] = Key({part.name: False})
+                table.keys["PRIMARY"] = Key({part.name: False})
+            if serial or any(isinstance(kind, exp.UniqueColumnConstraint) for kind in kinds):
+                table.add_unique("", {part.name: False})
+            table.complete()
         else:
             self._add_key(table, part, "")
 
     def _add_key(self, table: Table, part: Any, name: str) -> None:
         if isinstance(part, exp.PrimaryKey):
-            table.keys["PRIMARY"] = Key(dict(_indexed(column) for column in part.expressions), primary=True)
+            table.keys["PRIMARY"] = Key(dict(_indexed(column) for column in part.expressions))
+            table.complete()
         elif isinstance(part, exp.UniqueColumnConstraint) and isinstance(part.this, exp.Schema):
             columns = dict(_indexed(column) for column in part.this.expressions)
-            table.keys[name or part.this.name or next(iter(columns))] = Key(columns)
+            table.add_unique(name or part.this.name, columns)
 
     def _remove(self, table: Table, action: Any) -> None:
         for one in action.args.get("tables") or [action.this]:
