@@ -563,6 +563,17 @@ def test_an_access_that_the_token_lacks_is_named(scene: Scene, access: str, stat
 
 
 @pytest.mark.parametrize("status", [403, 404])
+def test_a_branch_that_the_token_may_not_delete_is_not_waited_for(scene: Scene, status: int) -> None:
+    scene.interrupted("POST /v1/organizations/my-org/databases/my-app/branches")
+    scene.planetscale.accesses = ACCESSES - {"delete_branch"}
+    scene.planetscale.forbidden = status
+    with pytest.raises(api.ApiError, match="delete_branch"):
+        scene.run()
+    assert sum(scene.slept) < 60
+    assert "The branch kit-migrate-0002 may still exist" in scene.text
+
+
+@pytest.mark.parametrize("status", [403, 404])
 def test_without_the_access_to_delete_passwords_the_change_is_deployed(scene: Scene, status: int) -> None:
     scene.planetscale.accesses = ACCESSES - {
         access for access in ACCESSES if access.startswith("delete_") and access.endswith("_password")

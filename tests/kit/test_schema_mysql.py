@@ -28,6 +28,10 @@ SCRIPTS = {
         "ALTER TABLE t DROP INDEX u2",
         "ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (b(3), a)",
     ],
+    "descending keys": [
+        "CREATE TABLE t (a INT NOT NULL PRIMARY KEY, b VARCHAR(90) NOT NULL, UNIQUE KEY u1 (a DESC, b ASC))",
+        "CREATE UNIQUE INDEX u2 ON t (b(10) DESC, a)",
+    ],
     "nullability": [
         "CREATE TABLE t (a INT, b INT NULL, c INT NOT NULL, d INT DEFAULT 3, PRIMARY KEY (a))",
         "ALTER TABLE t MODIFY b INT NOT NULL, MODIFY COLUMN c INT NULL, ADD COLUMN e JSON NOT NULL, ADD f INT",

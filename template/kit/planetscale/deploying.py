@@ -41,8 +41,8 @@ class Deploy:
     skip_revert: bool = False
     wait_seconds: float = 3600
     sleep: Callable[[float], None] = time.sleep
-    target: Target = field(init=False)
-    base: schema.Tables = field(init=False)
+    target: Target = field(init=False, repr=False)
+    base: schema.Tables = field(default_factory=dict, init=False)
     """Production's tables when the development branch was created."""
     acknowledged: set[int] = field(default_factory=set, init=False)
     """The failed deploy requests that this run tried to acknowledge."""
@@ -127,7 +127,7 @@ class Deploy:
         outcome = states.outcome(request)
         if outcome in {Outcome.DEPLOYED, Outcome.REVERTIBLE} or states.in_flight(request):
             return True
-        return outcome in {Outcome.WAIT, Outcome.DEPLOY} and self._drifted(request) is None
+        return outcome in {Outcome.WAIT, Outcome.DEPLOY} and self._drifted(request, self._tables()) is None
 
     def _discard(self, request: dict[str, Any]) -> None:
         """Take an earlier deploy request out of the way."""
@@ -351,10 +351,10 @@ class Deploy:
     def _deploy(self, request: dict[str, Any]) -> None:
         if states.lint_errors(request):
             self._refuse(request, f"{states.describe(request)}\nCorrect the migrations, then: {self.again}")
-        if drift := self._drifted(request):
+        tables = self._tables()
+        if drift := self._drifted(request, tables):
             self._refuse(request, f"Deploy request #{request['number']}: {drift}. Begin again with: {self.again}")
         operations = request["deployment"]["deploy_operations"]
-        tables = schema.read(self.api, self.target.branch), schema.read(self.api, self.branch)
         if statements := schema.unexpected(operations, *tables):
             self._refuse(
                 request,
@@ -403,12 +403,14 @@ class Deploy:
         """What the deploy request's notes keep for a later run: that the branch was checked, and with which schemas."""
         return f"Checked by kit migrate: {schema.fingerprint(base)} to {schema.fingerprint(branch)}"
 
-    def _drifted(self, request: dict[str, Any]) -> str | None:
+    def _tables(self) -> tuple[schema.Tables, schema.Tables]:
+        """The tables of the target and of the development branch, which has none once it is gone."""
+        there = self._branch.find() is not None
+        return schema.read(self.api, self.target.branch), schema.read(self.api, self.branch) if there else {}
+
+    def _drifted(self, request: dict[str, Any], tables: tuple[schema.Tables, schema.Tables]) -> str | None:
         """Why the deploy request is no longer what was checked, or None."""
-        if self._branch.find() is None:
-            return f"its branch {self.branch} is gone"
-        record = self._record(schema.read(self.api, self.target.branch), schema.read(self.api, self.branch))
-        if record in request["notes"]:
+        if self._record(*tables) in request["notes"]:
             return None
         return f"the schema of {self.target.branch} or of {self.branch} changed since the branch was migrated"
 
