@@ -18,7 +18,9 @@ batches         changing or deleting many rows, a short transaction at a time
 migrations      writing migrations, and bringing a database to the newest schema
 schema          what PlanetScale would refuse of them, and the way round
 planetscale     branches and deploy requests
-web             what every request gets: an id, a log line, safe headers, a same-origin check
+web             what every request gets: an id, a log line, security headers, a same-origin check
+background      a warning for background tasks, which Lambda waits for
+asgi            which response headers may be sent, and a response begun again
 forms           reading a posted form
 templates       Jinja's, compiled when the image is built
 jobs            work that is handed off: declared, enqueued, run, scheduled

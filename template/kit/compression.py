@@ -4,9 +4,9 @@ Compressing was a fifth of a page's time on the processor.
 """
 
 import deflate
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipResponder, IdentityResponder
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SMALLEST = 1024
 """Bytes from which on an answer is worth it."""
@@ -24,9 +24,15 @@ class Compressed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+
+        async def send_varying(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 304:  # it stands for a compressed 200
+                MutableHeaders(scope=message).add_vary_header("Accept-Encoding")
+            await send(message)
+
         accepted = "gzip" in Headers(scope=scope).get("accept-encoding", "")
         responder = _Gzip(self.app) if accepted else IdentityResponder(self.app, SMALLEST)
-        await responder(scope, receive, send)
+        await responder(scope, receive, send_varying)
 
 
 class _Gzip(GZipResponder):

@@ -64,3 +64,10 @@ def test_what_is_not_worth_it_is_left_as_it_is(response: Response, accepts: str)
 
 def test_a_cache_hears_that_who_takes_no_gzip_gets_another_answer() -> None:
     assert answered(Response(PAGE), "identity")[0]["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("accepts", ["gzip", "identity"])
+def test_a_304_varies_as_the_page_does_for_which_it_stands(accepts: str) -> None:
+    headers, body = answered(Response(status_code=304, headers={"vary": "Cookie"}), accepts)
+    assert (headers["vary"], body) == ("Cookie, Accept-Encoding", b"")
+    assert "vary" not in answered(Response(status_code=204), accepts)[0]

@@ -1,0 +1,48 @@
+"""A warning, away from Lambda, where a response has a background task: on Lambda the client waits until it is done."""
+
+import inspect
+import logging
+from types import FrameType
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("kit.web")
+
+
+class BackgroundTaskWarning:
+    """Logs a warning for the first response with a `BackgroundTask`, FastAPI's `BackgroundTasks` included.
+
+    Lambda sends a response once its handler returns, so the task delays it. A job does not: `kit.jobs`. Behind a
+    `BaseHTTPMiddleware` of Starlette's the task is not noticed.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.warned = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def watch(message: Message) -> None:
+            last = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if last and not self.warned and _has_background_task():
+                self.warned = True
+                log.warning(
+                    "%s %s has a background task: on Lambda the client waits until it is done. "
+                    "Use a job instead, see kit/jobs/README.md.",
+                    scope["method"],
+                    scope["path"],
+                )
+            await send(message)
+
+        await self.app(scope, receive, watch)
+
+
+def _has_background_task() -> bool:
+    """Whether the response that is being sent has one; ASGI's messages do not tell, so its caller is looked at."""
+    frame: FrameType | None = inspect.currentframe()
+    while frame:
+        response = frame.f_locals.get("self")
+        if isinstance(response, Response):
+            return response.background is not None
+        frame = frame.f_back
+    return False
