@@ -1,13 +1,32 @@
-"""`make dev` of a rendered app, as a person runs it: until Ctrl-C."""
+"""Servers: uvicorn in a thread of this process, and `make dev` of a rendered app, until Ctrl-C."""
 
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import uvicorn as _uvicorn
+from starlette.types import ASGIApp
+
 import waiting
+
+
+@contextmanager
+def uvicorn(app: ASGIApp) -> Iterator[str]:
+    """Serve an ASGI app with uvicorn on a free port and give its address."""
+    port = waiting.free_port()
+    server = _uvicorn.Server(_uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        waiting.until(lambda: server.started, what="uvicorn")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @contextmanager

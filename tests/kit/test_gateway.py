@@ -1,9 +1,12 @@
 """What an ASGI app may do behind API Gateway besides what `tests/test_lambda.py` tries in the image."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
+from urllib.parse import unquote
 
+import httpx2 as httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -15,7 +18,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import events
-from kit import gateway
+import serving
+from kit import gateway, web
+from kit.asgi import RESTART
 
 Answer = dict[str, Any]
 
@@ -96,12 +101,240 @@ def test_the_app_may_look_at_lambdas_own_event_and_context() -> None:
     assert seen == [event, context]
 
 
-def test_an_apps_error_is_lambdas(asked: Callable[..., Answer]) -> None:
-    async def fails(scope: Scope, receive: Receive, send: Send) -> None:
-        raise ConnectionError("the inside")
+async def raises(scope: Scope, receive: Receive, send: Send) -> None:
+    raise ConnectionError("the inside")
 
-    with pytest.raises(ConnectionError):
-        asked(fails)
+
+async def exits(scope: Scope, receive: Receive, send: Send) -> None:
+    sys.exit(3)
+
+
+async def is_cancelled(scope: Scope, receive: Receive, send: Send) -> None:
+    raise asyncio.CancelledError
+
+
+async def cancels_itself(scope: Scope, receive: Receive, send: Send) -> None:
+    asyncio.current_task().cancel()  # type: ignore[union-attr]
+    await asyncio.sleep(0)
+
+
+async def answers_nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    return
+
+
+async def breaks_a_header(scope: Scope, receive: Receive, send: Send) -> None:
+    headers = [(b"location", b"/\r\nset-cookie: forged=1")]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body"})
+
+
+FAILING = [raises, exits, is_cancelled, cancels_itself, answers_nothing, breaks_a_header]
+
+
+@pytest.mark.parametrize("app", FAILING)
+@pytest.mark.parametrize("wrapped", [False, True], ids=["alone", "wrapped"])
+def test_an_app_that_fails_is_a_500_and_the_next_request_is_answered(
+    asked: Callable[..., Answer], app: ASGIApp, wrapped: bool
+) -> None:
+    response = asked(web.wrap(app) if wrapped else app)
+    assert response["statusCode"] == 500
+    assert response["headers"]["content-type"] == "text/plain; charset=utf-8"
+    assert response["body"] in {"Internal Server Error", "Something went wrong on our side."}
+    assert "the inside" not in str(response) and "forged" not in str(response)
+    assert asked(answering(lambda request: PlainTextResponse("ok")))["body"] == "ok"
+
+
+@pytest.mark.parametrize("app", FAILING)
+def test_uvicorn_answers_the_same(asked: Callable[..., Answer], app: ASGIApp) -> None:
+    """But a header that h11 refuses: uvicorn has no response left to send then, and closes the connection."""
+    with serving.uvicorn(app) as address:
+        if app is breaks_a_header:
+            with pytest.raises(httpx.RemoteProtocolError):
+                httpx.get(address)
+            return
+        response = httpx.get(address)
+    here = asked(app)
+    assert (response.status_code, response.text) == (here["statusCode"], here["body"])
+    assert response.headers["content-type"] == here["headers"]["content-type"]
+
+
+def test_a_failure_is_logged_with_its_traceback(asked: Callable[..., Answer], caplog: pytest.LogCaptureFixture) -> None:
+    asked(raises)
+    assert "the app failed" in caplog.text
+    assert "ConnectionError: the inside" in caplog.text
+
+
+async def fails_halfway(scope: Scope, receive: Receive, send: Send) -> None:
+    headers = [(b"set-cookie", b"half=1"), (b"content-type", b"text/csv")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"half of", "more_body": True})
+    raise ConnectionError("the inside")
+
+
+def test_a_stream_that_fails_halfway_is_a_500_with_an_id_and_security_headers(asked: Callable[..., Answer]) -> None:
+    response = asked(web.wrap(fails_halfway))
+    assert (response["statusCode"], response["body"]) == (500, "Something went wrong on our side.")
+    assert response["headers"]["x-request-id"] == events.REQUEST_ID
+    assert "default-src 'none'" in response["headers"]["content-security-policy"]
+    assert response["headers"]["strict-transport-security"]
+    assert response["headers"]["content-type"] == "text/plain; charset=utf-8"
+    assert response["cookies"] == []
+
+
+async def fails_afterwards(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse("done")(scope, receive, send)
+    raise ConnectionError("the inside")
+
+
+def test_a_failure_after_the_response_does_not_change_it(asked: Callable[..., Answer]) -> None:
+    for app in (fails_afterwards, web.wrap(fails_afterwards)):
+        assert (asked(app)["statusCode"], asked(app)["body"]) == (200, "done")
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304), ("HEAD", 404)])
+@pytest.mark.parametrize("headers", [{}, {"content-encoding": "br"}])
+def test_a_response_that_has_no_body_has_none(
+    asked: Callable[..., Answer], method: str, status: int, headers: dict[str, str]
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": status, "headers": [*raw, (b"etag", b'"1"')]})
+        await send({"type": "http.response.body", "body": b"a body", "more_body": True})
+        await send({"type": "http.response.body", "body": b" of two parts"})
+
+    response = asked(app, events.http(method))
+    assert (response["statusCode"], response["body"]) == (status, "")
+    assert response["headers"] == headers | {"etag": '"1"'}
+
+
+def test_a_body_that_is_encoded_is_in_base64_whatever_its_bytes(asked: Callable[..., Answer]) -> None:
+    response = asked(answering(lambda request: Response(b"text", headers={"content-encoding": "br"})))
+    assert (response["isBase64Encoded"], events.content(response)) == (True, b"text")
+
+
+async def sends_in_disorder(scope: Scope, receive: Receive, send: Send) -> None:
+    wrong = {"body": b"too early"} if scope["path"] == "/body" else {"status": 200, "headers": []}
+    kinds = {
+        "/body": ["http.response.body"],
+        "/start": ["http.response.start", "http.response.start"],
+        "/more": ["http.response.start", "http.response.body", "http.response.body"],
+        "/again": ["http.response.start", "http.response.body", "http.response.start"],
+        "/restart": ["http.response.start", "http.response.body", RESTART],
+        "/unknown": ["http.response.start", "http.response.push"],
+    }
+    for kind in kinds[scope["path"]]:
+        await send({"type": kind, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/body", 500), ("/start", 500), ("/more", 200), ("/again", 200), ("/restart", 200), ("/unknown", 500)],
+)
+def test_messages_out_of_order_are_an_error(
+    asked: Callable[..., Answer], caplog: pytest.LogCaptureFixture, path: str, status: int
+) -> None:
+    response = asked(sends_in_disorder, events.http(path=path))
+    assert (response["statusCode"], "RuntimeError: Unexpected ASGI message" in caplog.text) == (status, True)
+    assert response["body"] != "too early"
+
+
+def test_after_the_response_an_app_hears_that_the_client_has_gone(asked: Callable[..., Answer]) -> None:
+    heard: list[Any] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        heard.append(await receive())
+        listening = asyncio.create_task(receive())  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        assert not listening.done()
+        await PlainTextResponse("ok")(scope, receive, send)
+        heard.append(await listening)
+
+    assert asked(app, events.http("POST", body="text"))["body"] == "ok"
+    assert heard == [{"type": "http.request", "body": b"text", "more_body": False}, {"type": "http.disconnect"}]
+
+
+def scope_of(event: dict[str, Any]) -> Scope:
+    """What an app learns of the event."""
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+
+    loop = asyncio.new_event_loop()
+    gateway.Gateway(app, loop)(event, None)
+    loop.close()
+    return seen[0]
+
+
+def test_an_event_becomes_a_scope() -> None:
+    event = events.http("PUT", "/a%2Fb", query="q=1&q=%41", headers={"Accept": "*/*"}, cookies=["a=1", "b=2"])
+    scope = scope_of(event)
+    headers = dict(scope.pop("headers"))
+    assert {name: headers[name] for name in (b"host", b"accept", b"cookie")} == {
+        b"host": events.HOST.encode(),
+        b"accept": b"*/*",
+        b"cookie": b"a=1; b=2",
+    }
+    assert scope == {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": "PUT",
+        "scheme": "https",
+        "path": "/a/b",
+        "raw_path": b"/a/b",
+        "query_string": b"q=1&q=%41",
+        "root_path": "",
+        "client": ("192.0.2.1", 0),
+        "server": (events.HOST, 443),
+        "extensions": {RESTART: {}},
+        "aws.event": event,
+        "aws.context": None,
+    }
+
+
+@pytest.mark.parametrize("raw_path", ["/", "/a%20b", "/a%2Fb", "/100%2525.txt", "/%E6%9D%B1"])
+def test_a_function_urls_path_is_decoded_once_and_kept_as_it_was_sent(raw_path: str) -> None:
+    scope = scope_of(events.function_url(path=raw_path))
+    assert (scope["path"], scope["raw_path"]) == (unquote(raw_path), raw_path.encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "raw_path"),
+    [
+        ("", b"/"),
+        ("/a b", b"/a%20b"),
+        ("/100%", b"/100%25"),
+        ("/-._~!$&'()*+,;=:@", b"/-._~!$&'()*+,;=:@"),
+        ("/a?b#c", b"/a%3Fb%23c"),
+        ("/東", b"/%E6%9D%B1"),
+    ],
+)
+def test_an_http_apis_path_is_encoded_again_as_clients_do(path: str, raw_path: bytes) -> None:
+    scope = scope_of(events.http() | {"rawPath": path})
+    assert (scope["path"], scope["raw_path"]) == (path or "/", raw_path)
+
+
+def test_a_function_url_may_be_called_by_a_name_like_another_domains() -> None:
+    event = events.http(path="/%41", host="lambda-url.example.com") | {"rawPath": "/%41"}
+    assert scope_of(event)["path"] == "/%41"
+
+
+@pytest.mark.parametrize("forwarded", ["https", "http", "javascript", "http,https", ""])
+def test_the_scheme_is_http_or_https(forwarded: str) -> None:
+    scope = scope_of(events.http(headers={"x-forwarded-proto": forwarded}))
+    assert scope["scheme"] == ("http" if forwarded == "http" else "https")
+    event = events.http()
+    del event["headers"]["x-forwarded-proto"], event["requestContext"]["domainName"], event["rawQueryString"]
+    scope = scope_of(event)
+    assert (scope["scheme"], scope["server"], scope["query_string"]) == ("https", ("localhost", 443), b"")
+
+
+def test_half_a_character_in_an_event_is_replaced(asked: Callable[..., Answer]) -> None:
+    half = "\ud800"
+    event = events.http("POST", headers={"x-name": half}, cookies=[half], body=half)
+    scope = scope_of(event | {"rawPath": f"/{half}", "rawQueryString": half})
+    assert (scope["raw_path"], scope["query_string"], dict(scope["headers"])[b"x-name"]) == (b"/%3F", b"?", b"?")
 
 
 @pytest.mark.parametrize("host", ["", "[::1]:8080", "wall.example:port", "wall.example:443"])
@@ -111,7 +344,17 @@ def test_a_host_may_be_called_what_it_likes(asked: Callable[..., Answer], host: 
 
 
 @pytest.mark.parametrize(
-    "event", [{}, [], {"body": {"a": 1}}, "text", None, {"httpMethod": "GET", "path": "/", "requestContext": {}}]
+    "event",
+    [
+        {},
+        [],
+        {"body": {"a": 1}},
+        "text",
+        None,
+        {"httpMethod": "GET", "path": "/", "requestContext": {}},
+        {"requestContext": {"http": {"method": "GET", "path": "/"}}, "headers": {}},
+        {"requestContext": {"http": {"method": "GET"}}, "rawPath": "/", "headers": None},
+    ],
 )
 def test_what_is_no_request_of_an_http_api_is_refused_in_a_sentence(event: Any) -> None:
     loop = asyncio.new_event_loop()
