@@ -7,6 +7,7 @@ Every line carries the id of the request it belongs to. Extra fields ride along:
 
 import json
 import logging
+import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -36,6 +37,8 @@ def configure(stream: TextIO = sys.stderr) -> None:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # kit.web writes this line, with the request's id
+    for name in ("httpx", "httpx2"):  # they write the whole URL of what the app requests, and so its query
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # it announces each of its parts
 
 
@@ -77,8 +80,17 @@ class JsonFormatter(logging.Formatter):
         return _encode(line)
 
 
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What a terminal obeys instead of showing it: line breaks, escape sequences, changes of the writing direction."""
+
+
+def _shown(text: str) -> str:
+    """Escape control characters as Python writes them, so that what a client sent cannot forge a line."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 class TextFormatter(logging.Formatter):
-    """Time, level, message, and the request's id at the end of the line."""
+    """One line: time, level, message, fields, the request's id. A traceback is indented below it."""
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
@@ -89,6 +101,8 @@ class TextFormatter(logging.Formatter):
             line += f"  [{current[:8]}]"
         if current := job_id.get():
             line += f"  [job {current[:8]}]"
+        line = _shown(line)
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            for traceback_line in self.formatException(record.exc_info).split("\n"):
+                line += f"\n  {_shown(traceback_line)}"
         return line
