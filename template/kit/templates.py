@@ -26,7 +26,7 @@ def load(folder: Path) -> Jinja2Templates:
     cache = _Beside(folder / "__pycache__")
     made = _Environment(
         loader=jinja2.FileSystemLoader(folder),
-        autoescape=jinja2.select_autoescape(),
+        autoescape=True,  # whatever a file is called: only `|safe` puts a value out as it is
         bytecode_cache=cache,
         auto_reload=os.access(folder, os.W_OK),
     )

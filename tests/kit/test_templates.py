@@ -68,3 +68,26 @@ def test_what_all_templates_know_may_still_change_and_one_may_know_more(tmp_path
     assert env.get_template("page.html").render(own="1") == "before 1"
     env.globals["name"] = "after"
     assert env.get_template("page.html").render(own="2") == "after 2"
+
+
+NAMES = [
+    "page.html",
+    "page.HTML",
+    "page.svg",
+    "page.xml",
+    "page.xhtml",
+    "page.txt",
+    "page.jinja",
+    "page.html.j2",
+    "page",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_value_is_escaped_whatever_its_template_is_called(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("{{ value }} {{ value | safe }}", encoding="utf-8")
+    (tmp_path / "outer.html").write_text(f"{{% include '{name}' %}}", encoding="utf-8")
+    env = templates.load(tmp_path).env
+    for outer in (name, "outer.html"):
+        assert env.get_template(outer).render(value="<script>") == "&lt;script&gt; <script>"
+    assert env.from_string("{{ value }}").render(value="<script>") == "&lt;script&gt;"
