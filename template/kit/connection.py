@@ -6,10 +6,12 @@ round trip; `BEGIN` is sent where a transaction begins, and it is also what tell
 """
 
 import os
+import re
 from functools import cache
 
-from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, PoolProxiedConnection, create_engine, event, make_url
 from sqlalchemy.dialects import registry
+from sqlalchemy.exc import DBAPIError
 
 from kit import ahead, limits
 from kit.limits import NO_TRANSACTION
@@ -34,12 +36,29 @@ def connect(url: str, *, ca: str | None = None, strict: bool = True) -> Engine:
         made = _mysql(url, ca)
         limits.watch(made, strict=strict)
     event.listen(made, "before_cursor_execute", _only_reads)
+    event.listen(made, "handle_error", _hide_values)
     return made
 
 
 def _only_reads(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
     if connection.get_execution_options().get(NO_TRANSACTION) and not begins(statement, *READS):
         raise RuntimeError(f"This session is for reading. Change things in database.session(): {statement[:200]}")
+
+
+_VALUE = re.compile(
+    r"(entry |value: |near |Illegal \S+ |out of range in )'.*'(?= for | at line | value found|\W*$)", re.DOTALL
+)
+"""What MySQL's errors repeat of a value: 1062, 1064, 1292, 1366, 1367, 1411, 1525, 1586 and 1690.
+
+Source: dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+"""
+
+
+def _hide_values(context: ExceptionContext) -> None:
+    """Keep what a client sent out of an error's message, and so out of the logs, as `hide_parameters` does."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if isinstance(error, context.dialect.loaded_dbapi.Error | DBAPIError):
+            error.args = tuple(_VALUE.sub(r"\1'…'", part) if isinstance(part, str) else part for part in error.args)
 
 
 @cache

@@ -51,7 +51,7 @@ def wrap(app: ASGIApp, *, policy: str = POLICY, origins: Collection[str] = ()) -
         from kit.background import BackgroundTaskWarning  # what warns on a laptop costs no time on Lambda
 
         app = BackgroundTaskWarning(app)
-    return SafeHeaders(RequestLog(ValidHost(Compressed(SameOrigin(app, origins)))), policy)
+    return SafeHeaders(RequestLog(Compressed(SameOrigin(app, origins))), policy)
 
 
 class SafeHeaders:
@@ -152,22 +152,6 @@ def _cancelled() -> bool:
     """Whether the current task was cancelled from the outside, rather than by an error of the app's."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-class ValidHost:
-    """Answers 400 where `Host` is not a host, as RFC 9112, section 3.2, says: `request.url` could not be read."""
-
-    _HOST = re.compile(r"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::(\d{0,5}))?", re.ASCII)
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            host = self._HOST.fullmatch(Headers(scope=scope).get("host", ""))
-            if not host or int(host[1] or 0) > 65535:
-                return await PlainTextResponse("Invalid Host header.", status_code=400)(scope, receive, send)
-        await self.app(scope, receive, send)
 
 
 class SameOrigin:

@@ -201,39 +201,6 @@ def test_the_apps_own_websocket_is_accepted(headers: dict[str, str]) -> None:
         assert websocket.receive_text() == "hello"
 
 
-# --- the host
-
-
-async def reads_its_url(scope: Scope, receive: Receive, send: Send) -> None:
-    """An app that looks at all parts of its address, as templates and redirects do."""
-    url = Request(scope).url
-    text = f"{url.hostname} {url.port} {Request(scope).base_url.hostname}"
-    await PlainTextResponse(text)(scope, receive, send)
-
-
-@pytest.mark.parametrize(
-    "host", ["[", "[::1", "[x]", "a:b", "a:99999", "a:123456", "a:1:2", "a/b", "a?b", "a b", "user@a", "a]b"]
-)
-def test_an_invalid_host_is_a_bad_request(host: str) -> None:
-    response = client(reads_its_url).get("/", headers={"host": host})
-    assert (response.status_code, response.text) == (400, "Invalid Host header.")
-
-
-@pytest.mark.parametrize(
-    ("host", "read"),
-    [
-        ("a.example", "a.example None"),
-        ("a_b-c.example", "a_b-c.example None"),
-        ("a:65535", "a 65535"),
-        ("a:0", "a 0"),
-        ("[::1]:80", "::1 80"),
-        ("127.0.0.1", "127.0.0.1 None"),
-    ],
-)
-def test_a_valid_host_is_accepted(host: str, read: str) -> None:
-    assert client(reads_its_url).get("/", headers={"host": host}).text.startswith(read)
-
-
 # --- the request log, and failures
 
 
