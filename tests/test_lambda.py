@@ -121,6 +121,19 @@ def test_a_japanese_path_arrives(probe: rie.Function, path: str) -> None:
     assert json.loads(answer["body"])["path"] == "/echo/東京/写真"
 
 
+@pytest.mark.parametrize(
+    ("path", "arrives"),
+    [("/echo/a%2Fb%20c", "/echo/a/b c"), ("/echo/%E6%9D%B1", "/echo/東"), ("/echo/100%2525", "/echo/100%25")],
+)
+def test_a_function_urls_path_is_decoded_once(probe: rie.Function, path: str, arrives: str) -> None:
+    assert json.loads(probe.invoke(events.function_url(path=path))["body"])["path"] == arrives
+
+
+@pytest.mark.parametrize("path", ["/echo/%41", "/echo/a%2Fb", "/echo/100%ab"])
+def test_an_http_apis_path_is_not_decoded_a_second_time(probe: rie.Function, path: str) -> None:
+    assert json.loads(probe.invoke(events.http() | {"rawPath": path})["body"])["path"] == path
+
+
 def test_the_visitors_address_and_scheme_arrive(probe: rie.Function) -> None:
     arrived = json.loads(probe.invoke(events.http(path="/echo/"))["body"])
     assert (arrived["client"], arrived["scheme"]) == ("192.0.2.1", "https")
@@ -153,6 +166,19 @@ def test_a_failure_tells_the_visitor_nothing_and_the_logs_everything(probe: rie.
     assert logged["request_id"] == events.REQUEST_ID
     assert "RuntimeError: the inside of the app" in logged["exception"]
     assert probe.invoke(events.http(path="/cookies"))["statusCode"] == 200, "one failure must not end the function"
+
+
+@pytest.mark.parametrize("path", ["/exit", "/cancelled", "/half", "/header"])
+def test_whatever_fails_is_a_500_with_an_id_and_security_headers_and_ends_nothing(
+    probe: rie.Function, path: str
+) -> None:
+    answer = probe.invoke(events.http(path=path, query="text=a%0D%0Aset-cookie:+forged=1"))
+    assert answer["statusCode"] == 500
+    assert answer["headers"]["x-request-id"] == events.REQUEST_ID
+    assert answer["headers"]["x-content-type-options"] == "nosniff"
+    assert "forged" not in json.dumps(answer)
+    starts = [probe.invoke(events.http(path="/start"))["body"] for _ in range(2)]
+    assert starts == ["1", "1"], "the environment is the one from before"
 
 
 def test_every_answer_carries_api_gateways_request_id_and_so_does_its_log_line(wall: rie.Function) -> None:

@@ -1,6 +1,7 @@
 """What the wall has no address for: each answer tries one thing between Lambda and an ASGI app."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -8,7 +9,7 @@ from itertools import count
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from kit import web
@@ -47,6 +48,31 @@ def fail(request: Request) -> Response:
     raise RuntimeError("the inside of the app")
 
 
+def exit_(request: Request) -> Response:
+    """End the process, as far as the view knows."""
+    sys.exit(3)
+
+
+async def cancelled(request: Request) -> Response:
+    """Fail as an awaited task does that was cancelled."""
+    raise asyncio.CancelledError
+
+
+def header(request: Request) -> Response:
+    """Put what the client sent into a header."""
+    return Response(headers={"x-text": request.query_params["text"]})
+
+
+async def half(request: Request) -> Response:
+    """Fail in the middle of a streamed response."""
+
+    async def parts() -> AsyncIterator[str]:
+        yield "half"
+        raise RuntimeError("the inside of the app")
+
+    return StreamingResponse(parts())
+
+
 def said(*, function: str) -> str:
     return function
 
@@ -83,6 +109,10 @@ app = web.wrap(
             Route("/cookies", cookies),
             Route("/bytes", every_byte),
             Route("/fail", fail),
+            Route("/exit", exit_),
+            Route("/cancelled", cancelled),
+            Route("/header", header),
+            Route("/half", half),
             Route("/start", start),
             Route("/thread", in_a_thread),
             Route("/loop", loop),
