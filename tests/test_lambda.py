@@ -148,6 +148,14 @@ def test_the_apps_lifespan_starts_once_for_all_requests(probe: rie.Function) -> 
     assert [probe.invoke(events.http(path="/start"))["body"] for _ in range(3)] == ["1", "1", "1"]
 
 
+def test_a_start_is_packed_and_its_objects_are_left_out_of_garbage_collection(probe: rie.Function) -> None:
+    assert json.loads(probe.invoke(events.http(path="/started"))["body"]) == {
+        "collects": True,
+        "frozen": True,
+        "loader": "kit.packed",
+    }
+
+
 @pytest.mark.parametrize("path", ["/nowhere", "/無い", "/../etc/passwd", "//"])
 def test_an_unknown_address_is_not_found(wall: rie.Function, path: str) -> None:
     answer = wall.invoke(events.http(path=path))

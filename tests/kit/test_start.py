@@ -17,7 +17,7 @@ from kit import ahead, connection, database, templates
 from kit.commands import cold
 
 AT_A_START = {
-    "ahead", "clock", "columns", "compression", "connection", "database", "dialect", "errors", "forms", "gateway",
+    "ahead", "asgi", "clock", "columns", "compression", "connection", "database", "dialect", "errors", "forms", "gateway",
     "lambda_web", "lifespan", "limits", "logs", "mysql", "packed", "results", "runtime", "settings", "start",
     "templates", "transactions", "web", "wiring",
     "jobs", "jobs.backoff", "jobs.cron", "jobs.declare", "jobs.message", "jobs.schedules",

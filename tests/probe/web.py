@@ -1,6 +1,7 @@
 """What the wall has no address for: each answer tries one thing between Lambda and an ASGI app."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -101,6 +102,12 @@ def start(request: Request) -> Response:
     return PlainTextResponse(str(request.state.start))
 
 
+def started(request: Request) -> Response:
+    """Say what the start has left: the garbage collector's state, and who has loaded the modules."""
+    loader = type(sys.modules["sqlalchemy"].__spec__.loader).__module__  # type: ignore[union-attr]
+    return JSONResponse({"collects": gc.isenabled(), "frozen": gc.get_freeze_count() > 10_000, "loader": loader})
+
+
 app = web.wrap(
     Starlette(
         lifespan=lifespan,
@@ -114,6 +121,7 @@ app = web.wrap(
             Route("/header", header),
             Route("/half", half),
             Route("/start", start),
+            Route("/started", started),
             Route("/thread", in_a_thread),
             Route("/loop", loop),
         ],
