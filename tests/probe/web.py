@@ -104,7 +104,7 @@ def start(request: Request) -> Response:
 
 def started(request: Request) -> Response:
     """Say what the start has left: the garbage collector's state, and who has loaded the modules."""
-    loader = type(sys.modules["sqlalchemy"].__spec__.loader).__module__  # type: ignore[union-attr]
+    loader = type(sys.modules["starlette.routing"].__spec__.loader).__module__  # type: ignore[union-attr]
     return JSONResponse({"collects": gc.isenabled(), "frozen": gc.get_freeze_count() > 10_000, "loader": loader})
 
 
