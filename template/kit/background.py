@@ -23,8 +23,7 @@ class BackgroundTaskWarning:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def watch(message: Message) -> None:
-            last = message["type"] == "http.response.body" and not message.get("more_body", False)
-            if last and not self.warned and _has_background_task():
+            if not self.warned and message["type"] == "http.response.body" and _has_background_task():
                 self.warned = True
                 log.warning(
                     "%s %s has a background task: on Lambda the client waits until it is done. "

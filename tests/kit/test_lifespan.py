@@ -72,6 +72,55 @@ def test_a_failed_startup_lets_no_request_in(loop: asyncio.AbstractEventLoop) ->
         Started(Journal(fails=True).app, loop)
 
 
+def test_an_app_gets_the_lifespan_scope_and_the_startup_and_then_waits(loop: asyncio.AbstractEventLoop) -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.extend((dict(scope), await receive()))
+        scope["state"]["opened"] = True
+        await send({"type": "lifespan.startup.complete"})
+        seen.append(await receive())
+
+    started = Started(app, loop)
+    loop.run_until_complete(asyncio.sleep(0))
+    assert seen == [
+        {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {"opened": True}},
+        {"type": "lifespan.startup"},
+    ]
+    assert not started.lifespan.done()
+    assert started.state == {"opened": True}
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [({"message": "no database"}, "^no database$"), ({"message": ""}, "startup failed"), ({}, "startup failed")],
+)
+def test_a_startup_says_why_it_failed(loop: asyncio.AbstractEventLoop, message: dict[str, str], error: str) -> None:
+    ended: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.failed"} | message)
+        try:
+            await receive()
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+
+    with pytest.raises(StartupFailed, match=error):
+        Started(app, loop)
+    loop.run_until_complete(asyncio.sleep(0))
+    assert ended == ["cancelled"]
+
+
+def test_only_the_first_word_of_a_startup_counts(loop: asyncio.AbstractEventLoop) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.startup.failed"})
+
+    Started(app, loop)
+
+
 async def no_lifespan(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] != "http":
         raise ValueError("this app is for HTTP alone")
@@ -81,3 +130,23 @@ async def no_lifespan(scope: Any, receive: Any, send: Any) -> None:
 
 def test_an_app_that_knows_no_lifespan_is_served_all_the_same(loop: asyncio.AbstractEventLoop) -> None:
     assert served(no_lifespan, loop)(events.http(), None)["statusCode"] == 204
+
+
+def test_an_app_that_knows_no_lifespan_says_so_to_who_looks_closely(
+    loop: asyncio.AbstractEventLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG", "kit.lifespan"):
+        Started(no_lifespan, loop)
+    assert caplog.messages == ["the app knows no lifespan: ValueError('this app is for HTTP alone')"]
+
+
+def test_an_app_whose_lifespan_returns_at_once_is_served_all_the_same(
+    loop: asyncio.AbstractEventLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await no_lifespan(scope, receive, send)
+
+    with caplog.at_level("DEBUG", "kit.lifespan"):
+        assert served(app, loop)(events.http(), None)["statusCode"] == 204
+    assert caplog.messages == []

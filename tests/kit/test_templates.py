@@ -1,5 +1,6 @@
 """Templates put out what Jinja's own would."""
 
+import os
 from pathlib import Path
 
 import jinja2
@@ -68,6 +69,15 @@ def test_what_all_templates_know_may_still_change_and_one_may_know_more(tmp_path
     assert env.get_template("page.html").render(own="1") == "before 1"
     env.globals["name"] = "after"
     assert env.get_template("page.html").render(own="2") == "after 2"
+
+
+def test_a_template_that_is_changed_is_shown_as_it_is_at_once(tmp_path: Path) -> None:
+    (page := tmp_path / "page.html").write_text("before")
+    env = templates.load(tmp_path).env
+    assert env.get_template("page.html").render() == "before"
+    page.write_text("after")
+    os.utime(page, (0, 0))
+    assert env.get_template("page.html").render() == "after"
 
 
 NAMES = [

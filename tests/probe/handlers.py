@@ -23,4 +23,12 @@ def answer(event: Any, context: Context) -> Any:
             before = context.get_remaining_time_in_millis()
             time.sleep(0.05)
             after = context.get_remaining_time_in_millis()
-            return {"id": context.aws_request_id, "name": context.function_name, "before": before, "after": after}
+            names = (
+                "aws_request_id",
+                "function_name",
+                "function_version",
+                "memory_limit_in_mb",
+                "invoked_function_arn",
+            )
+            told = {name: getattr(context, name) for name in (*names, "log_group_name", "log_stream_name")}
+            return told | {"before": before, "after": after}
