@@ -57,4 +57,6 @@ def dev(folder: Path, *, database: Path) -> Iterator[str]:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-    assert "Traceback" not in Path(log.name).read_text()
+    written = Path(log.name).read_text()
+    assert "Traceback" not in written
+    assert "runs no jobs" not in written, "a worker runs beside it"

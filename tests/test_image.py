@@ -42,8 +42,19 @@ def test_it_serves_the_web_without_lambda(image: str) -> None:
                 return None
 
         answer = waiting.until(answered, what="the web server in the image")
+        assert container.logs().count("This server runs no jobs") == 1
     assert answer is not None
     assert (answer.status_code, answer.text) == (200, "ok")
+
+
+def test_it_runs_the_worker_which_waits_for_its_database_and_ends_when_it_is_told_to(image: str) -> None:
+    options = ["--read-only", "--tmpfs", "/tmp", "--network", "none", "--entrypoint", "python"]
+    options += ["--env", "DATABASE_URL=sqlite:////tmp/app.db"]
+    with containers.running(image, ["-m", "kit", "jobs", "worker"], options=options) as container:
+        waiting.until(lambda: "the worker waits for its database" in container.logs(), what="the worker in the image")
+        containers.docker("stop", "--time", "30", container.name)
+        state = containers.docker("inspect", "--format", "{{.State.ExitCode}}", container.name)
+        assert (state, "Traceback" in container.logs()) == ("0", False)
 
 
 def test_it_runs_any_python_command_as_nobody_in_particular(image: str) -> None:

@@ -48,9 +48,11 @@ def wrap(app: ASGIApp, *, policy: str = POLICY, origins: Collection[str] = ()) -
     """
     logs.configure()
     if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
-        from kit.background import BackgroundTaskWarning  # what warns on a laptop costs no time on Lambda
+        # What warns on a laptop costs no time on Lambda.
+        from kit.background import BackgroundTaskWarning
+        from kit.jobs.notice import WorkerNotice
 
-        app = BackgroundTaskWarning(app)
+        app = WorkerNotice(BackgroundTaskWarning(app))
     return SafeHeaders(RequestLog(Compressed(SameOrigin(app, origins))), policy)
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from kit.errors import UsageError
 
 HOST = "127.0.0.1"
+PATIENCE = 10.0
+"""Seconds that the worker has to end."""
 
 
 def register(commands: Any) -> None:
@@ -48,12 +50,19 @@ def run(arguments: argparse.Namespace) -> None:
 @contextmanager
 def worker() -> Iterator[None]:
     """Work off the local queue beside the web app, in a process of its own."""
+    from kit.jobs import notice
+
     process = subprocess.Popen([sys.executable, "-m", "kit", "jobs", "worker", "--reload"])
+    os.environ[notice.VARIABLE] = str(process.pid)
     try:
         yield
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:  # a job that cannot be interrupted; it is given out again
+            process.kill()
+            process.wait()
 
 
 def free_port(text: str) -> int:
