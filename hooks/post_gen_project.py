@@ -1,6 +1,7 @@
 """The second door: what cookiecutter has asked is handed to copier, so that the project can be updated by it.
 
-Cookiecutter renders this file and runs it in the new folder, which holds nothing but a stub.
+Cookiecutter renders this file and runs it in the project's folder. pre_gen_project.py has refused a folder with files
+in it, so there is only the stub; copier refuses once more if that changed meanwhile.
 """
 
 import importlib.util
@@ -15,6 +16,8 @@ ASKED = json.loads({{cookiecutter | jsonify | tojson}})  # type: ignore  # noqa:
 CALLED_FROM = Path(os.environ.get("PWD", ""))
 TEMPLATE = (CALLED_FROM / ASKED["_repo_dir"]).resolve()
 PROJECT = Path.cwd()
+STUB = PROJECT / "NOT_GENERATED.md"
+"""The one file that cookiecutter itself writes."""
 
 
 def main() -> int:
@@ -52,6 +55,5 @@ def python_with_copier() -> list[str]:
 
 
 if __name__ == "__main__":
-    for stub in PROJECT.iterdir():
-        stub.unlink()
+    STUB.unlink(missing_ok=True)
     sys.exit(main())
