@@ -4,11 +4,10 @@
 
 PORT ?= 8000
 DEMO ?= build/demo
-# What a person types reaches programs in the environment, as it was typed: neither make nor the shell may read
-# functions, quotes or commands in it. So a recipe says "$$PORT", never "$(PORT)".
+# What a person types reaches programs in the environment, as it was typed: neither make nor a shell may read
+# functions, quotes or commands in it. A recipe has "$$ARG_PORT", never "$(PORT)".
 TEXT := DEMO PORT VERSION
-$(foreach name,$(TEXT),$(if $(filter-out undefined,$(origin $(name))),\
-	$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+$(foreach name,$(TEXT),$(eval override $(name) := $$(value $(name)))$(eval export ARG_$(name) := $$(value $(name))))
 # The generated app brings a uv that fetches itself where a machine has none; it serves here too.
 UV := python3 template/uvw
 
@@ -16,12 +15,13 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## generate an app into $DEMO (build/demo), check it, and serve it on http://127.0.0.1:$PORT (8000)
-	@[ ! -e "$$DEMO" ] && [ ! -L "$$DEMO" ] || { printf '%s\n' "$$DEMO exists already, and may hold work of yours. Serve it as it is: make -C $$DEMO dev" \
-		"Or remove or rename it, or take another folder: make demo DEMO=build/demo2"; exit 2; }
-	@python3 -c 'import os, socket; socket.create_server(("127.0.0.1", int(os.environ["PORT"])))' 2>/dev/null || \
-		{ echo "Port $$PORT is taken, or no port at all. Choose another: make demo PORT=8001"; exit 2; }
-	@$(UV) run --quiet --no-dev copier copy --quiet --trust --defaults --no-cleanup --vcs-ref HEAD "$$PWD" "$$DEMO"
-	@$(MAKE) --no-print-directory -C "$$DEMO" dev
+	@[ ! -e "$$ARG_DEMO" ] && [ ! -L "$$ARG_DEMO" ] || { \
+		echo "$$ARG_DEMO exists already, and may hold work of yours. Serve it as it is: make -C $$ARG_DEMO dev"; \
+		echo "Or remove or rename it, or take another folder: make demo DEMO=build/demo2"; exit 2; }
+	@python3 -c 'import os, socket; socket.create_server(("127.0.0.1", int(os.environ["ARG_PORT"])))' 2>/dev/null || \
+		{ echo "Port $$ARG_PORT is taken, or no port at all. Choose another: make demo PORT=8001"; exit 2; }
+	@$(UV) run --quiet --no-dev copier copy --quiet --trust --defaults --no-cleanup --vcs-ref HEAD "$$PWD" "$$ARG_DEMO"
+	@$(MAKE) --no-print-directory -C "$$ARG_DEMO" dev PORT="$$ARG_PORT"
 
 test: ## run the template's tests
 	@$(UV) run --quiet pytest
@@ -32,7 +32,7 @@ check: ## format, lint and types
 	@$(UV) run --quiet mypy
 
 release: ## make a version of what is committed, once all that it must pass has passed: VERSION=1.2.0
-	@$(UV) run --quiet python release.py "$${VERSION-}"
+	@$(UV) run --quiet python release.py "$$ARG_VERSION"
 
 format: ## format the Python files and mend what the linter can
 	@$(UV) run --quiet ruff format

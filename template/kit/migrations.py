@@ -145,8 +145,9 @@ def _revision(message: str, fill: Callable[..., None], *, autogenerate: bool = F
     upgrade(engine)
     options = config(engine)
     number = _next_number()
+    docstring = message.replace("\\", r"\\").replace('"', r"\"")  # script.py.mako puts it between triple quotes
     made = command.revision(
-        options, message, autogenerate=autogenerate, rev_id=number, process_revision_directives=fill
+        options, docstring, autogenerate=autogenerate, rev_id=number, process_revision_directives=fill
     )
     engine.dispose()
     files = [Path(script.path) for script in (made if isinstance(made, Iterable) else [made]) if script]

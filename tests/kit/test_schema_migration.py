@@ -1,5 +1,6 @@
 """Writing migrations: from the models, numbered, checked at once."""
 
+import ast
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,18 @@ def test_a_migration_is_written_from_the_models_and_runs(metadata: MetaData, tmp
     assert "from kit.database import UtcDateTime" in text
     assert 'batch_op.add_column(sa.Column("edited_at", UtcDateTime()' in text
     assert migrations.write("nothing more") is None
+
+
+@pytest.mark.parametrize(
+    "message", ['add a "title"', '"""\nraise SystemExit\n"""', "a \\ and \\", "100 % `cmd`\nsecond line"]
+)
+def test_any_message_becomes_the_docstring(metadata: MetaData, message: str) -> None:
+    Table("tags", metadata, SqlColumn("id", BigInteger, primary_key=True))
+    file = migrations.write(message)
+    assert file is not None
+    docstring = ast.get_docstring(ast.parse(file.read_text()), clean=False)
+    assert docstring is not None
+    assert docstring.startswith(message)
 
 
 class Slug(String):

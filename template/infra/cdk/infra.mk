@@ -3,11 +3,11 @@
 
 CDK := npx --yes aws-cdk@2.1148.1
 CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
-STACK = $(NAME)-$(STAGE)
+STACK = $(NAME)-$$ARG_STAGE
 STACKS := $(RUN) python -m infra.ops.stack
 # Any digest will do where nothing is deployed.
 NO_IMAGE := $(NAME)@sha256:0000000000000000000000000000000000000000000000000000000000000000
-CONTEXT = -c region=$(AWS_REGION) -c stage=$(STAGE)
+CONTEXT = -c "region=$$AWS_REGION" -c "stage=$$ARG_STAGE"
 
 infra-check: infra-tool ## check the infrastructure, without AWS
 	@cd infra/cdk && $(CDK) synth --quiet --output cdk.out -c image=$(NO_IMAGE) $(CONTEXT)
@@ -17,7 +17,7 @@ infra-tool:
 	@command -v npx >/dev/null || { echo "CDK needs Node.js 22 or later, and there is none. Install it: https://nodejs.org"; exit 1; }
 
 infra-settings: infra-tool
-	@$(UV) run --quiet python infra/cdk/settings.py "$(STAGE)"
+	@$(UV) run --quiet python infra/cdk/settings.py "$$ARG_STAGE"
 
 infra-image: infra-tool
 	@$(STACKS) ready "$(STACK)-image"
@@ -25,7 +25,7 @@ infra-image: infra-tool
 
 infra-apply: infra-tool
 	@$(STACKS) ready "$(STACK)-image" && $(STACKS) ready "$(STACK)"
-	@(cd infra/cdk && $(CDK) deploy "$(STACK)-image" "$(STACK)" --require-approval never -c image=$(IMAGE) $(CONTEXT)) \
+	@(cd infra/cdk && $(CDK) deploy "$(STACK)-image" "$(STACK)" --require-approval never -c "image=$$ARG_IMAGE" $(CONTEXT)) \
 		|| { $(STACKS) why "$(STACK)-image"; $(STACKS) why "$(STACK)"; exit 1; }
 
 infra-destroy: infra-tool

@@ -3,37 +3,37 @@
 
 SAM := SAM_CLI_TELEMETRY=0 $(UV) tool run --quiet --from aws-sam-cli==1.170.0 sam
 CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
-STACK = $(NAME)-$(STAGE)
+STACK = $(NAME)-$$ARG_STAGE
 STACKS := $(RUN) python -m infra.ops.stack
-SAM_DEPLOY = $(SAM) deploy --config-file "$(CURDIR)/infra/sam/samconfig.toml" --region "$(AWS_REGION)" \
-	--tags "project=$(NAME) stage=$(STAGE)"
+SAM_DEPLOY = $(SAM) deploy --config-file "$$PWD/infra/sam/samconfig.toml" --region "$$AWS_REGION" \
+	--tags "project=$(NAME) stage=$$ARG_STAGE"
 # A stage's own settings, where it has any.
-SETTINGS = $(addprefix file://,$(wildcard infra/sam/stages/$(STAGE).toml))
+SETTINGS = $(if $(wildcard infra/sam/stages/$(STAGE).toml),"file://infra/sam/stages/$$ARG_STAGE.toml")
 
 infra-check: infra-template ## check the infrastructure, without AWS
-	@$(SAM) validate --lint --region "$(AWS_REGION)" --template infra/sam/build/template.yaml
+	@$(SAM) validate --lint --region "$$AWS_REGION" --template infra/sam/build/template.yaml
 	@$(CFN_LINT) infra/sam/build/template.yaml infra/sam/image.yaml
 
 infra-template:
 	@$(UV) run --quiet python infra/sam/assemble.py
 
 infra-settings:
-	@$(UV) run --quiet python infra/sam/settings.py "$(NAME)" "$(STAGE)"
+	@$(UV) run --quiet python infra/sam/settings.py "$(NAME)" "$$ARG_STAGE"
 
 infra-image:
 	@$(STACKS) ready "$(STACK)-image"
 	@$(SAM_DEPLOY) --stack-name "$(STACK)-image" --template-file infra/sam/image.yaml \
-		--parameter-overrides "Project=$(NAME)" "Stage=$(STAGE)" \
+		--parameter-overrides "Project=$(NAME)" "Stage=$$ARG_STAGE" \
 		|| { $(STACKS) why "$(STACK)-image"; exit 1; }
 
 infra-apply: infra-template infra-image
 	@$(STACKS) ready "$(STACK)"
 	@$(SAM_DEPLOY) --stack-name "$(STACK)" --template-file infra/sam/build/template.yaml \
-		--image-repository "$(firstword $(subst @, ,$(IMAGE)))" \
-		--parameter-overrides $(SETTINGS) "Project=$(NAME)" "Stage=$(STAGE)" "Image=$(IMAGE)" \
+		--image-repository "$${ARG_IMAGE%%@*}" \
+		--parameter-overrides $(SETTINGS) "Project=$(NAME)" "Stage=$$ARG_STAGE" "Image=$$ARG_IMAGE" \
 		|| { $(STACKS) why "$(STACK)"; exit 1; }
 
 infra-destroy:
 	@for stack in "$(STACK)" "$(STACK)-image"; do \
-		$(SAM) delete --no-prompts --region "$(AWS_REGION)" --stack-name "$$stack" || { $(STACKS) why "$$stack"; exit 1; }; \
+		$(SAM) delete --no-prompts --region "$$AWS_REGION" --stack-name "$$stack" || { $(STACKS) why "$$stack"; exit 1; }; \
 	done

@@ -1,0 +1,206 @@
+"""What a person types for `make` reaches the program as it was typed, whatever make or a shell would read in it.
+
+The programs that recipes call are replaced by one that records its arguments. macOS has GNU make 3.81; to run these
+tests with another make, put it first on the PATH.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from rendering import ROOT, TEMPLATE, render
+
+TOOLS = ("cdk", "sam", "terraform")
+TYPED = (
+    "add `touch pwned` $(touch pwned) $(shell touch pwned) ${HOME} $HOME $$ $5 \"status\": 'x' 100 % # \\ \\n * ~ "
+    "; touch pwned | & < > -x é\nand a second line"
+)
+RECORDER = """\
+#!{python} -S
+import json, os, sys
+with open({file!r}, "a") as file:
+    file.write(json.dumps([[os.path.basename(sys.argv[0]), *sys.argv[1:]], os.environ.get("AWS_REGION")]) + "\\n")
+"""
+
+
+class Recipe(NamedTuple):
+    """A target, the variable that takes text, and the argument that the text becomes."""
+
+    target: str
+    variable: str
+    argument: str = "{}"
+    others: tuple[str, ...] = ()
+    iac: str = "sam"
+
+
+RECIPES = [
+    Recipe("dev", "PORT"),
+    Recipe("migration", "m"),
+    Recipe("image", "IMAGE"),
+    Recipe("cold", "IMAGE", others=("DOCKER=1",)),
+    Recipe("update", "VCS_REF", "--vcs-ref={}"),
+    Recipe("deploy", "STAGE"),
+    Recipe("rollback", "STAGE"),
+    Recipe("destroy", "STAGE"),
+    Recipe("destroy", "CONFIRM", "--confirm={}"),
+    Recipe("secret", "STAGE"),
+    Recipe("secret", "KIND"),
+    Recipe("preview", "PR"),
+    Recipe("preview-end", "PR"),
+    Recipe("status", "STAGE"),
+    Recipe("logs", "STAGE"),
+    Recipe("logs", "WHAT", "--what={}"),
+    Recipe("logs", "SINCE", "--since={}"),
+    Recipe("logs", "GREP", "--grep={}"),
+    Recipe("policy", "FOR"),
+    Recipe("policy", "STAGE"),
+    Recipe("cost", "STAGE"),
+    *(Recipe("infra-settings", "STAGE", "stage={}" if iac == "terraform" else "{}", iac=iac) for iac in TOOLS),
+    Recipe("infra-image", "STAGE", "Stage={}", iac="sam"),
+    Recipe("infra-image", "STAGE", "stage={}", iac="cdk"),
+    Recipe("infra-image", "STAGE", "stage={}", iac="terraform"),
+    Recipe("infra-image", "STAGE", "{}", iac="terraform"),  # the workspace
+    Recipe("infra-image", "AWS_REGION", "{}", iac="sam"),
+    Recipe("infra-image", "AWS_REGION", "region={}", iac="cdk"),
+    Recipe("infra-image", "AWS_REGION", "aws_region={}", iac="terraform"),
+    Recipe("infra-apply", "IMAGE", "Image={}", iac="sam"),
+    Recipe("infra-apply", "IMAGE", "image={}", iac="cdk"),
+    Recipe("infra-apply", "IMAGE", "image={}", iac="terraform"),
+    Recipe("infra-destroy", "STAGE", "my-app-{}", iac="sam"),
+    Recipe("infra-destroy", "STAGE", "my-app-{}", iac="cdk"),
+    Recipe("infra-destroy", "STAGE", "stage={}", iac="terraform"),
+]
+FLAGS = {"DIRECT", "DOCKER", "DRY", "FOLLOW", "PLANETSCALE", "SKIP_REVERT", "YES"}
+"""Variables of which only matters whether they are set."""
+WORDS = {"ARGS": ("cost", "{}"), "DATA": ("update", "--data={}")}
+"""Variables that hold several words."""
+
+
+@pytest.fixture(scope="module")
+def apps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An app for each tool; its `uvw` and the programs in `bin` beside it record how they are called."""
+    return {iac: with_recorders(render(tmp_path_factory.mktemp(iac) / "my-app", iac=iac)) for iac in TOOLS}
+
+
+def with_recorders(folder: Path) -> Path:
+    """Replace what the recipes in a folder call."""
+    recorder = RECORDER.format(python=sys.executable, file=str(folder.parent / "calls"))
+    programs = folder.parent / "bin"
+    programs.mkdir()
+    for path in (folder / "uvw", *(programs / name for name in ("docker", "npx", "terraform"))):
+        path.write_text(recorder)
+        path.chmod(0o755)
+    return folder
+
+
+def make(folder: Path, *words: str, **environ: str) -> list[tuple[list[str], str]]:
+    """Run make; give how each program was called: its arguments, and its AWS_REGION."""
+    calls = folder.parent / "calls"
+    calls.write_text("")
+    clean = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "AWS_REGION", "CI"}}
+    path = f"{folder.parent / 'bin'}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["make", *words], cwd=folder, env=clean | {"PATH": path} | environ, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [(arguments, region) for arguments, region in map(json.loads, calls.read_text().splitlines())]
+
+
+def nothing_ran(folder: Path) -> bool:
+    return not any(path.name == "pwned" for path in folder.parent.rglob("pwned"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.target} {recipe.variable} {recipe.iac}")
+@pytest.mark.parametrize("typed", ["on the command line", "in the environment"])
+def test_a_text_arrives_as_it_was_typed(apps: dict[str, Path], recipe: Recipe, typed: str) -> None:
+    app = apps[recipe.iac]
+    if typed == "in the environment":
+        calls = make(app, recipe.target, *recipe.others, **{recipe.variable: TYPED})
+    else:
+        calls = make(app, recipe.target, *recipe.others, f"{recipe.variable}={TYPED}")
+    assert recipe.argument.format(TYPED) in [argument for arguments, _ in calls for argument in arguments]
+    assert nothing_ran(app)
+
+
+@pytest.mark.parametrize("variable", WORDS)
+def test_several_words_are_split_at_spaces_and_read_no_further(apps: dict[str, Path], variable: str) -> None:
+    target, argument = WORDS[variable]
+    [(arguments, _)] = make(apps["sam"], target, f"{variable}={TYPED}")
+    assert [word for word in arguments if word in map(argument.format, TYPED.split())] == [
+        argument.format(word) for word in TYPED.split()
+    ]
+    assert nothing_ran(apps["sam"])
+
+
+def test_the_region_reaches_every_program(apps: dict[str, Path]) -> None:
+    assert make(apps["sam"], "status", AWS_REGION=TYPED)[0][1] == TYPED
+    assert make(apps["sam"], "status")[0][1] == "us-east-1"
+
+
+def test_another_terraform_is_called_by_its_name(apps: dict[str, Path]) -> None:
+    program = apps["terraform"].parent / "bin" / "open tofu"
+    program.write_bytes(program.with_name("terraform").read_bytes())
+    program.chmod(0o755)
+    assert {arguments[0] for arguments, _ in make(apps["terraform"], "infra-settings", "TERRAFORM=open tofu")} == {
+        "open tofu"
+    }
+
+
+@pytest.mark.parametrize("flag", sorted(FLAGS))
+def test_a_flag_is_no_command(apps: dict[str, Path], flag: str) -> None:
+    for target in ("migrate", "deploy", "logs", "cold"):
+        make(apps["sam"], target, f"{flag}={TYPED}")
+    assert nothing_ran(apps["sam"])
+
+
+@pytest.mark.parametrize(
+    "makefile", ["Makefile", "template/Makefile", *(f"template/infra/{iac}/infra.mk" for iac in TOOLS)]
+)
+def test_no_recipe_puts_a_text_into_the_shells_words(makefile: str) -> None:
+    text = ROOT.joinpath(makefile).read_text(encoding="utf-8")
+    outside = re.sub(r"^#.*", "", text, flags=re.MULTILINE)
+    outside = re.sub(r"\$\((if|wildcard|filter|origin) [^()]*\$\(\w+\)", "", outside)  # only whether it is set
+    assert set(re.findall(r"\$[({](\w+)[)}]", outside)) & texts() == set()
+
+
+def test_every_text_is_tried(apps: dict[str, Path]) -> None:
+    tried = {recipe.variable for recipe in RECIPES} | FLAGS | WORDS.keys() | {"TERRAFORM", "AWS_REGION"}
+    assert texts() - {"DEMO", "VERSION"} == tried
+    shown = subprocess.run(["make"], cwd=apps["sam"], capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"\b([A-Z_]{2,}|m)=", shown)) <= tried
+
+
+def texts() -> set[str]:
+    """The names in every TEXT."""
+    files = [ROOT / "Makefile", TEMPLATE / "Makefile", *TEMPLATE.glob("infra/*/infra.mk")]
+    found = (
+        re.findall(r"^TEXT [:+]= ((?:.*\\\n)*.*)", file.read_text(encoding="utf-8"), re.MULTILINE) for file in files
+    )
+    return {name for each in found for words in each for name in words.replace("\\\n", " ").split()}
+
+
+@pytest.mark.parametrize("variable", ["DEMO", "PORT"])
+def test_the_templates_own_demo_takes_a_text_as_it_is(tmp_path: Path, variable: str) -> None:
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    done = subprocess.run(
+        ["make", "demo", "UV=false", f"{variable}={TYPED}"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
+    assert variable == "DEMO" or "is taken, or no port at all" in done.stdout
+
+
+def test_a_version_reaches_the_release_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    folder = tmp_path / "template"
+    folder.mkdir()
+    with_recorders(folder)
+    subprocess.run(["make", "release", f"UV={folder / 'uvw'}", f"VERSION={TYPED}"], cwd=tmp_path, check=True)
+    assert json.loads((tmp_path / "calls").read_text())[0][-1] == TYPED
+    assert nothing_ran(folder)
