@@ -130,6 +130,7 @@ def _functions(session: boto3.Session, variables: dict[str, str]) -> None:
 def _watched(session: boto3.Session) -> None:
     scheduler, cloudwatch = session.client("scheduler"), session.client("cloudwatch")
     scheduler.create_schedule_group(Name=CALLED)
+    session.client("sns").create_topic(Name=f"{CALLED}-alarms")
     target = {"Arn": f"arn:aws:lambda:{REGION}:123456789012:function:x", "RoleArn": "arn:aws:iam::123456789012:role/x"}
     for name, expression in (
         ("prune", "cron(0 3 * * ? *)"),

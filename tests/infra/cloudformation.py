@@ -120,6 +120,7 @@ def _api(found: Templates) -> dict[str, Any]:
     mapped = [[one["DomainName"], one["ApiId"], one["Stage"]] for one in found.of("ApiGatewayV2::ApiMapping")]
     return {
         "name": [api["Name"], api["ProtocolType"]],
+        "at AWS's address": not api.get("DisableExecuteApiEndpoint", False),
         "routes": routes,
         "stage": [stage["ApiId"], stage["StageName"], stage["AutoDeploy"]],
         "domains": domains,
@@ -226,7 +227,12 @@ def _alarm(told: dict[str, Any]) -> dict[str, Any]:
         "description": told["AlarmDescription"],
         "metric": [told["Namespace"], told["MetricName"], told["Statistic"], told["Period"]],
         "of": {one["Name"]: "api" if one["Name"] == "ApiId" else one["Value"] for one in told["Dimensions"]},
-        "when": [told["ComparisonOperator"], told["Threshold"], told["EvaluationPeriods"], told["TreatMissingData"]],
+        "when": [
+            told["ComparisonOperator"],
+            int(told["Threshold"]),
+            told["EvaluationPeriods"],
+            told["TreatMissingData"],
+        ],
         "tells": told["AlarmActions"],
     }
 

@@ -85,6 +85,7 @@ CASES = [
             "domain_name": "wall.example.com",
             "certificate_arn": "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-0000-0000-0000-000000000000",
             "alarm_email": "me@example.com",
+            "requests_alarm": 50_000,
             "monthly_budget": 0,
             "dashboard": True,
             "log_retention": 7,

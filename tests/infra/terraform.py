@@ -215,6 +215,7 @@ def _api(found: State) -> dict[str, Any]:
     ]
     return {
         "name": [api["name"], api["protocol_type"]],
+        "at AWS's address": not api["disable_execute_api_endpoint"],
         "routes": {
             one["route_key"]: [one["api_id"], integration["api_id"], *told, one["authorization_type"] or "NONE"]
             for one in found.of("apigatewayv2_route")

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
 from infra.ops import answers, consent, deploy, deployed, image, oneoff, tool
@@ -18,6 +20,7 @@ from infra.ops.session import Account
 from infra.ops.stage import Stage
 from infra.ops.versions import Pair
 from kit.errors import UsageError
+from rendering import render
 
 STAGE = Stage("my-app", "prod")
 PUSHED = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-prod@sha256:" + "1" * 64
@@ -52,7 +55,9 @@ class Scene:
         self.do("live")
 
     def run(self, *, direct: bool = False) -> str:
-        account = Account("123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session())
+        account = Account(
+            "123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session(region_name="us-east-1")
+        )
         made = deploy.Deployment(account, deploy.Plan(STAGE, direct=direct), "arm64")
         made.versions = self  # type: ignore[assignment]
         return made.run()
@@ -70,6 +75,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
         (tool, "run", lambda target, *_, **told: made.do(target, told)),
         (deployed, "find", lambda *_, version: version),
         (deployed, "address", lambda *_: "https://example.com"),
+        (deployed, "dns_hint", lambda *_: ""),
         (oneoff, "run", lambda account, new, wanted: made.do("migrate") or 0),
         (answers, "version", lambda *_: made.do("answers itself")),
         (answers, "address", lambda at: made.do("answers")),
@@ -244,6 +250,56 @@ def test_another_name_destroys_nothing(app: Path, aws: str) -> None:
 def test_what_was_never_deployed_cannot_be_rolled_back(app: Path, aws: str) -> None:
     said = told(app, "rollback", "--stage", "fresh", **keys(aws))
     assert "Nothing is deployed as my-app-fresh in us-east-1 of account 123456789012" in said
+
+
+@pytest.fixture
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """An account in moto's AWS."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield Account(
+            "123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session(region_name="us-east-1")
+        )
+
+
+@pytest.mark.parametrize(
+    ("email", "line"),
+    [
+        ("", r'alarms +NOBODY IS TOLD of errors.* Set AlarmEmail = "me@example.com" in infra/sam/stages/prod.toml'),
+        ("me@example.com", r"alarms +sent to me@example.com"),
+    ],
+)
+def test_a_plan_says_who_is_told_of_alarms(
+    moto: Account,
+    app: Path,
+    email: str,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(tool, "PROJECT", app)
+    deploy.tell(moto, tool.Settings("arm64", "/my-app/prod/database-url", email), deploy.Plan(STAGE), [])
+    assert re.search(line, capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("iac", ["sam", "cdk", "terraform"])
+def test_each_tool_says_where_the_email_is_set(iac: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "PROJECT", render(tmp_path / "my-app", iac=iac))
+    how = tool.how_to_set_alarm_email(STAGE)
+    assert f"infra/{iac}/" in how
+    assert "prod" in how
+
+
+def test_a_domain_that_does_not_answer_yet_comes_with_its_dns_record(moto: Account) -> None:
+    gateway = moto.session.client("apigatewayv2")
+    target = "d-abc.execute-api.us-east-1.amazonaws.com"  # AWS makes it up, and moto keeps the one that is given
+    gateway.create_domain_name(
+        DomainName="wall.example.com", DomainNameConfigurations=[{"ApiGatewayDomainName": target}]
+    )
+    assert f"CNAME, or an alias, of {target}" in deployed.dns_hint(moto, "https://wall.example.com")
+    assert deployed.dns_hint(moto, "https://abc.execute-api.us-east-1.amazonaws.com") == ""
 
 
 class Terminal(io.StringIO):

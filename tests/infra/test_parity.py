@@ -102,3 +102,21 @@ def test_no_new_code_is_live_by_the_infrastructure_alone(index: int) -> None:
 @over_cases
 def test_nothing_reaches_a_task(index: int) -> None:
     assert described("sam", index)["network"]["in"] == []
+
+
+@over_cases
+def test_a_domain_is_the_only_address(index: int) -> None:
+    api = described("sam", index)["api"]
+    assert api["at AWS's address"] == (not api["domains"])
+    assert bool(api["domains"]) == ("domain_name" in CASES[index].settings)
+
+
+@over_cases
+def test_there_is_an_alarm_on_the_number_of_requests(index: int) -> None:
+    alarm = described("sam", index)["alarms"][f"{CASES[index].called}-api-requests"]
+    assert alarm["metric"] == ["AWS/ApiGateway", "Count", "Sum", 300]
+    assert alarm["when"][:2] == [
+        "GreaterThanOrEqualToThreshold",
+        int(CASES[index].settings.get("requests_alarm", 10_000)),
+    ]
+    assert alarm["tells"] == described("sam", index)["alarms"][f"{CASES[index].called}-api-5xx"]["tells"]

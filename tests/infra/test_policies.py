@@ -224,6 +224,7 @@ SERVICES = (
     "logs",
     "scheduler",
     "secretsmanager",
+    "sns",
     "sqs",
     "ssm",
 )
@@ -296,6 +297,8 @@ def about(name: str, params: dict[str, Any]) -> str:
     match service, params:
         case "lambda", {"FunctionName": str(called), "Qualifier": str(version)}:
             return f"{place}:function:{called}:{version}"
+        case "sns", {"TopicArn": str(arn)}:
+            return arn
         case "sqs", {"QueueUrl": str(url)}:
             return f"{place}:{url.rpartition('/')[2]}"
         case "scheduler", {"Name": str(called), "GroupName": str(group)}:

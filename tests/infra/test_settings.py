@@ -8,18 +8,27 @@ import pytest
 from manifests import environment, require_provider
 
 import parts
+from infra.ops import tool
 from rendering import render
 
 NEEDS = {"sam": "make", "cdk": "make", "terraform": "terraform"}
 CONTEXT = {
     "project": "my-app",
     "region": "us-east-1",
-    "stages": {"test": {"architecture": "x86_64", "database_url_secret": "/elsewhere/url"}},
+    "stages": {
+        "test": {"architecture": "x86_64", "database_url_secret": "/elsewhere/url", "alarm_email": "me@example.com"}
+    },
 }
 OWN = {
-    "sam": ("infra/sam/stages/test.toml", 'Architecture = "x86_64"\nDatabaseUrlSecret = "/elsewhere/url"\n'),
+    "sam": (
+        "infra/sam/stages/test.toml",
+        'Architecture = "x86_64"\nDatabaseUrlSecret = "/elsewhere/url"\nAlarmEmail = "me@example.com"\n',
+    ),
     "cdk": ("infra/cdk/cdk.json", json.dumps({"context": CONTEXT})),
-    "terraform": ("infra/terraform/test.tfvars", 'architecture = "x86_64"\ndatabase_url_secret = "/elsewhere/url"\n'),
+    "terraform": (
+        "infra/terraform/test.tfvars",
+        'architecture = "x86_64"\ndatabase_url_secret = "/elsewhere/url"\nalarm_email = "me@example.com"\n',
+    ),
 }
 
 
@@ -37,7 +46,7 @@ def test_a_stage_that_no_file_names_has_the_defaults(tmp_path: Path, iac: str) -
     parts.program(NEEDS[iac])
     app = render(tmp_path / "my-app", iac=iac)
     done = make(app, "infra-settings", "STAGE=new1")
-    assert done.stdout.strip('"\n').split() == ["arm64", "/my-app/new1/database-url"], done.stderr
+    assert tool.read_settings(done.stdout) == tool.Settings("arm64", "/my-app/new1/database-url", "")
 
 
 @pytest.mark.parametrize("iac", NEEDS)
@@ -47,9 +56,9 @@ def test_a_stage_has_its_own_settings(tmp_path: Path, iac: str) -> None:
     file, text = OWN[iac]
     app.joinpath(file).write_text(text, encoding="utf-8")
     done = make(app, "infra-settings", "STAGE=test")
-    assert done.stdout.strip('"\n').split() == ["x86_64", "/elsewhere/url"], done.stderr
+    assert tool.read_settings(done.stdout) == tool.Settings("x86_64", "/elsewhere/url", "me@example.com")
     other = make(app, "infra-settings", "STAGE=prod")
-    assert other.stdout.strip('"\n').split() == ["arm64", "/my-app/prod/database-url"], other.stderr
+    assert tool.read_settings(other.stdout) == tool.Settings("arm64", "/my-app/prod/database-url", "")
 
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-test@sha256:" + "1" * 64

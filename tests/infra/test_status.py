@@ -8,6 +8,7 @@ import pytest
 from a_stage import CALLED, start_task, write
 
 from infra.ops import __main__ as command
+from infra.ops import sight
 
 
 @pytest.fixture
@@ -71,6 +72,30 @@ def test_only_this_stages_alarms_count(aws: Any, status: Any) -> None:
     page = status()
     assert "1 of 2 in ALARM" in page
     assert row(page, "default-dead")[0] == "since"
+
+
+def test_it_says_who_is_told_of_alarms(aws: Any, status: Any) -> None:
+    assert 'NOBODY IS TOLD. Set AlarmEmail = "me@example.com" in infra/sam/stages/prod.toml' in status()
+    sns = aws.client("sns")
+    topic = f"arn:aws:sns:{a_stage.REGION}:123456789012:{CALLED}-alarms"
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="me@example.com")
+    page = status()
+    assert "sent to me@example.com" in page
+    assert "NOBODY" not in page
+
+
+def test_an_address_that_is_not_confirmed_is_told_nothing(
+    aws: Any, status: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As SNS has it until the link is opened; moto takes every address as confirmed."""
+    waiting = [sight.Recipient("me@example.com", confirmed=False)]
+    monkeypatch.setattr(sight, "_recipients", lambda *_: waiting)
+    assert "NOBODY IS TOLD: me@example.com has not opened the link" in status()
+
+
+def test_a_stage_without_a_topic_tells_nobody(aws: Any, status: Any) -> None:
+    aws.client("sns").delete_topic(TopicArn=f"arn:aws:sns:{a_stage.REGION}:123456789012:{CALLED}-alarms")
+    assert "NOBODY IS TOLD" in status()
 
 
 def test_tasks_that_run_are_listed_and_many_are_counted(aws: Any, status: Any) -> None:

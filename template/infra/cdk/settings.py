@@ -1,4 +1,5 @@
-"""Prints what must be known of a stage before there is one: its processor, and the name of its database's secret.
+"""Prints what must be known of a stage before there is one, as JSON: its processor, the name of its database's secret,
+and who is told of alarms.
 
 usage: settings.py STAGE
 """
@@ -25,14 +26,14 @@ class Context:
 
 
 def main(stage: str) -> None:
-    """Print both."""
+    """Print all three."""
     told = json.loads(FILE.read_text(encoding="utf-8"))["context"]
     no_image = "none@sha256:" + "0" * 64
     try:
         settings = Settings.of(Context(told | {"stage": stage, "image": no_image}))
     except SettingsError as error:
         sys.exit(str(error))
-    print(settings.architecture, settings.secret)
+    print(json.dumps([settings.architecture, settings.secret, settings.alarm_email]))
 
 
 if __name__ == "__main__":

@@ -38,11 +38,11 @@ def run(arguments: argparse.Namespace) -> None:
     stage = Stage.of(arguments.stage)
     plan = Plan(stage, arguments.direct, arguments.skip_revert)
     with contextlib.redirect_stdout(sys.stderr):
-        account, architecture = checked(stage)
+        account, settings = checked(stage)
         record = Versions(account, stage).history()
-        tell(account, architecture, plan, record)
+        tell(account, settings, plan, record)
         consent.ask("Go ahead?", yes=arguments.yes, otherwise=f"Add YES=1: make deploy STAGE={stage.name} YES=1")
-        address = Deployment(account, plan, architecture).run()
+        address = Deployment(account, plan, settings.architecture).run()
     print(address)
 
 
@@ -66,24 +66,24 @@ class Plan:
         return f"make deploy STAGE={self.stage.name}{' DIRECT=1' * self.direct}{' SKIP_REVERT=1' * self.skip_revert}"
 
 
-def checked(stage: Stage) -> tuple[session.Account, str]:
+def checked(stage: Stage) -> tuple[session.Account, tool.Settings]:
     """Look at everything that can be looked at before anything is touched; raises `UsageError`."""
     account = session.account()
-    architecture, database = tool.settings(stage)
-    secret.require(account, stage, database)
+    settings = tool.settings(stage)
+    secret.require(account, stage, settings.database_secret)
     image.require_engine()
-    return account, architecture
+    return account, settings
 
 
-def tell(account: session.Account, architecture: str, plan: Plan, record: list[Pair]) -> None:
+def tell(account: session.Account, settings: tool.Settings, plan: Plan, record: list[Pair]) -> None:
     """Say what will be done, where, and as whom."""
     prices, _ = cost.read()
-    standing = replace(Standing.by_default(), architecture=architecture)
+    standing = replace(Standing.by_default(), architecture=settings.architecture)
     idle = cost.columns(standing, Assumed(), prices)[0].total(prices)
     there = ", ".join(deployed.stages(account, plan.stage.project)) or "none"
     lines = {
         "as": account.caller,
-        "image": f"built for {architecture}, and pushed",
+        "image": f"built for {settings.architecture}, and pushed",
         "infrastructure": "changed to what infra/ describes"
         if record
         else f"made: nothing is live there yet (stages there: {there})",
@@ -92,11 +92,18 @@ def tell(account: session.Account, architecture: str, plan: Plan, record: list[P
         if record
         else "the first version",
         "cost": f"about {idle:.2f} USD a month while nobody comes, the database not among it; more: make cost",
+        "alarms": _alarms(settings, plan.stage),
     }
     print(f"\n{plan.stage.called}, to {account.region} of account {account.number}:\n")
     for name, line in lines.items():
         print(f"  {name:<15} {line}")
     print()
+
+
+def _alarms(settings: tool.Settings, stage: Stage) -> str:
+    if settings.alarm_email:
+        return f"sent to {settings.alarm_email}, once the link in AWS's email is opened"
+    return f"NOBODY IS TOLD of errors, lost jobs and the bill. Set {tool.how_to_set_alarm_email(stage)}"
 
 
 def _way(account: session.Account, plan: Plan) -> str:
@@ -175,10 +182,11 @@ class Deployment:
                 current.say(address)
                 answers.address(address)
         except UsageError as error:
+            why = f"{error}{deployed.dns_hint(self.account, address)}"
             if not record or record[0] == new:
-                raise
+                raise UsageError(why) from None
             self.versions.move(record)
-            raise UsageError(f"{error}\n\nVersion {record[0].web} is live again.") from None
+            raise UsageError(f"{why}\n\nVersion {record[0].web} is live again.") from None
         return address
 
     @contextmanager

@@ -78,6 +78,20 @@ def address(account: Account, stage: Stage) -> str:
     return str(api["ApiEndpoint"])
 
 
+def dns_hint(account: Account, address: str) -> str:
+    """What the DNS record of a stage's own domain has to say; empty for an address that AWS gives."""
+    gateway = account.session.client("apigatewayv2", config=PATIENT)
+    for page in gateway.get_paginator("get_domain_names").paginate():
+        for domain in page["Items"]:
+            if address == f"https://{domain['DomainName']}":
+                target = domain["DomainNameConfigurations"][0]["ApiGatewayDomainName"]
+                return (
+                    f"\nIts DNS record has to be a CNAME, or an alias, of {target}, or of what stands before that. With "
+                    "a domain the address that AWS gives answers nobody."
+                )
+    return ""
+
+
 def stages(account: Account, project: str) -> list[str]:
     """The names of the stages of a project that are deployed in this account and region."""
     pages = account.session.client("ecs").get_paginator("list_task_definition_families")

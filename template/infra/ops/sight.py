@@ -67,6 +67,14 @@ class Alarm:
 
 
 @dataclass(frozen=True)
+class Recipient:
+    """Who is told of alarms: an email address, or another subscriber of the topic."""
+
+    endpoint: str
+    confirmed: bool
+
+
+@dataclass(frozen=True)
 class Running:
     """A task on Fargate that has not ended."""
 
@@ -88,6 +96,7 @@ class Sight:
     schedules: list[Scheduled]
     delays: str
     alarms: list[Alarm]
+    recipients: list[Recipient]
     tasks: list[Running]
 
 
@@ -109,6 +118,7 @@ def look(account: Account, stage: Stage, now: datetime) -> Sight:
         schedules=[_scheduled(scheduler, stage, name, now, last.get(name)) for name in names if name not in delays],
         delays=f"{len(delays)}{' or more' if len(names) >= 100 * PAGES else ''}",
         alarms=_alarms(client("cloudwatch"), stage),
+        recipients=_recipients(client("sns"), account, stage),
         tasks=_tasks(client("ecs"), there),
     )
 
@@ -197,6 +207,21 @@ def _alarms(cloudwatch: Any, stage: Stage) -> list[Alarm]:
         for page in pages
         for one in page["MetricAlarms"]
         if any(action.endswith(f":{stage.called}-alarms") for action in one["AlarmActions"])
+    ]
+
+
+def _recipients(sns: Any, account: Account, stage: Stage) -> list[Recipient]:
+    partition = account.session.get_partition_for_region(account.region)
+    topic = f"arn:{partition}:sns:{account.region}:{account.number}:{stage.called}-alarms"
+    try:
+        pages = list(sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic))
+    except sns.exceptions.NotFoundException:
+        return []
+    # Source: Amazon SNS API Reference, ListSubscriptionsByTopic: "PendingConfirmation" stands for the ARN until then.
+    return [
+        Recipient(one["Endpoint"], one["SubscriptionArn"].startswith("arn:"))
+        for page in pages
+        for one in page["Subscriptions"]
     ]
 
 

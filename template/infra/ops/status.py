@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from infra.ops import session, sight
+from infra.ops import session, sight, tool
 from infra.ops.sight import Sight
 from infra.ops.stage import Stage
 
@@ -59,8 +59,19 @@ def page(seen: Sight, now: datetime) -> Iterator[str]:
 def _alarms(seen: Sight, now: datetime) -> Iterator[str]:
     loud = [alarm for alarm in seen.alarms if alarm.state == "ALARM"]
     yield f"  alarms     {len(loud) or 'none'} of {len(seen.alarms)} in ALARM"
+    yield _recipients(seen)
     for alarm in loud:
         yield _in(RED, f"    {alarm.name:<22} since {ago(alarm.since, now)}")
+
+
+def _recipients(seen: Sight) -> str:
+    if told := [one.endpoint for one in seen.recipients if one.confirmed]:
+        return f"    sent to {', '.join(told[:SOME])}" + f", and {len(told) - SOME} more" * (len(told) > SOME)
+    if seen.recipients:
+        return _in(
+            YELLOW, f"    NOBODY IS TOLD: {seen.recipients[0].endpoint} has not opened the link in AWS's email yet"
+        )
+    return _in(RED, f"    NOBODY IS TOLD. Set {tool.how_to_set_alarm_email(seen.stage)}")
 
 
 def _tasks(seen: Sight, now: datetime) -> Iterator[str]:

@@ -6,8 +6,10 @@ infra-apply     makes the stage as described, or changes it; no new code is live
 infra-destroy   takes away both
 """
 
+import json
 import subprocess
 from collections import deque
+from dataclasses import dataclass
 
 from infra.ops.progress import Step
 from infra.ops.stage import PROJECT, Stage
@@ -15,6 +17,26 @@ from kit.errors import UsageError
 
 LAST_LINES = 40
 """So many of the tool's are shown when it fails."""
+
+
+ALARM_EMAIL = {
+    "sam": 'AlarmEmail = "me@example.com" in infra/sam/stages/{stage}.toml',
+    "cdk": '"alarm_email": "me@example.com" for {stage}, under stages in infra/cdk/cdk.json',
+    "terraform": 'alarm_email = "me@example.com" in infra/terraform/{stage}.tfvars',
+}
+"""Where each tool's settings name who is told of alarms."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What must be known of a stage before there is one."""
+
+    architecture: str
+    """The processor that the image is built for."""
+    database_secret: str
+    """The name of what keeps the database's URL."""
+    alarm_email: str
+    """Who is told of alarms; empty for no one."""
 
 
 def run(target: str, stage: Stage, current: Step, **variables: str) -> None:
@@ -32,14 +54,28 @@ def run(target: str, stage: Stage, current: Step, **variables: str) -> None:
         raise UsageError("\n".join(said))
 
 
-def settings(stage: Stage) -> tuple[str, str]:
-    """The processor that the image is built for, and the name of the database's secret."""
+def settings(stage: Stage) -> Settings:
+    """Ask the tool for them; raises `UsageError` with what it said when a setting cannot be."""
     command = _command("infra-settings", stage, {})
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise UsageError(f"{done.stdout}{done.stderr}".strip())
-    architecture, secret = done.stdout.strip('"\n ').split()
-    return architecture, secret
+    return read_settings(done.stdout)
+
+
+def read_settings(output: str) -> Settings:
+    """Read what `make infra-settings` prints."""
+    told = json.loads(output)
+    return Settings(*(json.loads(told) if isinstance(told, str) else told))  # Terraform writes the JSON as a string
+
+
+def how_to_set_alarm_email(stage: Stage) -> str:
+    """The setting, and the file that it belongs into."""
+    return next(
+        how.format(stage=stage.name)
+        for iac, how in ALARM_EMAIL.items()
+        if (PROJECT / "infra" / iac / "infra.mk").is_file()
+    )
 
 
 def _command(target: str, stage: Stage, variables: dict[str, str]) -> list[str]:

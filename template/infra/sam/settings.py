@@ -1,8 +1,10 @@
-"""Prints what must be known of a stage before there is one: its processor, and the name of its database's secret.
+"""Prints what must be known of a stage before there is one, as JSON: its processor, the name of its database's secret,
+and who is told of alarms.
 
 usage: settings.py PROJECT STAGE
 """
 
+import json
 import sys
 import tomllib
 from pathlib import Path
@@ -11,10 +13,11 @@ STAGES = Path(__file__).resolve().parent / "stages"
 
 
 def main(project: str, stage: str) -> None:
-    """Print both, or the defaults of parts/main.yaml."""
+    """Print all three, or the defaults of parts/main.yaml."""
     file = STAGES / f"{stage}.toml"
     own = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    print(own.get("Architecture", "arm64"), own.get("DatabaseUrlSecret") or f"/{project}/{stage}/database-url")
+    secret = own.get("DatabaseUrlSecret") or f"/{project}/{stage}/database-url"
+    print(json.dumps([own.get("Architecture", "arm64"), secret, own.get("AlarmEmail", "")]))
 
 
 if __name__ == "__main__":

@@ -50,16 +50,16 @@ locals {
       namespace   = "AWS/Lambda", metric = "Errors", statistic = "Sum"
       dimensions  = { FunctionName = aws_lambda_function.jobs.function_name }, minutes = 5, threshold = 1
     } },
-    { "jobs-throttles" = {
-      description = "The jobs function is asked for more than the account allows"
-      namespace   = "AWS/Lambda", metric = "Throttles", statistic = "Sum"
-      dimensions  = { FunctionName = aws_lambda_function.jobs.function_name }, minutes = 5, threshold = 1
-    } },
     # The web function's errors and throttles are among them: the API answers either with a 5xx.
     { "api-5xx" = {
       description = "Visitors are answered with errors"
       namespace   = "AWS/ApiGateway", metric = "5xx", statistic = "Sum"
       dimensions  = { ApiId = aws_apigatewayv2_api.this.id }, minutes = 5, threshold = 5
+    } },
+    { "api-requests" = {
+      description = "More requests in five minutes than expected: see make status, make logs and make cost"
+      namespace   = "AWS/ApiGateway", metric = "Count", statistic = "Sum"
+      dimensions  = { ApiId = aws_apigatewayv2_api.this.id }, minutes = 5, threshold = var.requests_alarm
     } },
   )
 }

@@ -28,7 +28,7 @@ infra-state: infra-tool
 	@$(TF) workspace select -or-create "$$ARG_STAGE" >/dev/null
 
 infra-settings: infra-state
-	@echo 'format("%s %s", var.architecture, local.secret)' | $(TF) console $(VARS) -var "image=$(NO_IMAGE)"
+	@echo 'jsonencode([var.architecture, local.secret, var.alarm_email])' | $(TF) console $(VARS) -var "image=$(NO_IMAGE)"
 
 infra-image: infra-state
 	@$(TF) apply -input=false -auto-approve $(VARS) -var "image=$(NO_IMAGE)" -target=aws_ecr_repository.this || { $(LOCKED); exit 1; }

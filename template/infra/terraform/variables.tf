@@ -100,7 +100,7 @@ variable "subnet_ids" {
 }
 
 variable "domain_name" {
-  description = "A domain of yours, such as wall.example.com; empty for the address that AWS gives."
+  description = "A domain of yours, such as wall.example.com, the only address then; empty for the address that AWS gives."
   type        = string
   default     = ""
 }
@@ -115,6 +115,12 @@ variable "alarm_email" {
   description = "Who is told of alarms; empty for no one."
   type        = string
   default     = ""
+}
+
+variable "requests_alarm" {
+  description = "Requests in five minutes from which an alarm is sent."
+  type        = number
+  default     = 10000
 }
 
 variable "monthly_budget" {

@@ -45,6 +45,9 @@ resource "aws_lambda_alias" "web" {
 resource "aws_apigatewayv2_api" "this" {
   name          = local.name
   protocol_type = "HTTP"
+
+  # With a domain, requests must not go round what stands before it, such as a CDN or a firewall.
+  disable_execute_api_endpoint = var.domain_name != ""
 }
 
 resource "aws_apigatewayv2_integration" "web" {

@@ -35,11 +35,11 @@ class Alarms(Construct):
         )
         if settings.alarm_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
-        self._watch(web, jobs, queues)
+        self._watch(settings, web, jobs, queues)
         if settings.monthly_budget:
             self._budget(settings)
 
-    def _watch(self, web: Web, jobs: Jobs, queues: Queues) -> None:
+    def _watch(self, settings: Settings, web: Web, jobs: Jobs, queues: Queues) -> None:
         minute, five_minutes = cdk.Duration.minutes(1), cdk.Duration.minutes(5)
         for name, queue in queues.jobs.items():
             title = name.removesuffix(".fifo")
@@ -57,15 +57,15 @@ class Alarms(Construct):
             )
         function = jobs.function.function
         self._alarm("jobs-errors", "The jobs function fails", function.metric_errors(period=five_minutes), 1)
-        self._alarm(
-            "jobs-throttles",
-            "The jobs function is asked for more than the account allows",
-            function.metric_throttles(period=five_minutes),
-            1,
-        )
         # The web function's errors and throttles are among them: the API answers either with a 5xx.
         failures = web.api.metric_server_error(period=five_minutes, statistic="Sum")
         self._alarm("api-5xx", "Visitors are answered with errors", failures, 5)
+        self._alarm(
+            "api-requests",
+            "More requests in five minutes than expected: see make status, make logs and make cost",
+            web.api.metric_count(period=five_minutes, statistic="Sum"),
+            settings.requests_alarm,
+        )
 
     def _alarm(self, name: str, description: str, metric: cloudwatch.Metric, threshold: int) -> None:
         cloudwatch.Alarm(

@@ -33,9 +33,10 @@ class Settings:
     task_memory: int = 1024  # MB
     vpc_id: str = ""  # an existing VPC for the tasks; one is made when empty
     subnet_ids: str = ""  # public subnets of that VPC, with commas between
-    domain_name: str = ""  # such as wall.example.com; AWS's own address when empty
+    domain_name: str = ""  # such as wall.example.com, the only address then; AWS's own when empty
     certificate_arn: str = ""  # the domain's certificate, in ACM in the same region
     alarm_email: str = ""  # who is told of alarms
+    requests_alarm: int = 10_000  # requests in five minutes from which an alarm is sent
     monthly_budget: int = 20  # USD, of the whole account; 0 for no alarm
     dashboard: bool = False  # 3 USD a month beyond the three that an account has free
     log_retention: int = 30  # days: 1, 7, 14, 30, 90 or 365

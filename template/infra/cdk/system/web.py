@@ -37,11 +37,14 @@ class Web(Construct):
             "Api",
             api_name=settings.name,
             default_integration=integrations.HttpLambdaIntegration("Web", self.function.live),
+            # With a domain, requests must not go round what stands before it, such as a CDN or a firewall.
+            disable_execute_api_endpoint=bool(settings.domain_name),
         )
-        self.address = self.api.api_endpoint
         self.domain_target = ""
         if settings.domain_name:
             self._answer_at(settings)
+        else:
+            self.address = self.api.api_endpoint
 
     def _answer_at(self, settings: Settings) -> None:
         domain = apigateway.DomainName(
