@@ -51,7 +51,7 @@ LEFT_OUT = {
 
 def base() -> str:
     """The image that all of them stand on: the generated app's own."""
-    stated = re.search(r"^ARG PYTHON_IMAGE=(\S+)$", (TEMPLATE / "Dockerfile").read_text(), re.MULTILINE)
+    stated = re.search(r"^FROM (\S+) AS base$", (TEMPLATE / "Dockerfile").read_text(), re.MULTILINE)
     assert stated
     return stated[1]
 

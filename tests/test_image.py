@@ -22,7 +22,7 @@ found = [root, *root.rglob('*')]
 
 def base_of(app: Path) -> str:
     """The image that the Dockerfile stands on."""
-    stated = re.search(r"^ARG PYTHON_IMAGE=(\S+)$", app.joinpath("Dockerfile").read_text(), re.MULTILINE)
+    stated = re.search(r"^FROM (\S+) AS base$", app.joinpath("Dockerfile").read_text(), re.MULTILINE)
     assert stated
     return stated[1]
 

@@ -1,0 +1,93 @@
+"""Dependabot: its configuration is one that GitHub documents, and it finds what it is to update.
+
+What it reads of a Dockerfile, and that it knows no ARG there: dependabot/dependabot-core,
+docker/lib/dependabot/docker/file_parser.rb, FROM_LINE, and issue 2057.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rendering import ROOT, TEMPLATE, render
+
+CHECKER = "check-jsonschema==0.39.0"
+"""Brings the schema that SchemaStore keeps of GitHub's documentation."""
+IMAGE = re.compile(r"(?P<name>[\w.-]+(?:/[\w.-]+)*):(?P<tag>\w[\w.-]*)")
+
+
+@pytest.fixture(scope="module", params=["cdk", "sam", "terraform", "template"])
+def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a Dependabot configuration: a new app's, and this one."""
+    which: str = request.param
+    return ROOT if which == "template" else render(tmp_path_factory.mktemp(which) / "my-app", iac=which)
+
+
+def updates(repository: Path) -> dict[str, dict[str, Any]]:
+    """What is updated, by its ecosystem."""
+    told = yaml.safe_load((repository / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
+    found = {one["package-ecosystem"]: one for one in told["updates"]}
+    assert len(found) == len(told["updates"])
+    return found
+
+
+def check(*files: Path) -> subprocess.CompletedProcess[str]:
+    command = ["tool", "run", "--quiet", "--from", CHECKER, "check-jsonschema", "--builtin-schema", "vendor.dependabot"]
+    return subprocess.run([TEMPLATE / "uvw", *command, *files], capture_output=True, text=True)
+
+
+def test_it_has_the_documented_shape(repository: Path) -> None:
+    done = check(repository / ".github" / "dependabot.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_schema_would_find_something(tmp_path: Path) -> None:
+    text = (ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8")
+    tmp_path.joinpath("dependabot.yml").write_text(text.replace("interval: weekly", "interval: fortnightly"))
+    assert "fortnightly" in check(tmp_path / "dependabot.yml").stdout
+
+
+def test_an_app_gets_what_it_is_made_of_updated(tmp_path: Path) -> None:
+    for iac in ("cdk", "sam", "terraform"):
+        found = updates(render(tmp_path / iac, iac=iac)).keys()
+        assert found == {"uv", "docker", "github-actions"} | ({"terraform"} if iac == "terraform" else set())
+
+
+def test_each_kind_comes_in_one_pull_request_after_a_cooldown(repository: Path) -> None:
+    for one in updates(repository).values():
+        [group] = one["groups"].values()
+        assert group == {"patterns": ["*"]}
+        assert one["cooldown"]["default-days"] == 7
+
+
+FILES = {
+    "uv": "pyproject.toml",
+    "docker": "Dockerfile",
+    "github-actions": ".github/workflows/*.yml",
+    "terraform": "*.tf",
+}
+"""What Dependabot looks for in the folder of an ecosystem."""
+
+
+def test_there_is_something_to_update_in_every_folder(repository: Path) -> None:
+    for ecosystem, one in updates(repository).items():
+        for folder in one.get("directories", [one.get("directory")]):
+            pattern = (
+                FILES[ecosystem] if folder == "/" else {"github-actions": "*.yml*"}.get(ecosystem, FILES[ecosystem])
+            )
+            assert list(repository.glob(f"{folder.strip('/')}/{pattern}".lstrip("/"))), (ecosystem, folder)
+
+
+def test_every_image_of_a_dockerfile_is_pinned_where_dependabot_reads_it() -> None:
+    lines = re.findall(r"^FROM (\S+)(?: AS (\w+))?$", (TEMPLATE / "Dockerfile").read_text(), re.MULTILINE)
+    stages = {stage for _, stage in lines}
+    images = [IMAGE.fullmatch(image) for image, _ in lines if image not in stages]
+    assert {image["name"]: bool(re.match(r"\d+\.\d+", image["tag"])) for image in images if image} == {
+        "ghcr.io/astral-sh/uv": True,
+        "python": True,
+    }
+    assert len(images) == 2
+    assert not re.findall(r"--from=(?!uv |build )\S+", (TEMPLATE / "Dockerfile").read_text())
