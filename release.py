@@ -55,9 +55,9 @@ def look(root: Path, version: str) -> None:
         raise Refused(f"pyproject.toml says {stated}. Set it, and commit: python3 template/uvw version {version}")
     if not re.search(r"^- ", unreleased(root), re.MULTILINE):
         raise Refused(f"{CHANGELOG} has nothing under “Unreleased”. Say there what a user gets, and commit.")
-    step = re.search(rf"^  - version: [\"']?{re.escape(version)}\b", read(root, "copier.yml"), re.MULTILINE)
-    if step and "### Unreleased\n" not in read(root, UPGRADING):
-        raise Refused(f"copier.yml has a step for {version}. Tell of it in {UPGRADING}, under “### Unreleased”.")
+    steps = sorted((root / "hooks" / "steps").glob(f"v{version.replace('.', '_')}_*.py"))
+    if steps and "### Unreleased\n" not in read(root, UPGRADING):
+        raise Refused(f"{steps[0].name} is a step of {version}. Describe it in {UPGRADING}, under “### Unreleased”.")
     if not re.search(r".+ <.+>", git(root, "var", "GIT_COMMITTER_IDENT")):
         raise Refused("git does not know who you are: git config user.name and user.email")
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import version
 from report import OFFLINE, Failed, Skipped, command
 
 OWN = {"DATABASE_URL", "DATABASE_CA", "TEST_DATABASE_URL", "VIRTUAL_ENV", "LOG_LEVEL", "LOG_FORMAT"}
@@ -109,6 +110,7 @@ def image(project: Path) -> str:
 
 
 CHECKS = [
+    ("version is recorded", version.record),
     ("dependencies are locked", lock),
     ("git has a first commit", first_commit),
     ("dependencies install", install),

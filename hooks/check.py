@@ -6,6 +6,7 @@ Copier's task calls it after `copy`. By hand: `cd my-app && python /path/to/hook
 import os
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,18 +17,25 @@ if sys.version_info < (3, 11):  # noqa: UP036  (whatever Python copier was insta
 
 import build
 import render
-from report import Failed, Report
+from report import Failed, Report, Skipped
 
 CHECKS = [*render.CHECKS, *build.CHECKS]
 
 
 def main(arguments: list[str]) -> int:
     """Run the checks in order up to the first that fails; give the exit code."""
+    if updated := os.environ.get(
+        "UPDATE_AGAIN"
+    ):  # this copy is only made to run the template's step: see kit/update.py
+        import update
+
+        return update.check_again(Path(updated))
     project = Path.cwd()
     report = Report(f"Checking {project.name}")
     try:
         for name, check in CHECKS:
-            report.run(name, partial(check, project))
+            with suppress(Skipped):
+                report.run(name, partial(check, project))
     except Failed as failure:
         report.explain(failure, project)
         if "--copier-cleans-up" in arguments and os.name == "posix":

@@ -14,24 +14,32 @@ from pathlib import Path
 
 import copier
 
+import version as version_of
+
 sys.path.append(str(Path(__file__).resolve().parent.parent / "template"))
 
 from kit.update import explained
+from kit.update_project import Refused
 
 
 def main(source: str, version: str | None, answers: dict[str, str], checks: bool) -> None:
     """Make the project; exits with a sentence where that cannot be done."""
-    with explained(source, version):
-        copier.run_copy(
-            source,
-            Path.cwd(),
-            answers,
-            vcs_ref=version,
-            defaults=True,
-            unsafe=True,
-            cleanup_on_error=False,
-            skip_tasks=not checks,
-        )
+    try:
+        with explained(source, version):
+            copier.run_copy(
+                source,
+                Path.cwd(),
+                answers,
+                vcs_ref=version,
+                defaults=True,
+                unsafe=True,
+                cleanup_on_error=False,
+                skip_tasks=not checks,
+            )
+    except Refused as reason:
+        sys.exit(reason.problem)
+    if not checks and "; " in (recorded := version_of.record(Path.cwd())):
+        print(f"Recorded as the version: {recorded}.", file=sys.stderr)
 
 
 if __name__ == "__main__":

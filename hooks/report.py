@@ -47,7 +47,7 @@ class Report:
         print(f"\n{title}", file=sys.stderr)
 
     def run(self, name: str, check: Callable[[], str]) -> None:
-        """Run one check and print its line; raises the check's `Failed`."""
+        """Run one check and print its line; raises the check's `Failed` or `Skipped`."""
         begun = time.perf_counter()
 
         def line(word: str, detail: str, colour: int) -> None:
@@ -58,6 +58,7 @@ class Report:
                 detail = check()
         except Skipped as reason:
             line("skip", str(reason), YELLOW)
+            raise
         except Failed as failure:
             line("FAIL", str(failure), RED)
             raise

@@ -1,14 +1,16 @@
-"""What an update asks before it writes anything, and what it tells when it has: on the person's project, once.
+"""The template's part in an update: what it refuses before Copier writes anything, and the report afterwards.
 
-Copier's migrations call it in the project's folder: `update.py before` and `update.py after`.
+Copier's migration calls it in the project's folder: `update.py before ANSWERS` and `update.py after`. The report is
+printed once, at the end, with everything in it: a step or a check that fails ends nothing else.
 """
 
+import json
 import os
-import re
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 if sys.version_info < (3, 11):  # noqa: UP036  (whatever Python copier was installed with)
     sys.exit(
@@ -16,111 +18,232 @@ if sys.version_info < (3, 11):  # noqa: UP036  (whatever Python copier was insta
     )
 
 import yaml
-from packaging.version import Version
-
-import build
-import render
-from report import Failed, Report, command
 
 TEMPLATE = Path(__file__).resolve().parent.parent
-UPGRADING = "docs/upgrading.md"
-OWN = ("app", "migrations", "tests")
-"""The person's folders, which an update leaves alone."""
+sys.path.append(str(TEMPLATE / "template"))
+
+import build
+import notes
+import preconditions
+import render
+import renders
+import steps
+from kit.update import REPORT
+from kit.update_project import (
+    ANSWERS,
+    UNDO,
+    Refused,
+    answers_alone,
+    committed_answers,
+    git,
+    git_bytes,
+    listed,
+    names,
+    parsed,
+    quoted,
+    read_answers,
+    require_repository,
+    restore_answers,
+)
+from outcome import Outcome
+from report import Failed, Report, Skipped
 
 
-def before(project: Path, version: str) -> int:
-    """Refuse a project whose answers are not all there: copier would take defaults, and make another app of it."""
-    code, text = command(["git", "show", f"{version}:copier.yml"], TEMPLATE)
-    asked = {} if code else yaml.safe_load(text)
-    questions = {name for name, question in asked.items() if not name.startswith("_") and "when" not in question}
-    missing = sorted(questions - answers((project / render.ANSWERS).read_text(encoding="utf-8")).keys())
-    if missing:
-        print(
-            f"\n{render.ANSWERS} does not say {' and '.join(missing)}, which {version} of the template asked for. "
-            f"Bring the answer back (git log -p {render.ANSWERS} has it), commit, and try again. Nothing was changed.",
-            file=sys.stderr,
-        )
-    return bool(missing)
-
-
-def after(project: Path, since: Version, until: Version) -> int:
-    """Check what changed, then name what is left to the person: conflicts, notes, and what no file can do."""
-    conflicts = listed(project, "diff", "--name-only", "--relative", "--diff-filter=U")
-    changed = listed(project, "ls-files", "--modified", "--others", "--exclude-standard") - conflicts
-    if not changed | conflicts:
-        return 0
-    report = Report("Checking what the update brought")
+def before(project: Path, since: str, given: dict[str, Any]) -> None:
+    """Raise `Refused` for whatever would lose something, or make another app of the project."""
+    require_repository(project)
+    answers = read_answers(project)
+    require_answers(project, answers, since)
     try:
-        for name, check in render.CHECKS:
-            report.run(name, partial(check, project, changed))
-        if "pyproject.toml" in changed and (project / "uv.lock").is_file():
-            report.run("dependencies are locked", partial(build.lock, project))
-    except Failed as failure:
-        report.explain(failure, project)
-        return 1
-    for text in (told_conflicts(conflicts), *notes(since, until), told_answers(project)):
-        if text:
-            print(f"\n{text}", file=sys.stderr)
-    return 0
+        rendered = renders.render(TEMPLATE, since, answers, answers | given)
+    except ValueError:  # an answer that does not hold, which Copier refuses itself before it writes
+        return
+    preconditions.require(project, rendered, renders.Committed(project))
 
 
-def listed(project: Path, *arguments: str) -> set[str]:
-    """The paths that a git command names, relative to the project."""
-    _, output = command(["git", arguments[0], "-z", *arguments[1:]], project)
-    return {name for name in output.split("\0") if name}
+def require_answers(project: Path, answers: dict[str, Any], since: str) -> None:
+    """Raise `Refused` when an answer is missing: Copier would take the default, and make another app."""
+    asked = yaml.safe_load(notes.at(TEMPLATE, since, "copier.yml")) or {}
+    questions = {name for name, question in asked.items() if not name.startswith("_") and "when" not in question}
+    if missing := sorted(questions - answers.keys()):
+
+        def whole(earlier: dict[str, Any]) -> bool:
+            return earlier["_commit"] == answers["_commit"] and questions <= earlier.keys()
+
+        raise Refused(
+            f"{ANSWERS} does not say {listed(missing)}, which {since} of the template asked for.",
+            restore_answers(project, whole),
+        )
 
 
-def told_conflicts(names: set[str]) -> str:
-    """Where you and the template changed the same lines, and how to settle that."""
-    if not names:
-        return ""
-    files = "\n".join(f"    {name}" for name in sorted(names))
-    return (
-        f"You and the template changed the same lines:\n\n{files}\n\n"
-        "Settle them between <<<<<<< and >>>>>>>, or take a whole file: git checkout --ours FILE keeps yours, "
-        "git checkout --theirs FILE takes the template's. Then: git add FILE"
-    )
+def after(project: Path, since: str, *, again: bool = False) -> int:
+    """Check what came, run the steps, and report everything; give the exit code.
+
+    `again` is for an update that Copier has finished earlier: then it fails, too, while conflicts are left.
+    """
+    changed = {entry[3:] for entry in status(project)}
+    was = committed_answers(project) or read_answers(project)
+    if not changed:
+        since = version_before(project, since)
+    rendered = renders.render(TEMPLATE, was["_commit"], was, read_answers(project))
+    outcome = Outcome(project, rendered, renders.Committed(project))
+    conflicts = outcome.conflicts()
+    came = {name for name in outcome.now if name in changed} if changed else set(outcome.now)
+    failures, skipped = checked(project, came - set(conflicts), quiet=not changed)
+    results = list(steps.run(TEMPLATE, project, since))
+    problems = [
+        *failures,
+        *(described_loss(outcome) if changed else []),
+        *(
+            f"{name} has changes of yours that could not be merged: make them by hand, and remove it"
+            for name in outcome.rejected()
+        ),
+        *(f"step {step.name} {step.problem}" for step in results if step.problem),
+    ]
+    if not changed and not problems and not conflicts:
+        return 0
+    report = [
+        section("This is wrong:", problems, f"Correct it, then go on: make update\nOr undo the update: {UNDO}"),
+        section(
+            "You and the template changed the same lines:",
+            conflicts,
+            "Settle them between <<<<<<< and >>>>>>>, or take a whole file: git checkout --ours FILE keeps yours, "
+            "git checkout --theirs FILE takes the template's. Then: git add FILE",
+        ),
+        *(f"To do by hand since {version}:\n\n{note}" for version, note in notes.to_do_by_hand(TEMPLATE, since)),
+        section("You had changed these files, which the template no longer has:", described_removals(outcome)),
+        section("Symbolic links, left as they are; the template changed the files of these names:", outcome.linked()),
+        section("These files came, and Git ignores them:", outcome.ignored(), "To keep them: git add --force FILE"),
+        section("Not checked:", skipped),
+        section("Done by a step:", [step.name for step in results if not step.problem]),
+        section("Other answers than before:", described_answers(project, was), MOVING),
+        *(f"New in {version}:\n\n{text}" for version, text in notes.news(TEMPLATE, since)),
+    ]
+    publish("\n\n".join(filter(None, report)))
+    return bool(problems) or (bool(conflicts) and (again or not changed))
 
 
-def notes(since: Version, until: Version) -> Iterator[str]:
-    """What the versions that came with this update ask of a person, oldest first."""
-    text = (TEMPLATE / UPGRADING).read_text(encoding="utf-8")
-    found = re.findall(r"^### (\S+).*\n((?:(?!#).*\n)*)", text, re.MULTILINE)
-    for version, note in reversed(found):
-        reached = until.local is not None if version == "Unreleased" else since < Version(version) <= until
-        if reached and note.strip():
-            yield f"To do by hand since {version}:\n\n{note.strip()}"
+def status(project: Path) -> list[str]:
+    """Give `git status`, an entry for each file, its path that in the project."""
+    prefix = git(project, "rev-parse", "--show-prefix")
+    entries = names(project, "status", "--porcelain", "--no-renames", "--untracked-files=all", "-z", "--", ".")
+    return [entry[:3] + entry[3:].removeprefix(prefix) for entry in entries]
 
 
-def told_answers(project: Path) -> str:
-    """Which answers are others now, which of the person's files say the old one, and that nothing deployed is moved."""
-    code, text = command(["git", "show", f"HEAD:./{render.ANSWERS}"], project)
-    was, now = ({} if code else answers(text)), answers((project / render.ANSWERS).read_text(encoding="utf-8"))
+def version_before(project: Path, version: str) -> str:
+    """Give the version that the project had before its last update, as its history says; else this one."""
+    for commit in git(project, "log", "--format=%H", "--max-count=100", "--", ANSWERS).split():
+        try:
+            earlier = str(parsed(git_bytes(project, "show", f"{commit}:./{ANSWERS}"))["_commit"])
+        except (subprocess.CalledProcessError, ValueError):
+            continue
+        if earlier != version:
+            return earlier
+    return version
+
+
+def checked(project: Path, paths: set[str], *, quiet: bool) -> tuple[list[str], list[str]]:
+    """Run the checks on those files; give what is wrong, and what was skipped. They are shown as they run, unless `quiet`."""
+    pristine = TEMPLATE / "build" / "renders" / "new"
+    checks = {"files parse": partial(render.files_parse, project, paths)}
+    if not quiet:
+        # Only what the template brought: a text of the user's may show what a template looks like.
+        checks["everything is rendered"] = partial(render.no_marker_is_left, pristine)
+        checks["scripts can be run"] = partial(render.scripts_can_be_run, project, paths)
+    if (project / "uv.lock").is_file() and "pyproject.toml" in paths:
+        checks["dependencies are locked"] = partial(build.lock, project)
+    report = None if quiet else Report("Checking what the update brought")
+    failures, skipped = [], []
+    for name, check in checks.items():
+        try:
+            report.run(name, check) if report else check()
+        except Skipped as reason:
+            skipped.append(f"{name}: {reason}")
+        except Failed as failure:
+            output = "\n".join(failure.output.strip().splitlines()[-40:])
+            failures.append(f"{name}: {failure}; to see it again: {failure.again}\n{output}".rstrip())
+    return failures, skipped
+
+
+def described_loss(outcome: Outcome) -> list[str]:
+    """Give a line for each file that is not what an update should have made of it."""
+    return [
+        *(f"{name} has not all of your changes: git diff HEAD -- {quoted([name])}" for name in outcome.lost()),
+        *(f"{name} did not arrive, or was not removed: the update was broken off" for name in outcome.incomplete()),
+    ]
+
+
+def described_removals(outcome: Outcome) -> list[str]:
+    """Give for each changed file that went the command that shows it, and where its contents are now."""
+    removed = outcome.removed()
+    elsewhere = renders.renamed(TEMPLATE) if removed else {}
+    return [
+        f"git show {quoted([f'HEAD:./{name}'])}" + (f"   (now {elsewhere[name]})" if name in elsewhere else "")
+        for name in removed
+    ]
+
+
+MOVING = (
+    "The files of the template's follow them. What is deployed does not: it stays where and as it is, and goes on\n"
+    "costing what it costs, and data stays in its database. How to move: docs/upgrading.md of the template,\n"
+    "“Changing an answer”."
+)
+
+
+def described_answers(project: Path, was: dict[str, Any]) -> list[str]:
+    """Give a line for each answer that changed, with the user's own files that still have the old one."""
+    old, new = answers_alone(was), answers_alone(read_answers(project))
     lines = []
-    for name in sorted(was.keys() & now.keys()):
-        if was[name] != now[name]:
-            said = listed(
-                project, "grep", "--name-only", "--word-regexp", "--fixed-strings", "-e", str(was[name]), "--", *OWN
-            )
-            still = f"; yours to change: {', '.join(sorted(said))}" if said else ""
-            lines.append(f"    {name}: {was[name]} → {now[name]}{still}")
-    if not lines:
+    for name in sorted(old.keys() & new.keys()):
+        if old[name] != new[name]:
+            files = mentioning(project, str(old[name]))
+            still = f"; yours to change: {', '.join(files)}" if files else ""
+            lines.append(f"{name}: {old[name]} → {new[name]}{still}")
+    return lines
+
+
+def mentioning(project: Path, word: str) -> list[str]:
+    """Give the user's own files that have this word in them."""
+    search = ["grep", "--name-only", "-z", "--word-regexp", "--fixed-strings", "-e", word, "--", *renders.OWN]
+    try:
+        return sorted(names(project, *search))
+    except subprocess.CalledProcessError:  # it ends with 1 when it finds none
+        return []
+
+
+def section(title: str, items: list[str], advice: str = "") -> str:
+    """Give a part of the report: a title, indented items, and what to do; "" without items. It is Markdown, too."""
+    if not items:
         return ""
-    return (
-        "Other answers than before:\n\n" + "\n".join(lines) + "\n\n"
-        "The files of the template's follow them. What is deployed does not: it stays where and as it is, and goes on\n"
-        f"costing what it costs, and data stays in its database. How to move: {UPGRADING} of the template,\n"
-        "“Changing an answer”."
-    )
+    lines = "\n".join(f"    {line}".rstrip() for item in items for line in item.splitlines())
+    return "\n\n".join(filter(None, (title, lines, advice)))
 
 
-def answers(text: str) -> Mapping[str, object]:
-    """The answers in an answers file, without what copier keeps there for itself."""
-    return {name: answer for name, answer in yaml.safe_load(text).items() if not name.startswith("_")}
+def publish(report: str) -> None:
+    """Print the report, and write it to the file that was asked for."""
+    if report:
+        print(f"\n{report}", file=sys.stderr)
+    if file := os.environ.get(REPORT):
+        Path(file).write_text(f"{report}\n", encoding="utf-8")
+
+
+def main(stage: str, given: str) -> int:
+    """Run one of the stages in the project's folder; give the exit code."""
+    try:
+        if stage == "before":
+            before(Path.cwd(), os.environ["VERSION_FROM"], json.loads(given))
+            return 0
+        return after(Path.cwd(), os.environ["VERSION_FROM"])
+    except Refused as reason:
+        print(f"\n{reason}", file=sys.stderr)
+        return 1
+
+
+def check_again(project: Path) -> int:
+    """Report on an update that is in the project's work tree, not committed; give the exit code."""
+    was = committed_answers(project) or read_answers(project)
+    return after(project, str(was["_commit"]), again=True)
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "before":
-        sys.exit(before(Path.cwd(), os.environ["VERSION_FROM"]))
-    versions = (Version(os.environ[f"VERSION_PEP440_{end}"]) for end in ("FROM", "TO"))
-    sys.exit(after(Path.cwd(), *versions))
+    sys.exit(main(*sys.argv[1:]))

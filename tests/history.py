@@ -105,7 +105,7 @@ def take_away(folder: Path) -> None:
     without("template/.gitignore", r"^data/\n")
     without("template/README.md.jinja", r"^    make update DATA=.*\n")
     without("template/pyproject.toml.jinja", r'^    "(sqlglot|uvicorn)[^"]*",\n')
-    without("template/kit/web.py", r'^""".*', '"""Older."""\n"""')
+    without("template/kit/web.py", r'\A"""', '"""Older. ')
     # Less in the folders that are the person's, which no update brings.
     without("template/app/web.py", r'^""".*', '"""An older web app."""')
     (template / "tests" / "test_jobs.py").unlink()

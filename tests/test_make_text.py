@@ -45,6 +45,8 @@ RECIPES = [
     Recipe("image", "IMAGE"),
     Recipe("cold", "IMAGE", others=("DOCKER=1",)),
     Recipe("update", "VCS_REF", "--vcs-ref={}"),
+    Recipe("update", "REPORT", "--report={}"),
+    Recipe("migrate", "INTO", "--into={}"),
     Recipe("deploy", "STAGE"),
     Recipe("rollback", "STAGE"),
     Recipe("destroy", "STAGE"),

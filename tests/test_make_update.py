@@ -12,11 +12,11 @@ import pytest
 import history
 import person
 from kit.update import explained
+from kit.update_project import UNDO
 from releases import committed, copy, git
 from rendering import ROOT, TEMPLATE
 
 ANSWERS = ".copier-answers.yml"
-UNDO = "git restore --staged --worktree . && git clean -fd ."
 
 
 @pytest.fixture(scope="module")
@@ -104,22 +104,22 @@ REFUSED = {
     "work that is not committed": (
         lambda project: (project / "notes.txt").write_text("mine"),
         [],
-        r"Commit or stash first.*\n\n\?\? notes\.txt",
+        r"Commit or stash first, so that .*: notes\.txt\. Nothing was changed\.\nNext: git stash --include-untracked",
     ),
     "no answers file": (
         lambda project: (git(project, "rm", "--quiet", ANSWERS), git(project, "commit", "--quiet", "-m", "x")),
         [],
-        r"There is no \.copier-answers\.yml in .*Bring it back as it was: git checkout",
+        r"There is no \.copier-answers\.yml in .*\nNext: git checkout \w+ -- \.copier-answers\.yml && git commit",
     ),
     "no repository": (
         lambda project: shutil.rmtree(project / ".git"),
         [],
-        r"is in no git repository.*git init",
+        r"is in no Git repository.*\nNext: git init",
     ),
     "answers that are no YAML": (
         lambda project: answers_changed(project, "aws_region: ", "aws_region: ["),
         [],
-        r"\.copier-answers\.yml cannot be read\. Bring it back",
+        r"\.copier-answers\.yml cannot be used: it is not YAML\..*\nNext: git checkout \w+ -- \.copier-answers",
     ),
     "answers without their template": (
         lambda project: answers_changed(project, "_src_path: .*\n", ""),
@@ -134,7 +134,7 @@ REFUSED = {
     "an answer that is not there": (
         lambda project: answers_changed(project, "iac: sam\n", ""),
         [],
-        r"\.copier-answers\.yml does not say iac, which v0\.0\.9 of the template asked for\. Bring the answer back",
+        r"\.copier-answers\.yml does not say iac, which v0\.0\.9 of the template asked for\..*\nNext: git checkout \w+ -- \.copier",
     ),
     "an answer on the command line that is nonsense": (
         lambda project: None,
@@ -154,7 +154,7 @@ REFUSED = {
     "an older version": (
         lambda project: None,
         ["--vcs-ref", "v0.0.1"],
-        r"Downgrades are not supported",
+        r"v0\.0\.1 is older than the version that this project has\. Nothing was changed",
     ),
     "a version of its own that is gone": (
         lambda project: answers_changed(project, "_commit: .*", "_commit: v0.0.8"),
@@ -164,12 +164,12 @@ REFUSED = {
     "a template that is gone": (
         lambda project: answers_changed(project, "_src_path: .*", "_src_path: /nowhere/template"),
         [],
-        r"There is no repository at /nowhere/template",
+        r"The template at /nowhere/template cannot be read: there is no repository.*\nNext: make update   \(or if it has moved",
     ),
     "a template that cannot be reached": (
         lambda project: answers_changed(project, "_src_path: .*", "_src_path: http://127.0.0.1:9/template.git"),
         [],
-        r"The template at http://127\.0\.0\.1:9/template\.git cannot be reached\. Nothing was changed; try again later",
+        r"The template at http://127\.0\.0\.1:9/template\.git cannot be read: .*onnect.*\. Nothing was changed",
     ),
 }
 

@@ -101,9 +101,10 @@ def test_nothing_new_is_no_version(repository: Path) -> None:
 
 def test_a_step_without_a_note_is_no_version(repository: Path) -> None:
     change(repository / "docs" / "upgrading.md", lambda text: text.replace("### Unreleased\n", ""))
-    change(repository / "copier.yml", adds('  - version: "1000.1.0"\n    command: [sh]\n', after="_migrations:"))
-    git(repository, "commit", "--all", "--quiet", "--message", "A step")
-    with pytest.raises(Refused, match=r"copier\.yml has a step for 1000\.1\.0\. Tell of it in docs/upgrading\.md"):
+    (repository / "hooks" / "steps" / "v1000_1_0_rename_stage.py").write_text("def needed(project): return False\n")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "A step")
+    with pytest.raises(Refused, match=r"v1000_1_0_rename_stage\.py is a step of 1000\.1\.0\. Describe it in docs/upg"):
         release(repository, "1000.1.0", PASSES)
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ import parts
 from releases import git
 from workflows import outputs, program, run, step
 
-CREATED = "pr create --head template-v1.1.0 --title Bring the template's v1.1.0 --body What the template learned since."
+CREATED = "pr create --head template-v1.1.0 --title Update the template to v1.1.0 --body-file"
 COMMENTS = "repos/me/my-app/issues/12/comments"
 
 
@@ -46,7 +47,7 @@ def test_the_region_comes_from_the_projects_answers(app: Path, tmp_path: Path) -
 
 
 class GitHub:
-    """Plays `gh api` over one pull request's comments, and `gh pr create`; jq is the real one, as in gh."""
+    """Plays `gh api` over one pull request's comments, `gh pr list` and `gh pr create`; jq is the real one, as in gh."""
 
     def __init__(self, folder: Path, comments: list[dict[str, object]]) -> None:
         self.file = folder / "comments.json"
@@ -66,6 +67,19 @@ here = pathlib.Path(__file__).parent
 _, *arguments = sys.argv
 if arguments[0] != "api":
     here.joinpath("gh.log").open("a").write(" ".join(arguments) + "\\n")
+    pulls = here / "pulls.json"
+    found = json.loads(pulls.read_text()) if pulls.exists() else []
+    if arguments[:2] == ["pr", "list"]:
+        branch, program = (arguments[arguments.index(name) + 1] for name in ("--head", "--jq"))
+        listed = json.dumps([pull for pull in found if pull["head"] == branch])
+        sys.exit(subprocess.run(["jq", "--raw-output", program], input=listed, text=True).returncode)
+    if arguments[:2] == ["pr", "create"]:
+        if here.joinpath("refuses").exists():
+            # What GitHub answers where Actions may not: docs.github.com/en/organizations, "Managing GitHub Actions permissions"
+            sys.exit("pull request create failed: GraphQL: GitHub Actions is not permitted to create or approve pull requests")
+        head, body = (arguments[arguments.index(name) + 1] for name in ("--head", "--body-file"))
+        pull = {{"head": head, "state": "OPEN", "url": "https://github.com/me/my-app/pull/1"}}
+        pulls.write_text(json.dumps([pull | {{"body": pathlib.Path(body).read_text(), "draft": "--draft=true" in arguments}}, *found]))
     sys.exit()
 comments = json.loads(here.joinpath("comments.json").read_text())
 body = next((one.removeprefix("body=") for one in arguments if one.startswith("body=")), None)
@@ -120,13 +134,42 @@ def clone(app: Path, tmp_path: Path) -> Path:
     return folder
 
 
+def make_update(
+    app: Path, clone: Path, *, rc: int = 0, version: str = "v1.1.0", report: str = "News."
+) -> subprocess.CompletedProcess[str]:
+    """Run the step that calls make, which is played: it changes the clone, ends with `rc`, and writes a report."""
+    shell = [f'echo "{report}" > "${{2#REPORT=}}"'] if report else []
+    if version:
+        shell += [
+            f'printf "_commit: {version}\\n_src_path: gh:x/y\\n" > .copier-answers.yml',
+            f"echo {version} > kit.py",
+        ]
+    program(clone.parent / "bin", "make", "\n".join([*shell, f"exit {rc}"]))
+    return run(step(app, "update.update", "make update"), clone, clone.parent / "bin", RUNNER_TEMP=str(clone.parent))
+
+
 def propose(app: Path, clone: Path) -> subprocess.CompletedProcess[str]:
-    return run(step(app, "update.update", "git switch"), clone, clone.parent / "bin")
+    """Run the step that makes the pull request, with the outputs of the one before."""
+    draft = outputs(clone).get("draft", "")
+    environ = {"RUNNER_TEMP": str(clone.parent), "DRAFT": draft}
+    return run(step(app, "update.update", "git switch"), clone, clone.parent / "bin", **environ)
 
 
-def update(clone: Path, version: str) -> None:
-    clone.joinpath(".copier-answers.yml").write_text(f"_commit: {version}\n_src_path: gh:x/y\n")
-    clone.joinpath("kit.py").write_text(version)
+def a_week(app: Path, clone: Path, **played: Any) -> subprocess.CompletedProcess[str]:
+    """Run both steps in a fresh checkout of main, as the schedule does."""
+    git(clone, "switch", "--quiet", "--force", "main")
+    git(clone, "clean", "-fdq")
+    git(clone, "branch", "--quiet", "--force", "--delete", "template-v1.1.0") if "template" in git(
+        clone, "branch"
+    ) else None
+    done = make_update(app, clone, **played)
+    return propose(app, clone) if done.returncode == 0 else done
+
+
+def pulls(clone: Path) -> list[dict[str, Any]]:
+    file = clone.parent / "pulls.json"
+    found: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+    return found
 
 
 def asked(clone: Path) -> list[str]:
@@ -134,65 +177,89 @@ def asked(clone: Path) -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
 
 
-def test_an_update_becomes_a_branch_and_a_pull_request(app: Path, clone: Path) -> None:
-    update(clone, "v1.1.0")
-    done = propose(app, clone)
+def test_an_update_becomes_a_branch_and_a_pull_request_with_its_report(app: Path, clone: Path) -> None:
+    done = a_week(app, clone, report="To do by hand since 1.1.0")
     assert done.returncode == 0, done.stdout
-    assert git(clone.parent / "origin.git", "show", "template-v1.1.0:kit.py") == "v1.1.0"
-    assert (
-        git(clone.parent / "origin.git", "log", "--format=%s", "main..template-v1.1.0") == "Bring the template's v1.1.0"
-    )
-    assert asked(clone) == ["auth setup-git", CREATED]
+    origin = clone.parent / "origin.git"
+    assert git(origin, "show", "template-v1.1.0:kit.py") == "v1.1.0"
+    assert git(origin, "log", "--format=%s", "main..template-v1.1.0") == "Update the template to v1.1.0"
+    (pull,) = pulls(clone)
+    assert "To do by hand since 1.1.0" in pull["body"]
+    assert "Merging this deploys it" in pull["body"]
+    assert not pull["draft"]
 
 
-def test_conflicts_go_into_a_draft_that_names_the_files(app: Path, clone: Path) -> None:
-    for branch, text in (("theirs", "a"), ("main", "b")):
-        git(clone, "switch", "--quiet", "--force-create", branch, "origin/main")
-        clone.joinpath("kit.py").write_text(text)
-        git(clone, "add", "--all")
-        git(clone, "commit", "--quiet", "--message", text)
-    program(
-        clone.parent / "bin",
-        "make",
-        "git -c user.name=T -c user.email=t@example.com merge --no-commit theirs; git merge --quit; exit 2",
-    )
-    assert run(step(app, "update.update", "make update"), clone, clone.parent / "bin").returncode == 0
-    clone.joinpath(".copier-answers.yml").write_text("_commit: v1.1.0\n")
-    done = propose(app, clone)
+def test_what_is_left_to_settle_becomes_a_draft_that_says_so(app: Path, clone: Path) -> None:
+    done = a_week(app, clone, rc=2, report="dependencies are locked: uv lock failed")
     assert done.returncode == 0, done.stdout
-    assert "<<<<<<<" in git(clone.parent / "origin.git", "show", "template-v1.1.0:kit.py")
-    assert asked(clone)[-1].endswith("--draft --body Both changed the same lines of: kit.py")
+    (pull,) = pulls(clone)
+    assert "uv lock failed" in pull["body"]
+    assert pull["draft"]
 
 
-def test_an_update_that_is_not_possible_fails_its_step(app: Path, clone: Path) -> None:
-    program(clone.parent / "bin", "make", "exit 2")
-    assert run(step(app, "update.update", "make update"), clone, clone.parent / "bin").returncode == 1
+@pytest.mark.parametrize(
+    "played",
+    [{"rc": 2, "version": "", "report": ""}, {"rc": 2, "version": "", "report": "Markers."}, {"rc": 2, "report": ""}],
+    ids=["refused", "wrong as it is", "broken off"],
+)
+def test_an_update_that_is_not_possible_fails_every_week(app: Path, clone: Path, played: dict[str, Any]) -> None:
+    for _ in range(2):
+        clone.parent.joinpath("report.md").unlink(missing_ok=True)
+        done = a_week(app, clone, **played)
+        assert done.returncode == 1
+        assert "::error::The update is not possible" in done.stdout
+    assert git(clone.parent / "origin.git", "branch", "--format=%(refname:short)") == "main"
 
 
 def test_without_anything_new_nothing_is_pushed(app: Path, clone: Path) -> None:
-    done = propose(app, clone)
-    assert (done.returncode, done.stdout) == (0, "The template has nothing new.\n")
+    done = a_week(app, clone, version="", report="")
+    assert (done.returncode, done.stdout) == (0, "::notice::The template has nothing new: this is v1.0.0.\n")
     assert git(clone.parent / "origin.git", "branch", "--format=%(refname:short)") == "main"
     assert asked(clone) == []
 
 
-def test_a_branch_that_is_there_is_left_as_it_is(app: Path, clone: Path) -> None:
-    update(clone, "v1.1.0")
-    assert propose(app, clone).returncode == 0
+@pytest.mark.parametrize(
+    ("state", "code", "message"),
+    [
+        ("OPEN", 0, "::warning::v1.1.0 waits to be merged: https://github.com/me/my-app/pull/1"),
+        (
+            "CLOSED",
+            0,
+            "::warning::v1.1.0 was closed without being merged: https://github.com/me/my-app/pull/1 Reopen it",
+        ),
+        ("MERGED", 1, "::error::v1.1.0 was merged, and is not here: https://github.com/me/my-app/pull/1"),
+    ],
+)
+def test_a_branch_that_is_there_is_left_as_it_is_and_its_state_told_every_week(
+    app: Path, clone: Path, state: str, code: int, message: str
+) -> None:
+    assert a_week(app, clone).returncode == 0
     before = git(clone.parent / "origin.git", "rev-parse", "template-v1.1.0")
-    git(clone, "switch", "--quiet", "main")
-    update(clone, "v1.1.0")
-    done = propose(app, clone)
-    assert done.returncode == 0, done.stdout
-    assert "is there already" in done.stdout
+    clone.parent.joinpath("pulls.json").write_text(json.dumps([pulls(clone)[0] | {"state": state}]))
+    for _ in range(2):
+        done = a_week(app, clone)
+        assert done.returncode == code, done.stdout
+        assert message in done.stdout
     assert git(clone.parent / "origin.git", "rev-parse", "template-v1.1.0") == before
-    assert asked(clone).count(CREATED) == 1
+    assert len([call for call in asked(clone) if call.startswith(CREATED)]) == 1
+
+
+def test_where_pull_requests_may_not_be_made_it_says_so_until_they_may(app: Path, clone: Path) -> None:
+    refuses = clone.parent / "refuses"
+    refuses.touch()
+    for _ in range(2):
+        done = a_week(app, clone)
+        assert done.returncode == 1
+        assert "no pull request could be made. Let GitHub Actions create them" in done.stdout
+    refuses.unlink()
+    assert a_week(app, clone).returncode == 0
+    assert [pull["state"] for pull in pulls(clone)] == ["OPEN"]
 
 
 def test_a_refused_push_says_which_token_is_needed(app: Path, clone: Path) -> None:
     program(clone.parent / "origin.git" / "hooks", "pre-receive", "echo refusing; exit 1")
-    update(clone, "v1.1.0")
-    done = propose(app, clone)
-    assert done.returncode == 1
-    assert "See UPDATE_TOKEN" in done.stdout
-    assert asked(clone) == ["auth setup-git"]
+    for _ in range(2):
+        done = a_week(app, clone)
+        assert done.returncode == 1
+        assert "see UPDATE_TOKEN" in done.stdout
+    assert pulls(clone) == []

@@ -129,6 +129,11 @@ def test_a_fork_gets_checks_and_no_preview(app: Path) -> None:
         assert "github.event.pull_request.head.repo.full_name == github.repository" in first["if"]
 
 
+def test_a_fork_is_not_updated_by_schedule(app: Path) -> None:
+    (job,) = workflows(app)["update"]["jobs"].values()
+    assert job["if"] == "github.event.repository.fork == false || github.event_name != 'schedule'"
+
+
 def test_with_secrets_at_hand_nothing_of_a_pull_request_is_checked_out(app: Path) -> None:
     for name, workflow in workflows(app).items():
         if "pull_request_target" in workflow["on"]:

@@ -1,97 +1,142 @@
-"""`make update`: bring what the template learned since, or change an answer; say what is wrong in a sentence.
+"""`make update`: bring the template's newest version, or change an answer.
 
-The Makefile runs it where copier is, in an environment of its own. What it brings is left uncommitted, to be looked at.
-Exit code 0: brought, or already up to date. 1: not possible, and nothing changed; or conflicts are left to settle.
+The Makefile runs it beside Copier, in an environment of its own. What it brings is left uncommitted. Exit code 0: done,
+or already up to date. 1: refused, and nothing was changed; or the report says what is left to settle. Run it again
+then: it checks what is in the work tree, and reports what is left.
 """
 
 import argparse
+import os
 import re
-import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ANSWERS = ".copier-answers.yml"
+from kit.update_environment import git_environment
+from kit.update_project import (
+    ANSWERS,
+    UNDO,
+    Refused,
+    answers_alone,
+    committed_answers,
+    fatal,
+    git,
+    read_answers,
+    require_clean,
+    require_repository,
+)
+
+REPORT = "UPDATE_REPORT"
+"""Names a file that the template's own step writes its report to."""
+AGAIN = "UPDATE_AGAIN"
+"""Names the project whose uncommitted update the template's own step checks again."""
 
 
 def main() -> int:
-    """Update the project in this folder."""
+    """Update the project in this folder; give the exit code."""
     parser = argparse.ArgumentParser(prog="make update", description=__doc__)
     parser.add_argument("--vcs-ref", metavar="VERSION", help="a version of the template; else its newest")
     parser.add_argument("--data", metavar="NAME=ANSWER", action="append", default=[], help="another answer")
+    parser.add_argument("--report", metavar="FILE", help="write the report of the update there, too")
     arguments = parser.parse_args()
-    project = Path.cwd()
-    kept = read_answers(project)
     given = dict(pair.partition("=")[::2] for pair in arguments.data)
-    if strangers := sorted(given.keys() - asked(kept).keys()):
-        sys.exit(
-            f"The template asked nothing called {strangers[0]}; it asked {', '.join(asked(kept))}. "
-            "What a newer version asks is answered after an update to it."
-        )
-    must_be_clean(project)
-    print(f"Looking at {kept['_src_path']} …", file=sys.stderr)
+    try:
+        with git_environment():
+            if arguments.report:
+                os.environ[REPORT] = str(Path(arguments.report).absolute())
+            return update(Path.cwd(), arguments.vcs_ref, given)
+    except Refused as reason:
+        sys.exit(str(reason))
+    except FileNotFoundError as error:
+        if error.filename != "git":
+            raise
+        sys.exit("Git is not installed, and an update needs it. Nothing was changed.\nNext: git --version")
 
+
+def update(project: Path, version: str | None, given: dict[str, str]) -> int:
+    """Check the project and let Copier update it; give the exit code. Raises `Refused`."""
+    require_repository(project)
+    answers = read_answers(project)
+    source, asked = str(answers["_src_path"]), answers_alone(answers)
+    if strangers := sorted(given.keys() - asked.keys()):
+        raise Refused(
+            f"The template asked nothing called {strangers[0]}; it asked {', '.join(asked)}, and what a newer version "
+            "asks is answered after an update to it.",
+            "make update",
+        )
+    committed = committed_answers(project)
+    if committed and committed != answers:
+        return check_again(project, answers, version or given)
+    require_clean(project)
+    print(f"Reading {source} …", file=sys.stderr)
+    bring(project, source, version, answers, asked | given)
+    if git(project, "status", "--porcelain", "--", "."):
+        version = read_answers(project)["_commit"]
+        print(
+            f"\nThe project has {version} of the template. Next: git status && git diff && make check", file=sys.stderr
+        )
+    else:
+        print("Already up to date.", file=sys.stderr)
+    return bool(git(project, "ls-files", "--unmerged", "--", "."))
+
+
+def bring(project: Path, source: str, version: str | None, answers: dict[str, Any], data: dict[str, Any]) -> None:
+    """Let Copier update the project; exits, or raises `Refused`, when it cannot."""
+    import copier
+    from copier.errors import UserMessageError
+
+    def run(reference: str | None) -> None:
+        # Every answer is handed over as if given now: one that no longer holds is refused then, not replaced.
+        copier.run_update(project, data, vcs_ref=reference, defaults=True, overwrite=True, unsafe=True, quiet=True)
+
+    with explained(source, version):
+        try:
+            run(version)
+        except UserMessageError as error:
+            if version or "downgrading" not in error.message:
+                raise
+            # Made from the template's repository between two versions, or from a copy of it: there is nothing newer.
+            print(
+                f"{answers['_commit']}, which this project has, is ahead of the template's newest version. The next one "
+                "will be brought; VCS_REF=HEAD brings what is there now.",
+                file=sys.stderr,
+            )
+            run(str(answers["_commit"]))
+
+
+def check_again(project: Path, answers: dict[str, Any], more: object) -> int:
+    """Check an update that is in the work tree, not committed, and report what is left of it; give the exit code."""
+    if more:
+        raise Refused(
+            "An update is in the work tree that is not committed, so that no other can be told from it.",
+            "make update",
+            otherwise=f"to drop it: {UNDO}",
+        )
+    os.environ[AGAIN] = str(project)
     import copier
 
-    with explained(kept["_src_path"], arguments.vcs_ref):
-        # Every answer is handed over as if given anew: one that no longer holds is refused then, not replaced.
-        copier.run_update(
-            project,
-            asked(kept) | given,
-            vcs_ref=arguments.vcs_ref,
+    print(f"Checking the update to {answers['_commit']}, which is not committed yet …", file=sys.stderr)
+    # The template's step runs where Copier has its files: in a copy of the project, which is not kept.
+    with explained(str(answers["_src_path"]), None), tempfile.TemporaryDirectory() as folder:
+        copier.run_copy(
+            str(answers["_src_path"]),
+            folder,
+            answers_alone(answers),
+            vcs_ref=str(answers["_commit"]),
             defaults=True,
-            overwrite=True,
             unsafe=True,
+            quiet=True,
         )
-    if not git(project, "status", "--porcelain", "--", "."):
-        print("Already up to date.", file=sys.stderr)
-    return bool(git(project, "ls-files", "--unmerged"))
-
-
-def read_answers(project: Path) -> dict[str, Any]:
-    """What the answers file says; exits with a sentence when it is missing, or is none."""
-    import yaml  # copier brings it
-
-    back = f"Bring it back as it was: git checkout HEAD -- {ANSWERS}"
-    try:
-        answers = yaml.safe_load((project / ANSWERS).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        sys.exit(f"There is no {ANSWERS} in {project}, which says what the project was made from. {back}")
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        sys.exit(f"{ANSWERS} cannot be read. {back}\n\n{error}")
-    if not isinstance(answers, dict) or not {"_src_path", "_commit"} <= answers.keys():
-        sys.exit(f"{ANSWERS} does not say which template it is of (_src_path), and which version (_commit). {back}")
-    return answers
-
-
-def asked(answers: dict[str, Any]) -> dict[str, Any]:
-    """The answers alone, without what copier keeps beside them for itself."""
-    return {name: answer for name, answer in answers.items() if not name.startswith("_")}
-
-
-def must_be_clean(project: Path) -> None:
-    """Exit with a sentence where an update could not be told from work that is not committed yet."""
-    try:
-        changed = git(project, "status", "--porcelain", "--", ".")
-    except FileNotFoundError:
-        sys.exit("git is not installed, and an update needs it. Install it: https://git-scm.com")
-    except subprocess.CalledProcessError:
-        sys.exit(f"{project} is in no git repository, and an update needs one: git init && git add -A && git commit")
-    if changed:
-        sys.exit(f"Commit or stash first, so that you can see what the update brings, and undo it:\n\n{changed}")
-
-
-def git(project: Path, *arguments: str) -> str:
-    """What a git command says; raises CalledProcessError when it fails."""
-    call = ["git", "-C", str(project), *arguments]
-    return subprocess.run(call, check=True, capture_output=True, text=True).stdout.rstrip()  # noqa: S603
+    print("The update is complete. Next: make check, and commit it.", file=sys.stderr)
+    return 0
 
 
 @contextmanager
 def explained(template: str, version: str | None) -> Iterator[None]:
-    """Exit with a sentence where copier would end in a traceback; `version` is the one that was asked for."""
+    """Raise `Refused` where Copier would end in a traceback; `version` is the one that was asked for."""
     from copier.errors import TaskError, UserMessageError
     from plumbum import ProcessExecutionError
 
@@ -100,34 +145,59 @@ def explained(template: str, version: str | None) -> Iterator[None]:
     except TaskError:  # the task has said what is wrong
         sys.exit(1)
     except UserMessageError as error:
-        gone = "git-tracked templates" in error.message
-        sys.exit(f"There is no repository at {template}. Nothing was changed." if gone else error.message)
+        if "git-tracked templates" in error.message:
+            raise unreachable(template, "there is no repository at this place") from None
+        if "owngrad" in error.message:
+            raise Refused(f"{version} is older than the version that this project has.", "make update") from None
+        raise Refused(f"{error.message.rstrip('.')}.", "make update ARGS=--help") from None
     except ValueError as error:
-        sys.exit(explanation(str(error), template, version))
+        raise explanation(str(error), template, version) from None
     except ProcessExecutionError as error:
-        if not {"ls-remote", "clone", "remote", "worktree"} & set(error.argv):
-            raise
-        sys.exit(explanation(error.stderr.strip().partition("\n")[0], template, version))
+        said = error.stderr if isinstance(error.stderr, str) else str(error.stderr)
+        if {"ls-remote", "clone", "remote", "worktree"} & set(error.argv):
+            raise explanation(f"fatal: {fatal(said)}", template, version) from None
+        sys.exit(f"Git failed, and the update broke off: {fatal(said)}.\nUndo what it began, and try again: {UNDO}")
+    except OSError as error:
+        sys.exit(f"The update broke off: {error}.\nUndo what it began, and try again: {UNDO}")
     except KeyboardInterrupt:
-        sys.exit("\nStopped. What was committed comes back with: git restore --staged --worktree . && git clean -fd .")
+        sys.exit(f"\nStopped. Undo what it began: {UNDO}")
 
 
-def explanation(said: str, template: str, version: str | None) -> str:
-    """A sentence for what copier, or git for it, said before anything was changed."""
-    if refused := re.search(r"Validation error for question '(\w+)': (.+)", said):
-        return f"{refused[1]}: {refused[2]}. Nothing was changed."
-    if unknown := re.search(r"(?:Unknown revision: '|invalid reference: )([^\s']+)", said):
-        if unknown[1] == version:
-            return (
-                f"The template at {template} has no version {version}; its versions are its tags. Nothing was changed."
-            )
-        return (
-            f"The template at {template} does not have {unknown[1]}, which {ANSWERS} says that this project was made "
-            f"from (_commit). Put a version there that it has, the nearest before. Nothing was changed."
+def unreachable(template: str, reason: str) -> Refused:
+    """Give the refusal for a template that cannot be read."""
+    return Refused(
+        f"The template at {template} cannot be read: {reason}.",
+        "make update",
+        otherwise=f"if it has moved: put its new address at _src_path in {ANSWERS}, and commit",
+    )
+
+
+def explanation(message: str, template: str, version: str | None) -> Refused:
+    """Give a sentence for what Copier, or Git for it, said before anything was changed."""
+    if refused := re.search(r"Validation error for question '(\w+)': (.+)", message):
+        return Refused(
+            f"{refused[1]}: {refused[2]}.", f"make update DATA={refused[1]}=…", otherwise=f"correct it in {ANSWERS}"
         )
-    if said.startswith("fatal:"):
-        return f"The template at {template} cannot be reached. Nothing was changed; try again later.\n\n{said}"
-    return f"{said}. Nothing was changed."
+    if unknown := re.search(r"(?:Unknown revision: '|invalid reference: )([^\s']+)", message):
+        if unknown[1] == version:
+            return Refused(
+                f"The template at {template} has no version {version}; its versions are its tags.",
+                f"git ls-remote --tags {template}",
+            )
+        problem = (
+            f"The template at {template} does not have {unknown[1]}, which {ANSWERS} says that this project was made "
+            "from (_commit)."
+        )
+        if base := re.fullmatch(r"(.+)-\d+-g[0-9a-f]+", unknown[1]):  # as `git describe` names a commit after a tag
+            return Refused(
+                f"{problem} Take the version before it.",
+                f"sed -i.bak 's/^_commit: .*/_commit: {base[1]}/' {ANSWERS} && rm {ANSWERS}.bak && "
+                f"git commit --message 'Name a version of the template' -- {ANSWERS}",
+            )
+        return Refused(f"{problem} Put the nearest there that it has.", f"git ls-remote --tags {template}")
+    if message.startswith("fatal:"):
+        return unreachable(template, message.removeprefix("fatal: ").rstrip("."))
+    return Refused(f"{message.rstrip('.')}.", "make update")
 
 
 if __name__ == "__main__":

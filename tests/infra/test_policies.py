@@ -39,6 +39,7 @@ ALLOWED = {
     "task": "exec", "output": "exec", "oneoff": "exec", "exec": "exec",
     "answers": "deploy", "image": "deploy", "versions": "deploy", "secret": "deploy", "preview": "deploy",
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "stack": "deploy", "deployed": "deploy",
+    "deployed_by": "deploy",
 }  # fmt: skip
 """Which policy has what a module calls; what `deploy` does, all of a deployer's policies may allow."""
 

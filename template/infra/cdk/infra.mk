@@ -31,3 +31,8 @@ infra-apply: infra-tool
 infra-destroy: infra-tool
 	@(cd infra/cdk && $(CDK) destroy "$(STACK)" "$(STACK)-image" --force -c image=$(NO_IMAGE) $(CONTEXT)) \
 		|| { $(STACKS) why "$(STACK)"; $(STACKS) why "$(STACK)-image"; exit 1; }
+
+# What is in the tags of a function that this tool deployed: see infra/ops/deployed_by.py.
+.PHONY: infra-mark
+infra-mark:
+	@echo "stack"

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.ops import answers, asking, consent, cost, deployed, image, oneoff, secret, session, tool
+from infra.ops import answers, asking, consent, cost, deployed, deployed_by, image, oneoff, secret, session, tool
 from infra.ops.progress import step
 from infra.ops.stage import Stage
 from infra.ops.task import HOUR, Wanted
@@ -38,9 +38,9 @@ def run(arguments: argparse.Namespace) -> None:
     stage = Stage.of(arguments.stage)
     plan = Plan(stage, arguments.direct, arguments.skip_revert)
     with contextlib.redirect_stdout(sys.stderr):
-        account, settings = checked(stage)
+        account, settings, remark = checked(stage)
         record = Versions(account, stage).history()
-        tell(account, settings, plan, record)
+        tell(account, settings, plan, record, remark)
         consent.ask("Go ahead?", yes=arguments.yes, otherwise=f"Add YES=1: make deploy STAGE={stage.name} YES=1")
         address = Deployment(account, plan, settings.architecture).run()
     print(address)
@@ -66,16 +66,20 @@ class Plan:
         return f"make deploy STAGE={self.stage.name}{' DIRECT=1' * self.direct}{' SKIP_REVERT=1' * self.skip_revert}"
 
 
-def checked(stage: Stage) -> tuple[session.Account, tool.Settings]:
-    """Look at everything that can be looked at before anything is touched; raises `UsageError`."""
+def checked(stage: Stage) -> tuple[session.Account, tool.Settings, str]:
+    """Look at everything that can be looked at before anything is touched; raises `UsageError`.
+
+    Gives the account, the stage's settings, and a remark on the tool that deployed the stage.
+    """
     account = session.account()
+    remark = deployed_by.require(account, stage)
     settings = tool.settings(stage)
     secret.require(account, stage, settings.database_secret)
     image.require_engine()
-    return account, settings
+    return account, settings, remark
 
 
-def tell(account: session.Account, settings: tool.Settings, plan: Plan, record: list[Pair]) -> None:
+def tell(account: session.Account, settings: tool.Settings, plan: Plan, record: list[Pair], remark: str = "") -> None:
     """Say what will be done, where, and as whom."""
     prices, _ = cost.read()
     standing = replace(Standing.by_default(), architecture=settings.architecture)
@@ -94,6 +98,8 @@ def tell(account: session.Account, settings: tool.Settings, plan: Plan, record: 
         "cost": f"about {idle:.2f} USD a month while nobody comes, the database not among it; more: make cost",
         "alarms": _alarms(settings, plan.stage),
     }
+    if remark:
+        lines["deployed by"] = remark
     print(f"\n{plan.stage.called}, to {account.region} of account {account.number}:\n")
     for name, line in lines.items():
         print(f"  {name:<15} {line}")

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from infra.ops import asking, consent, secret, session, tool
+from infra.ops import asking, consent, deployed_by, secret, session, tool
 from infra.ops.progress import step
 from infra.ops.session import Account
 from infra.ops.stage import Stage
@@ -23,6 +23,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Stop what runs, take the infrastructure away, and forget the task definition's revisions."""
     stage = Stage.of(arguments.stage)
     account = session.account()
+    deployed_by.require(account, stage)
     print(
         f"\n{stage.called} in {account.region} of account {account.number} will be gone: its functions, tasks, alarms, "
         "images and logs, and the jobs that wait in its queues.\n"

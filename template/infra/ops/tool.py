@@ -4,6 +4,7 @@ infra-settings  what must be known of a stage before there is one
 infra-image     makes the image's repository
 infra-apply     makes the stage as described, or changes it; no new code is live by that alone
 infra-destroy   takes away both
+infra-mark      prints what it leaves in the tags of a stage's functions: see deployed_by.py
 """
 
 import json
@@ -56,11 +57,7 @@ def run(target: str, stage: Stage, current: Step, **variables: str) -> None:
 
 def settings(stage: Stage) -> Settings:
     """Ask the tool for them; raises `UsageError` with what it said when a setting cannot be."""
-    command = _command("infra-settings", stage, {})
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise UsageError(f"{done.stdout}{done.stderr}".strip())
-    return read_settings(done.stdout)
+    return read_settings(output("infra-settings", stage))
 
 
 def read_settings(output: str) -> Settings:
@@ -76,6 +73,15 @@ def how_to_set_alarm_email(stage: Stage) -> str:
         for iac, how in ALARM_EMAIL.items()
         if (PROJECT / "infra" / iac / "infra.mk").is_file()
     )
+
+
+def output(target: str, stage: Stage) -> str:
+    """Run a target that prints something; give that. Raises `UsageError` with what the tool said when it fails."""
+    command = _command(target, stage, {})
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise UsageError(f"{done.stdout}{done.stderr}".strip())
+    return done.stdout.strip()
 
 
 def _command(target: str, stage: Stage, variables: dict[str, str]) -> list[str]:

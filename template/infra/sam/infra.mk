@@ -37,3 +37,8 @@ infra-destroy:
 	@for stack in "$(STACK)" "$(STACK)-image"; do \
 		$(SAM) delete --no-prompts --region "$$AWS_REGION" --stack-name "$$stack" || { $(STACKS) why "$$stack"; exit 1; }; \
 	done
+
+# What is in the tags of a function that this tool deployed: see infra/ops/deployed_by.py.
+.PHONY: infra-mark
+infra-mark:
+	@echo "stack SAM"

@@ -1,0 +1,174 @@
+"""What can be wrong with a project before an update: each is refused by a sentence with the command that helps."""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+ANSWERS = ".copier-answers.yml"
+UNDO = "git restore --staged --worktree . && git clean -fd ."
+"""Brings a project back to its last commit, as an update found it."""
+
+UNFINISHED = {
+    "MERGE_HEAD": ("A merge", "git merge --continue", "git merge --abort"),
+    "rebase-merge": ("A rebase", "git rebase --continue", "git rebase --abort"),
+    "rebase-apply": ("A rebase or `git am`", "git rebase --continue", "git rebase --quit"),
+    "CHERRY_PICK_HEAD": ("A cherry-pick", "git cherry-pick --continue", "git cherry-pick --abort"),
+    "REVERT_HEAD": ("A revert", "git revert --continue", "git revert --abort"),
+}
+"""Files in .git that say what is going on, with the commands that finish it and give it up."""
+
+
+class Refused(Exception):
+    """The update is not possible, and nothing was changed.
+
+    `problem` is a sentence, `command` what to run next, `otherwise` what else would help.
+    """
+
+    def __init__(self, problem: str, command: str, *, otherwise: str = "") -> None:
+        self.problem = problem
+        choice = f"   (or {otherwise})" if otherwise else ""
+        super().__init__(f"{problem} Nothing was changed.\nNext: {command}{choice}")
+
+
+def git(project: Path, *arguments: str) -> str:
+    """Give the standard output of a Git command; raises CalledProcessError when it fails."""
+    return git_bytes(project, *arguments).decode(errors="surrogateescape").rstrip("\n")
+
+
+def git_bytes(project: Path, *arguments: str, input: bytes | None = None) -> bytes:
+    """Give the standard output of a Git command as it is; raises CalledProcessError when it fails."""
+    call = ["git", "-C", str(project), *arguments]
+    return subprocess.run(call, check=True, capture_output=True, input=input).stdout  # noqa: S603
+
+
+def names(project: Path, *arguments: str) -> list[str]:
+    """Give the paths that a Git command with `-z` prints."""
+    return [name for name in git(project, *arguments).split("\0") if name]
+
+
+def listed(paths: Iterable[str], *, at_most: int = 5) -> str:
+    """Join some names for a sentence; the rest is counted."""
+    every = sorted(paths)
+    first = every if len(every) <= at_most + 1 else every[:at_most]
+    rest = [f"{len(every) - len(first)} more"] if len(every) > len(first) else []
+    parts = [*first, *rest]
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+def quoted(paths: Iterable[str]) -> str:
+    """Give names as arguments for a shell."""
+    return shlex.join(sorted(paths))
+
+
+def require_repository(project: Path) -> None:
+    """Raise `Refused` unless the project is in a Git repository with a commit, and nothing is half done in it."""
+    try:
+        git(project, "rev-parse", "--show-toplevel")
+    except FileNotFoundError:
+        raise Refused(
+            "Git is not installed, and an update needs it.",
+            "git --version",
+            otherwise="install it first: https://git-scm.com",
+        ) from None
+    except subprocess.CalledProcessError as error:
+        message = error.stderr.decode(errors="replace")
+        if found := re.search(r"git config --global --add safe\.directory (.+)", message):
+            raise Refused(
+                "Git does not trust this repository, as it belongs to another user.",
+                f"git config --global --add safe.directory {found[1]}",
+            ) from None
+        if "not a git repository" not in message:
+            raise Refused(f"Git cannot read this repository: {fatal(message)}.", "git status") from None
+        raise Refused(
+            f"{project} is in no Git repository, and an update needs one.",
+            "git init && git add --all && git commit --message 'Before the update'",
+        ) from None
+    try:
+        git(project, "rev-parse", "--verify", "--quiet", "HEAD")
+    except subprocess.CalledProcessError:
+        raise Refused(
+            "The repository has no commit yet, and an update is told from the last one.",
+            "git add --all && git commit --message 'Before the update'",
+        ) from None
+    for name, (what, go_on, give_up) in UNFINISHED.items():
+        if (project / git(project, "rev-parse", "--git-path", name)).exists():
+            raise Refused(f"{what} is not finished.", go_on, otherwise=give_up)
+
+
+def require_clean(project: Path) -> None:
+    """Raise `Refused` where an update could not be told from work that is not committed."""
+    changed = [entry[3:] for entry in names(project, "status", "--porcelain", "--no-renames", "-z", "--", ".")]
+    if changed:
+        raise Refused(
+            f"Commit or stash first, so that the update can be told from your work, and undone: {listed(changed)}.",
+            "git stash --include-untracked",
+            otherwise=f"to drop what an update left that was broken off: {UNDO}",
+        )
+
+
+def read_answers(project: Path) -> dict[str, Any]:
+    """Give what the answers file says; raises `Refused` when it is missing, or cannot be used."""
+    try:
+        return parsed((project / ANSWERS).read_bytes())
+    except FileNotFoundError:
+        problem = f"There is no {ANSWERS} in {project}, which says what the project was made from."
+    except ValueError as error:
+        problem = f"{ANSWERS} cannot be used: {error}."
+    raise Refused(problem, restore_answers(project))
+
+
+def parsed(text: bytes) -> dict[str, Any]:
+    """Parse an answers file; raises ValueError with the reason why it is none."""
+    import yaml  # a dependency of Copier's
+
+    if re.search(rb"^(<{7}|>{7}) ", text, re.MULTILINE):
+        raise ValueError("it has conflict markers in it")
+    try:
+        answers = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise ValueError("it is not YAML") from None
+    if not isinstance(answers, dict) or not {"_src_path", "_commit"} <= answers.keys():
+        raise ValueError("it does not say which template it is of (_src_path), and which version (_commit)")
+    return answers
+
+
+def restore_answers(project: Path, good: Callable[[dict[str, Any]], bool] = lambda answers: True) -> str:
+    """Give the command that brings back the newest answers file in Git's history that can be used."""
+    try:
+        commits = git(project, "log", "--format=%H", "--max-count=100", "--", ANSWERS).split()
+    except (subprocess.CalledProcessError, FileNotFoundError):
+        commits = []
+    for number, commit in enumerate(commits):
+        try:
+            if not good(parsed(git_bytes(project, "show", f"{commit}:./{ANSWERS}"))):
+                continue
+        except (subprocess.CalledProcessError, ValueError):
+            continue
+        if number == 0:
+            return f"git checkout HEAD -- {ANSWERS}"
+        message = shlex.quote(f"Bring back {ANSWERS}")
+        return f"git checkout {commit[:12]} -- {ANSWERS} && git commit --message {message} -- {ANSWERS}"
+    return f"git log --all --patch -- {ANSWERS}"
+
+
+def answers_alone(answers: dict[str, Any]) -> dict[str, Any]:
+    """Give the answers without what Copier keeps beside them for itself."""
+    return {name: answer for name, answer in answers.items() if not name.startswith("_")}
+
+
+def committed_answers(project: Path) -> dict[str, Any] | None:
+    """Give the answers of the last commit, if it has any that can be used."""
+    try:
+        return parsed(git_bytes(project, "show", f"HEAD:./{ANSWERS}"))
+    except (subprocess.CalledProcessError, ValueError):
+        return None
+
+
+def fatal(message: str) -> str:
+    """Give the line of Git's that says why it failed: the first one marked so, else the last."""
+    lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
+    marked: Sequence[str] = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))] or lines[-1:]
+    return marked[0].partition(": ")[2].rstrip(".") if marked and ": " in marked[0] else " ".join(marked)

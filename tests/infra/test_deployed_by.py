@@ -1,0 +1,76 @@
+"""A stage that another tool deployed is left alone: no deployment, and no destruction."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import a_stage
+import boto3
+import pytest
+from described import produced
+
+from infra.ops import deployed_by, tool
+from infra.ops.session import Account
+from infra.ops.stage import Stage
+from kit.errors import UsageError
+from rendering import render
+
+STAGE = Stage("my-app", "prod")
+STACK = {"aws:cloudformation:stack-name": "my-app-prod"}
+TAGS = {"sam": STACK | {"lambda:createdBy": "SAM"}, "cdk": STACK, "terraform": {}}
+"""What each tool leaves on a function, beside the tags of the project's own."""
+
+
+@pytest.fixture(scope="module", params=TAGS)
+def iac(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def app(iac: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return render(tmp_path_factory.mktemp(iac) / "my-app", iac=iac)
+
+
+@pytest.fixture
+def account(app: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """The account of a deployed stage, asked from the app's folder."""
+    monkeypatch.setattr(tool, "PROJECT", app)
+    with a_stage.running(monkeypatch) as session:
+        yield Account("123456789012", "arn:aws:iam::123456789012:user/me", a_stage.REGION, session)
+
+
+def tag(session: boto3.Session, tags: dict[str, str]) -> None:
+    functions = session.client("lambda")
+    function = functions.get_function(FunctionName="my-app-prod-web")["Configuration"]["FunctionArn"]
+    functions.tag_resource(Resource=function, Tags={"project": "my-app", **tags})
+
+
+@pytest.mark.parametrize("owner", TAGS)
+def test_only_the_tool_that_deployed_a_stage_goes_on_with_it(account: Account, iac: str, owner: str) -> None:
+    tag(account.session, TAGS[owner])
+    if owner == iac:
+        assert deployed_by.require(account, STAGE) == ""
+        return
+    with pytest.raises(
+        UsageError, match=r"deployed by another tool .* make deploy STAGE=next, .* make destroy STAGE=prod"
+    ):
+        deployed_by.require(account, STAGE)
+
+
+def test_where_nothing_is_deployed_every_tool_may_begin(account: Account) -> None:
+    assert deployed_by.require(account, Stage("my-app", "fresh")) == ""
+
+
+def test_credentials_that_may_not_see_tags_are_told_and_not_stopped(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deployed_by, "mark", lambda *_: deployed_by.UNKNOWN)
+    assert "lambda:ListTags" in deployed_by.require(account, STAGE)
+
+
+@pytest.mark.parametrize("owner", ["sam", "cdk"])
+def test_a_template_leaves_the_tags_that_a_tool_is_known_by(owner: str) -> None:
+    functions = produced(owner, 0).of("Lambda::Function")
+    assert len(functions) == 2
+    for function in functions:
+        tags = {tag["Key"]: tag["Value"] for tag in function.get("Tags", [])}
+        assert tags.get("lambda:createdBy", "") == TAGS[owner].get("lambda:createdBy", "")
