@@ -1,5 +1,7 @@
 """A job that is stopped anywhere, also while it takes its connection out of the pool, leaves a usable database."""
 
+import gc
+import random
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,7 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import mysql
 from kit import database
+from kit.jobs import limit
 from kit.jobs.limit import OutOfTime
+
+# Some lines of the pool belong to a finalizer, and an interrupted connection is closed by the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture
@@ -26,6 +32,7 @@ def engine(mysql_server: mysql.Server, project: None, monkeypatch: pytest.Monkey
     with database.session() as session:
         session.execute(text("CREATE TABLE written (id INT PRIMARY KEY)"))
     yield database.engine()
+    gc.collect()
 
 
 class Interruption:
@@ -67,7 +74,6 @@ def works(number: int) -> None:
     assert database.rows(select(literal(1))) == [(1,)]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # some lines belong to a finalizer
 def test_after_a_stop_at_any_line_of_the_pool_the_next_session_works(engine: Engine) -> None:
     at = 0
     while interrupt(at, -at - 1):
@@ -78,7 +84,6 @@ def test_after_a_stop_at_any_line_of_the_pool_the_next_session_works(engine: Eng
     assert at > 50  # lines of taking a connection and of returning it
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_without_a_new_pool_a_stop_can_lose_the_connection(engine: Engine) -> None:
     def survives(at: int) -> bool:
         if not interrupt(at, -at - 1):
@@ -89,6 +94,30 @@ def test_without_a_new_pool_a_stop_can_lose_the_connection(engine: Engine) -> No
     with pytest.raises(SQLAlchemyError, match="QueuePool limit of size 1 overflow 0 reached"):
         for at in range(1000):
             assert survives(at)
+
+
+def test_jobs_that_are_stopped_at_random_moments_lose_no_connection_and_no_row(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # pytest's own would be interrupted too
+    random_moment, committed, unknown = random.Random(5), set(), set()
+
+    def job(number: int) -> None:
+        unknown.add(number)
+        with database.session() as session:
+            session.execute(text(f"INSERT INTO written VALUES ({number})"))
+        committed.add(number)
+
+    for number in range(300):
+        try:
+            limit.call(job, {"number": number}, random_moment.uniform(0.0005, 0.006))
+        except OutOfTime:
+            database.replace_pool()
+    works(1000)
+    with database.reading() as session:
+        written = set(session.scalars(text("SELECT id FROM written WHERE id < 1000")))
+    assert committed <= written <= unknown
+    assert 0 < len(committed) < 300
 
 
 def test_rows_are_read_from_the_new_pool(engine: Engine) -> None:
