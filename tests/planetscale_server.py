@@ -24,6 +24,7 @@ token without the access (`forbidden`).
 
 import copy
 import json
+import math
 import sys
 import threading
 import time
@@ -119,6 +120,8 @@ class DeployRequest:
     validated_at: float = 0
     queued_at: float = 0
     deployed_at: float | None = None
+    final_at: float = math.inf
+    """When its revert window ends because somebody skipped it."""
     versions: set[str] = field(default_factory=set)
     acknowledged: bool = False
     cancelled_by: str | None = None
@@ -245,7 +248,7 @@ class PlanetScale:
                 self._enter(request, "in_progress_cutover")
             case "in_progress_cutover" if elapsed >= delays.cutover:
                 self._deploy(request)
-            case "complete_pending_revert" if elapsed >= delays.window:
+            case "complete_pending_revert" if elapsed >= delays.window or request.final_at <= self.now:
                 self._finish(request)
             case "in_progress_cancel" if elapsed >= delays.cutover:
                 self._enter(request, "complete_cancel")
@@ -638,7 +641,9 @@ class PlanetScale:
         request = self._request(number)
         if request.deployment_state != "complete_pending_revert":
             raise Refused(422, "unprocessable", f"Deploy request is {request.deployment_state}")
-        self._finish(request)
+        if request.final_at < math.inf:
+            raise Refused(422, "unprocessable", "The revert is being skipped")
+        request.final_at = self.now + self.delays.cutover
         return self._request_shape(request)
 
 

@@ -224,6 +224,16 @@ def test_a_failure_ahead_in_the_queue_ends_the_run_with_the_way_to_unblock_it() 
     assert scene.planetscale.live(COLUMN)
 
 
+@pytest.mark.parametrize("operation_state", ["error", "cancelled"])
+def test_an_operation_that_failed_without_a_word_is_no_deployment(operation_state: str) -> None:
+    request = contract().example(contract().operation("GET", "/deploy-requests/{number}").success[1])
+    operation = {"table_name": "visits", "state": operation_state, "deploy_errors": None}
+    request |= {"deployment_state": "complete"}
+    request["deployment"] |= {"deploy_operations": [operation]}
+    assert states.outcome(request) is states.Outcome.FAILED
+    assert states.reasons(request) == [f"visits: the operation is {operation_state}"]
+
+
 def test_a_state_that_is_not_known_yet_is_waited_for() -> None:
     request = {"deployment_state": "in_progress_tidying", "state": "open", "deployment": {"deploy_operations": []}}
     assert states.outcome(request) is states.Outcome.WAIT

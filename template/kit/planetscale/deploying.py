@@ -46,6 +46,8 @@ class Deploy:
     """Production's tables when the development branch was created."""
     acknowledged: set[int] = field(default_factory=set, init=False)
     """The failed deploy requests that this run tried to acknowledge."""
+    skipped: set[int] = field(default_factory=set, init=False)
+    """The deploy requests whose revert window this run has asked to skip."""
 
     @property
     def branch(self) -> str:
@@ -166,7 +168,8 @@ class Deploy:
                 elif one["branch"] == self.branch:
                     continue
                 elif state == "complete_pending_revert":
-                    return self._end_window(one["number"], ours)
+                    if reason := self._end_window(one["number"], ours):
+                        return reason
                 elif states.started(one) and states.in_flight(request := self._get(one["number"])):
                     if states.outcome(request) is Outcome.CONFIRM:
                         raise Stopped(f"{self._needs_confirmation(request)}. Then: {self.again}")
@@ -191,8 +194,7 @@ class Deploy:
                 f"Deploy request #{number} can still be reverted, and until then PlanetScale deploys nothing else. Wait "
                 f"until its 30 minutes have passed, or make it final: {skip}"
             )
-        self._act(number, "skip-revert", "complete_pending_revert")
-        return f"deploy request #{number} becomes final"
+        return self._skip_revert(number)
 
     def _mention_leftovers(self) -> None:
         """Delete branches of earlier runs whose deploy request is over; name those that may be in use."""
@@ -310,21 +312,20 @@ class Deploy:
 
     def _make_final(self, number: int) -> bool:
         """Skip the revert window; False when it ended otherwise. The schema is live, so what fails here is a remark."""
-        request: dict[str, Any] = {}
-
-        def pending() -> str | None:
-            request.update(self._get(number))
-            if states.outcome(request) is not Outcome.REVERTIBLE:
-                return None
-            self._act(number, "skip-revert", "complete_pending_revert")
-            return "the revert window is open"
-
         try:
-            self._patience.until(pending, f"the revert window of deploy request #{number}")
+            self._patience.until(lambda: self._skip_revert(number), f"the revert window of deploy request #{number}")
+            return states.outcome(self._get(number)) is Outcome.DEPLOYED
         except (ApiError, Stopped) as error:
             self.say(f"The schema is deployed, but it can still be reverted: {error}")
             return True
-        return states.outcome(request) is Outcome.DEPLOYED
+
+    def _skip_revert(self, number: int) -> str | None:
+        """Ask once to skip the revert window; None when it is over."""
+        if self._get(number)["deployment_state"] != "complete_pending_revert":
+            return None
+        if number not in self.skipped and self._act(number, "skip-revert", "complete_pending_revert"):
+            self.skipped.add(number)
+        return f"deploy request #{number} can still be reverted"
 
     def _check_waiting(self, request: dict[str, Any]) -> None:
         """Stop waiting for what does not happen by itself."""
@@ -374,20 +375,22 @@ class Deploy:
                 f"If it has to be approved, approve it: {request['html_url']}\nThen: {self.again}"
             ) from error
 
-    def _act(self, number: int, action: str, state: str) -> None:
-        """Post an action on a deploy request that was in `state`; raises `ApiError` when it is refused for good.
+    def _act(self, number: int, action: str, state: str) -> bool:
+        """Post an action on a deploy request that was in `state`; whether it need not be posted again.
 
         Between our look and our call the state may have changed, by itself or by a person's hand, and PlanetScale may
         still be validating a request that is ready (sluicesync/sluice, ADR-0162, live finding 4). Then the next look
-        tells what to do.
+        tells what to do. Raises `ApiError` when the action is refused for good.
         """
         try:
             self.api.post(f"deploy-requests/{{}}/{action}", number)
         except Unsure:
-            return
+            return False
         except ApiError as error:
             if not _busy(error) and self._get(number)["deployment_state"] == state:
                 raise
+            return False
+        return True
 
     def _refuse(self, request: dict[str, Any], message: str) -> None:
         """Close a deploy request that must not be deployed."""
