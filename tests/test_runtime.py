@@ -67,6 +67,7 @@ def test_an_answer_that_lambda_refuses_is_logged_and_ends_nothing(function: rie.
     told = function.invoke({"text of length": 7 * MEGABYTE})
     assert told != "x" * 7 * MEGABYTE
     assert "RuntimeApiError: POST /2018-06-01/runtime/invocation/" in function.container.logs()
+    assert "x" * 1000 not in function.container.logs()
     assert function.invoke({"echo": "still there"}) == "still there"
 
 

@@ -2,8 +2,8 @@
 
 import inspect
 import logging
-from types import FrameType
 
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,7 +23,7 @@ class BackgroundTaskWarning:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def watch(message: Message) -> None:
-            if not self.warned and message["type"] == "http.response.body" and _has_background_task():
+            if not self.warned and message["type"] == "http.response.body" and _background_task():
                 self.warned = True
                 log.warning(
                     "%s %s has a background task: on Lambda the client waits until it is done. "
@@ -36,12 +36,12 @@ class BackgroundTaskWarning:
         await self.app(scope, receive, watch)
 
 
-def _has_background_task() -> bool:
-    """Whether the response that is being sent has one; ASGI's messages do not tell, so its caller is looked at."""
-    frame: FrameType | None = inspect.currentframe()
+def _background_task() -> BackgroundTask | None:
+    """Return that of the response that is being sent; ASGI's messages do not have it, so the callers are searched."""
+    frame = inspect.currentframe()
     while frame:
         response = frame.f_locals.get("self")
         if isinstance(response, Response):
-            return response.background is not None
+            return response.background
         frame = frame.f_back
-    return False
+    return None
