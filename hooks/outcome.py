@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from subprocess import CalledProcessError
 
-from kit.update_project import names
+from kit.update_project import git_bytes, names
 from renders import Committed, Renders
 
 MARKER = re.compile(rb"^(<{7} before updating|>{7} after updating)\r?$", re.MULTILINE)
@@ -52,10 +52,14 @@ class Outcome:
         came = [name for name in self.now if name not in self.committed and name in self.renders.new]
         if not came:
             return []
+        paths = "".join(f"{name}\0" for name in came).encode(errors="surrogateescape")
         try:
-            return names(self.project, "check-ignore", "--no-index", "-z", "--", *came)
-        except CalledProcessError:  # it ends with 1 when it ignores none of them
+            found = git_bytes(self.project, "check-ignore", "--no-index", "--stdin", "-z", input=paths)
+        except CalledProcessError as error:
+            if error.returncode != 1:  # which says that none is ignored
+                raise
             return []
+        return [name for name in found.decode(errors="surrogateescape").split("\0") if name]
 
     def incomplete(self) -> list[str]:
         """Files that did not arrive, and files that should have been removed: the update was broken off."""

@@ -18,7 +18,7 @@ import pytest
 from cookiecutter.exceptions import CookiecutterException
 from cookiecutter.main import cookiecutter
 
-from releases import git
+from releases import commit, committed, copy, git
 from rendering import ROOT
 
 
@@ -244,3 +244,37 @@ def test_a_path_with_the_characters_of_a_pattern_is_looked_into(tmp_path: Path) 
     with pytest.raises(jinja2.TemplateError, match=r"is not empty: it has .*thesis\.txt"):
         by_copier(folder)
     assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
+
+
+def test_an_update_keeps_what_git_ignores(template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Git has no copy of an ignored file, so one that the update would write over stops it."""
+    project = committed(copy(template, tmp_path / "photo-wall", "v1.0.0"))
+    with (project / ".gitignore").open("a") as file:
+        file.write("notes.txt\n.pscale.yml\nmine/\n")
+    git(project, "rm", "--quiet", "--cached", ".pscale.yml")
+    git(project, "commit", "--quiet", "--all", "--message", "Ignore")
+    people = ("notes.txt", ".env", "data/app.db", "mine/thesis.txt", ".venv/lib/mine.py", ".pscale.yml")
+    for name in people:
+        project.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
+        project.joinpath(name).write_text("mine")
+    (template / "template" / "notes.txt").write_text("the template's\n")
+    (template / "template" / "kit" / "brought.py").write_text('"""Brought."""\n')
+    commit(template, "v1.1.0")
+
+    for lost in (".pscale.yml", "notes.txt"):
+        before = without_git(contents(project))
+        with pytest.raises(copier.errors.TaskError):
+            by_copiers_update(project)
+        assert without_git(contents(project)) == before
+        assert lost in capfd.readouterr().err
+        (project / lost).rename(project / "mine" / lost)
+
+    by_copiers_update(project)
+    assert (project / "kit" / "brought.py").is_file()
+    kept = (".env", "data/app.db", "mine/thesis.txt", ".venv/lib/mine.py", "mine/notes.txt", "mine/.pscale.yml")
+    assert {project.joinpath(name).read_text() for name in kept} == {"mine"}
+
+
+def without_git(found: dict[str, tuple[str, int, bytes | str]]) -> dict[str, tuple[str, int, bytes | str]]:
+    """The same without the repository, whose index git refreshes when it is asked for its status."""
+    return {name: entry for name, entry in found.items() if not name.startswith(".git/")}

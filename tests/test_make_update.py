@@ -80,6 +80,57 @@ def test_a_conflict_is_listed_and_the_exit_code_tells_and_it_can_be_undone(proje
     assert UNDO in (project / "README.md").read_text()
 
 
+def test_what_failed_hides_nothing_and_the_next_update_goes_on(project: Path) -> None:
+    (project / "uv.lock").write_text("version = 1\n")
+    pin = '\n[tool.uv]\nconstraint-dependencies = ["starlette<0.1"]\n'
+    person.change(project / "pyproject.toml", person.adds(pin))
+    person.change(project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC"))
+    person.change(project / "README.md", person.adds("Write {{ project_name }} as it is.\n"))
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "What cannot be locked, and a conflict")
+    done = update(project, "--data", "aws_region=eu-west-1")
+    assert done.returncode == 1
+    for said in (
+        "dependencies are locked: uv lock failed",
+        "same lines:\n\n    Dockerfile",
+        "eu-central-1 → eu-west-1",
+    ):
+        assert said in done.stderr
+    assert re.search("ok +everything is rendered", done.stderr)
+
+    git(project, "checkout", "--quiet", "--theirs", "Dockerfile")
+    git(project, "add", "Dockerfile")
+    again = update(project)
+    assert again.returncode == 1
+    for said in ("dependencies are locked: uv lock failed", "eu-central-1 → eu-west-1"):
+        assert said in again.stderr
+    assert "same lines" not in again.stderr
+
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "Committed all the same")
+    committed_too = update(project)
+    assert committed_too.returncode == 1
+    assert "dependencies are locked: uv lock failed" in committed_too.stderr
+    assert "Already up to date" not in committed_too.stderr
+
+
+def test_a_project_ahead_of_the_newest_version_is_up_to_date_and_takes_other_answers(
+    released: Path, tmp_path: Path
+) -> None:
+    template = tmp_path / "template"
+    git(tmp_path, "clone", "--quiet", str(released), template.name)
+    person.change(template / "template" / "Dockerfile", person.adds("# ahead\n"))
+    git(template, "commit", "--all", "--quiet", "--message", "After the newest version")
+    project = committed(copy(template, tmp_path / "photo-wall", "HEAD", iac="sam"))
+    done = update(project)
+    assert (done.returncode, git(project, "status", "--porcelain")) == (0, "")
+    assert "is ahead of the template's newest version" in done.stderr
+    assert "Already up to date" in done.stderr
+    assert update(project, "--data", "aws_region=eu-west-1").returncode == 0
+    assert "eu-west-1" in (project / "project.mk").read_text()
+    assert "# ahead" in (project / "Dockerfile").read_text()
+
+
 def test_an_update_that_is_stopped_says_how_to_get_back() -> None:
     with pytest.raises(SystemExit, match=re.escape(UNDO)), explained("template", None):
         raise KeyboardInterrupt

@@ -159,25 +159,23 @@ def test_a_step_of_a_version_runs_once_and_its_note_is_told(
 ) -> None:
     template = tmp_path / "template"
     git(tmp_path, "clone", "--quiet", str(released), template.name)
-    person.change(
-        template / "copier.yml",
-        person.adds(
-            "  - version: 1001.0.0\n    command: [\"{{ _copier_python }}\", \"-c\", \"open('steps', 'a').write('x')\"]\n",
-            after="_migrations:",
-        ),
+    upgrading = template / "docs" / "upgrading.md"
+    person.change(upgrading, person.adds("\n### 1000.0.0\nLong done.\n"))
+    commit(template, "v1000.0.1")
+    (template / "hooks" / "steps" / "v1001_0_0_count.py").write_text(
+        "def needed(project):\n    return not (project / 'steps').exists()\n\n\n"
+        "def run(project):\n    (project / 'steps').open('a').write('x')\n"
     )
-    (template / "docs" / "upgrading.md").write_text(
-        "# Upgrading\n\n### 1002.0.0\nLater.\n\n### 1001.0.0 (2030-01-01)\nRename the stage.\n\nThen deploy.\n\n"
-        "### 1000.0.0\nLong done.\n"
-    )
+    note = "\n### 1001.0.0 (2030-01-01)\nRename the stage.\n\nThen deploy.\n"
+    person.change(upgrading, lambda text: text.replace("\n### 1000.0.0\n", f"{note}\n### 1000.0.0\n"))
     commit(template, "v1001.0.0")
-    project = committed(copy(template, tmp_path / "photo-wall", history.NEWEST, iac="sam"))
+    project = committed(copy(template, tmp_path / "photo-wall", "v1000.0.1", iac="sam"))
     update(project)
     assert (project / "steps").read_text() == "x"
     said = capfd.readouterr().err
     assert said.count("Checking what the update brought") == 1
     assert "To do by hand since 1001.0.0:\n\nRename the stage.\n\nThen deploy.\n" in said
-    assert "Later" not in said
+    assert "Done by a step:\n\n    v1001_0_0_count\n" in said
     assert "Long done" not in said
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "Update")
@@ -216,10 +214,16 @@ def test_a_file_that_both_added_is_a_conflict_in_which_neither_is_lost(released:
     assert "def backfill(" in text
 
 
-def test_a_file_that_the_template_gave_up_goes_though_it_was_changed(released: Path, tmp_path: Path) -> None:
+def test_a_file_that_the_template_gave_up_goes_with_its_changes_and_is_named(
+    released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
     person.change(project / "kit" / "gone.py", person.adds("MINE = 1\n"))
     git(project, "commit", "--all", "--quiet", "--message", "Mine")
     update(project)
     assert not (project / "kit" / "gone.py").exists()
+    assert (
+        "You had changed these files, which the template no longer has:\n\n    git show HEAD:./kit/gone.py\n"
+        in capfd.readouterr().err
+    )
     assert "MINE = 1" in git(project, "show", "HEAD:kit/gone.py")
