@@ -106,8 +106,13 @@ def post(
             error = _error(operation, status, answer)
             if attempt == tries or not (status >= 500 or status == 429 or error.code.startswith(_AGAIN)):
                 raise error
-        sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - jitter, nothing secret
+        pause(attempt)
     raise AssertionError("unreachable")
+
+
+def pause(attempt: int) -> None:
+    """Wait before a call is repeated: a random time, of up to twice as long after each attempt."""
+    sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - jitter, nothing secret
 
 
 def region() -> str:
@@ -138,6 +143,12 @@ def _exchange(url: SplitResult, path: str, headers: dict[str, str], body: bytes)
         raise
     kept[url.netloc] = connection
     return answer.status, content
+
+
+def close() -> None:
+    """Close the connections that this thread keeps open; the next call opens another."""
+    for connection in _local.__dict__.pop("connections", {}).values():
+        connection.close()
 
 
 def _connect(url: SplitResult) -> http.client.HTTPConnection:

@@ -5,7 +5,11 @@ import json
 import sys
 from typing import Any
 
+from kit.aws import AwsError
 from kit.errors import UsageError
+
+ROUND = 100
+"""Dead letters that `--all` takes at a time."""
 
 
 def register(commands: Any) -> None:
@@ -59,52 +63,74 @@ def show_all(_: argparse.Namespace) -> None:
     print()
     for queue, number in sorted(_queues().count().items()) or [("default", 0)]:
         print(f"queue {queue}: {number} waiting or running")
-    print(f"dead letters: {len(_queues().dead())}")
+    print(f"dead letters: {_queues().count_dead()}")
 
 
 def failed(_: argparse.Namespace) -> None:
     """Print a line for each dead letter."""
-    letters = _queues().dead()
+    letters, total = _queues().dead(), _queues().count_dead()
     for letter in letters:
-        print(f"{letter.id:<34} {letter.job:<28} {letter.reason.splitlines()[0]}")
-    if not letters:
+        print(_printable(f"{_short(letter.id, 34)} {_short(letter.job, 28)} {_first_line(letter.reason)}"))
+    if not letters and not total:
         print("No job has failed for good.", file=sys.stderr)
+    if total > len(letters):
+        print(
+            f"About {total - len(letters)} more cannot be shown now: another command looks at them, or they stand "
+            "behind others of their group in a FIFO queue. `jobs retry --all` and `jobs purge --all` come to them all.",
+            file=sys.stderr,
+        )
 
 
 def show_one(arguments: argparse.Namespace) -> None:
     """Print all that is known of one."""
-    letter = _find(arguments.id)
-    print(f"id      {letter.id}\njob     {letter.job}\nqueue   {letter.queue}\nreason  {letter.reason}")
+    letter = _find(arguments.id, _queues().dead())
+    lines = [f"id      {letter.id}", f"job     {letter.job}", f"queue   {letter.queue}", f"reason  {letter.reason}"]
     if letter.died:
-        print(f"died    {letter.died.isoformat(sep=' ', timespec='seconds')}")
+        lines.append(f"died    {letter.died.isoformat(sep=' ', timespec='seconds')}")
     try:
-        print(json.dumps(json.loads(letter.body), indent=2, ensure_ascii=False))
-    except ValueError:
-        print(letter.body)
+        lines.append(json.dumps(json.loads(letter.body), indent=2, ensure_ascii=False))
+    except (ValueError, RecursionError):
+        lines.append(letter.body)
+    print(_printable("\n".join(lines)))
 
 
 def retry(arguments: argparse.Namespace) -> None:
     """Send them again, their attempts counted anew."""
-    for letter in _chosen(arguments):
-        _queues().revive(letter)
-        print(f"{letter.id} is in its queue again.")
+    from kit.jobs import declare
+
+    declare.load()
+    _settle(arguments, _queues().revive, "is in its queue again")
 
 
 def purge(arguments: argparse.Namespace) -> None:
     """Delete them."""
-    for letter in _chosen(arguments):
-        _queues().forget(letter)
-        print(f"{letter.id} is deleted.")
+    _settle(arguments, _queues().forget, "is deleted")
 
 
-def _chosen(arguments: argparse.Namespace) -> list[Any]:
+def _settle(arguments: argparse.Namespace, settle: Any, outcome: str) -> None:
+    """Redrive or delete one dead letter or all; one that cannot be keeps no other waiting."""
     if bool(arguments.id) == arguments.all:
         raise UsageError("Name one dead letter by its id, or take all with --all. `jobs failed` lists them.")
-    return list(_queues().dead()) if arguments.all else [_find(arguments.id)]
+    problems: dict[str, str] = {}
+    more = True
+    while more:
+        with _queues().letters(ROUND + len(problems) if arguments.all else 1000) as letters:
+            chosen = letters if arguments.all else [_find(arguments.id, letters)]
+            chosen = [letter for letter in chosen if letter.message_id not in problems]
+            for letter in chosen:
+                try:
+                    settle(letter)
+                except (UsageError, AwsError) as error:
+                    problems[letter.message_id] = str(error)
+                else:
+                    print(_printable(f"{_short(letter.id)} {outcome}."))
+        more = arguments.all and bool(chosen)
+    if problems:
+        raise UsageError(_printable("\n".join(problems.values())))
 
 
-def _find(beginning: str) -> Any:
-    found = [letter for letter in _queues().dead() if letter.id.startswith(beginning)]
+def _find(beginning: str, letters: list[Any]) -> Any:
+    found = [letter for letter in letters if letter.id.startswith(beginning)]
     if not found:
         raise UsageError(f"There is no dead letter {beginning}. `python -m kit jobs failed` lists those there are.")
     if len({letter.id for letter in found}) > 1:
@@ -112,17 +138,34 @@ def _find(beginning: str) -> Any:
     return found[0]
 
 
+def _short(text: str, width: int = 0) -> str:
+    """A name that may come from anyone, as one part of a line."""
+    return f"{text if len(text) <= 80 else text[:79] + '…':<{width}}"
+
+
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or ["(no reason)"])[0][:500]
+
+
+def _printable(text: str) -> str:
+    """Text that any terminal can show: what it has no letters for, or obeys as a command, is written as an escape."""
+    visible = "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    encoding = sys.stdout.encoding or "utf-8"
+    return visible.encode(encoding, "backslashreplace").decode(encoding)
+
+
 def run_one(arguments: argparse.Namespace) -> None:
     """Run one job in this process; its errors come through."""
     from kit.jobs import declare, limit
     from kit.jobs.arguments import Unreadable, decode
+    from kit.jobs.message import parse
 
     known = declare.load()
     named = [job for name, job in known.items() if arguments.name in (name, name.rpartition(".")[2])]
     if len(named) != 1:
         raise UsageError(f"There is no one job called {arguments.name}. There are: {', '.join(sorted(known))}")
     try:
-        values = decode(named[0], dict(json.loads(arguments.arguments)))
+        values = decode(named[0], dict(parse(arguments.arguments)))
     except (ValueError, TypeError, Unreadable) as error:
         raise UsageError(
             f"The arguments cannot be used: {error}\nWrite them as JSON, such as '{{\"id\": 42}}'."
@@ -163,7 +206,7 @@ def write_manifest(arguments: argparse.Namespace) -> None:
 
     if not arguments.check:
         manifest.path().write_text(manifest.text(), encoding="utf-8")
-    elif not manifest.fresh():
+    elif not manifest.fresh():  # it raises by itself when a job is declared where no worker finds it
         raise UsageError(f"{manifest.FILE} does not say what the code declares. Write it anew: make manifest")
 
 

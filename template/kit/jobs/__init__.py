@@ -15,6 +15,7 @@
     welcome.enqueue(42)
 
 declare     what a job is, and the list of all
+discovery   whether a worker finds a job
 schedules   when a job starts by itself
 cron        the expressions of AWS's Scheduler
 arguments   how arguments travel

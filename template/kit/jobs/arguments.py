@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from kit.jobs.declare import Job, JobError
+from kit.jobs.message import text_of
 
 TAG = "$"
 MAX_BITS = 8192
@@ -64,7 +65,7 @@ def decode(job: Job[Any, Any], encoded: dict[str, Any]) -> dict[str, Any]:
         if values.keys() != job.signature.parameters.keys():  # when all are there they fit, as each travels by its name
             job.signature.bind(**values)
     except Exception as error:  # whatever a dataclass says of its fields, too
-        raise Unreadable(f"the arguments do not fit {job.name}{job.signature}: {error}") from error
+        raise Unreadable(f"the arguments do not fit {job.name}{job.signature}: {text_of(error)}") from error
     return values
 
 
@@ -168,20 +169,28 @@ def types(job: Job[Any, Any]) -> dict[str, type]:
             for name, hint in typing.get_type_hints(job.function).items():
                 if name != "return":
                     _collect(hint, found)
-        except (NameError, CannotTravel) as error:
-            raise JobError(f"{job.name}: an annotation of its signature cannot be used: {error}") from None
+        except Exception as error:  # whatever an annotation raises when it is evaluated
+            raise JobError(f"{job.name}: an annotation of its signature cannot be used: {text_of(error)}") from error
         job.types = found
     return job.types
 
 
 def _collect(hint: Any, found: dict[str, type]) -> None:
-    if not isinstance(hint, type) or typing.get_args(hint):
-        for part in typing.get_args(hint):
+    """Add the enums and dataclasses within a hint: alone, in `list[…]`, `… | None`, `Literal[…]`, a generic, an alias."""
+    if isinstance(hint, Enum):  # a value within Literal[…]
+        hint = type(hint)
+    if isinstance(hint, typing.NewType):
+        hint = hint.__supertype__
+    hint = getattr(hint, "__value__", hint)  # an alias: type Colours = list[Colour]
+    for part in typing.get_args(hint):
+        _collect(part, found)
+    kind = typing.get_origin(hint) or hint
+    if not isinstance(kind, type) or kind in found.values():
+        return
+    has_fields = dataclasses.is_dataclass(kind) or typing.is_typeddict(kind)
+    if issubclass(kind, Enum) or has_fields:
+        if kind.__name__ in found:
+            raise CannotTravel(f"two classes are called {kind.__name__}")
+        found[kind.__name__] = kind
+        for part in typing.get_type_hints(kind).values() if has_fields else ():
             _collect(part, found)
-    elif issubclass(hint, Enum) or dataclasses.is_dataclass(hint):
-        if hint.__name__ not in found:
-            found[hint.__name__] = hint
-            for part in typing.get_type_hints(hint).values() if dataclasses.is_dataclass(hint) else ():
-                _collect(part, found)
-        elif found[hint.__name__] is not hint:
-            raise CannotTravel(f"two classes are called {hint.__name__}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar, 
 from kit import wiring
 from kit.jobs import backoff as backoffs
 from kit.jobs.backoff import Backoff
+from kit.jobs.message import is_unicode
 
 if TYPE_CHECKING:
     from kit.jobs.schedules import Schedule
@@ -23,6 +24,10 @@ LONGEST = 11 * 3600.0
 """Seconds; a job's message stays hidden in SQS while it runs, which ends 12 hours after it was received."""
 DEFAULT_ATTEMPTS = 13
 DEFAULT_RUNTIME = 5 * 60.0
+MAX_NAME = 255
+"""Characters of a job's name, module included; the local queue's column has no more."""
+MAX_QUEUE = 60
+"""Characters of a queue's name; SQS allows 80, with the names of the project and the stage in front."""
 ENQUEUE_OPTIONS = ("delay", "at", "key", "group")
 
 _QUEUE_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
@@ -72,6 +77,8 @@ class Job(Generic[P, R]):
         self.signature = inspect.signature(function)
         self.schedules: list[Schedule] = []
         self.types: dict[str, type] | None = None  # `arguments` finds them on first use
+        self.findable = function.__module__ == wiring.JOBS
+        """Whether a worker is known to find it; `discovery` finds out about others when they are enqueued."""
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -170,6 +177,17 @@ def _declare(function: Any, options: Options) -> Job[Any, Any]:
     if isinstance(function, Job) or not inspect.isfunction(function):
         raise JobError(f"@job stands right above a function; {function!r} is none")
     declared: Job[Any, Any] = Job(function, options)
+    if function.__module__ == "__main__":
+        raise JobError(
+            f"{function.__qualname__} is declared in a script (__main__), where no worker finds it. "
+            f"Move it to {wiring.JOBS}, or to a module that {wiring.JOBS} imports, and import it from there."
+        )
+    if "<lambda>" in declared.name:
+        raise JobError("@job stands above a function that has a name: write def, so that a worker finds it.")
+    if len(declared.name) > MAX_NAME:
+        raise JobError(f"{declared.name[:80]}… has {len(declared.name)} characters; {MAX_NAME} is the most for a job")
+    if not is_unicode(declared.name):
+        raise JobError(f"{declared.name!r} has half a character (a lone surrogate) in its name; rename the function.")
     if "<locals>" in declared.name:
         raise JobError(
             f"{declared.name} is defined inside a function, where no worker finds it. Move it to the module."
@@ -183,8 +201,25 @@ def _declare(function: Any, options: Options) -> Job[Any, Any]:
             )
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise JobError(f"{declared.name} yields; a job is called once and returns.")
+    if _is_second(registry.get(declared.name), function):
+        raise JobError(
+            f"There are two jobs called {declared.name}, and a worker would run only the later. Rename one of them. "
+            "(If you reloaded a changed module, start the process again.)"
+        )
     registry[declared.name] = declared
     return declared
+
+
+def _is_second(earlier: Job[Any, Any] | None, function: Callable[..., Any]) -> bool:
+    """Whether another job of the same module has this name: another function, or the same once more."""
+    if earlier is None or earlier.function.__globals__ is not function.__globals__:
+        return False  # a module that is imported again, as tests do, has globals of its own
+    return earlier.function is function or _place(earlier.function) != _place(function)
+
+
+def _place(function: Callable[..., Any]) -> tuple[str, int]:
+    code = inspect.unwrap(function).__code__
+    return code.co_filename, code.co_firstlineno
 
 
 def _options(given: dict[str, Any]) -> Options:
@@ -204,8 +239,10 @@ def _options(given: dict[str, Any]) -> Options:
     if not 0 < made.max_runtime <= LONGEST:
         raise JobError(f"@job: max_runtime is {made.max_runtime:.0f} s; it is more than 0 and at most {LONGEST:.0f} s")
     bare = made.queue.removesuffix(".fifo") if isinstance(made.queue, str) else ""
-    if not bare or not set(bare) <= _QUEUE_NAME:
-        raise JobError(f"@job: queue is {made.queue!r}; take lower-case letters, digits and hyphens, such as mail")
+    if not bare or not set(bare) <= _QUEUE_NAME or len(bare) > MAX_QUEUE:
+        raise JobError(
+            f"@job: queue is {made.queue!r}; take up to {MAX_QUEUE} lower-case letters, digits and hyphens, such as mail"
+        )
     if not isinstance(made.log_arguments, bool):
         raise JobError(f"@job: log_arguments is {made.log_arguments!r}; it is True or False")
     return made
@@ -224,5 +261,8 @@ def duration(value: object, name: str) -> float:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise JobError(f"{name} is a number of {value.bit_length()} bits; give seconds") from None  # type: ignore[union-attr]
     raise JobError(f"{name} is {value!r}; give seconds, or a duration such as minutes(5)")

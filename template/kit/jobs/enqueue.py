@@ -7,12 +7,10 @@ from typing import Any
 from kit import clock, logs, settings
 from kit.jobs import arguments, metrics
 from kit.jobs.declare import Job, JobError, duration
-from kit.jobs.message import MAX_BYTES, Message, Queues
+from kit.jobs.message import MAX_BYTES, MAX_GROUP, MAX_KEY, Message, Queues, is_unicode
 
-MAX_KEY = 255
-"""Characters of a key."""
-MAX_GROUP = 128
-"""Characters of a group, as SQS has it: letters, digits and punctuation of ASCII."""
+FARTHEST = 10 * 366 * 86400.0
+"""Seconds; a job can be enqueued for a time within the next ten years."""
 
 
 def queues() -> Queues:
@@ -89,14 +87,17 @@ def submit(messages: list[Message], delay: float) -> None:
         from kit.jobs import outbox
 
         outbox.keep(session, messages)
-    metrics.queued(messages)
+    if session:
+        transactions.after_commit(lambda: metrics.queued(messages))
+    else:
+        metrics.queued(messages)
 
 
 def _message(
     job: Job[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait: float, key: str | None, group: str | None
 ) -> Message:
-    if key is not None and not (isinstance(key, str) and 0 < len(key) <= MAX_KEY):
-        raise JobError(f"{job.name}: key is {key!r}; give a text of 1 to {MAX_KEY} characters")
+    if key is not None and not (isinstance(key, str) and 0 < len(key) <= MAX_KEY and is_unicode(key)):
+        raise JobError(f"{job.name}: key is {key!r}; give a text of 1 to {MAX_KEY} characters, none of them half")
     if group is not None and not (
         isinstance(group, str) and 0 < len(group) <= MAX_GROUP and all("!" <= character <= "~" for character in group)
     ):
@@ -116,6 +117,10 @@ def _message(
     )
     if problem := _too_large(job, message, wait):
         raise JobError(f"{job.name}: {problem}. Keep the data in the database, or in a file, and send what finds it.")
+    if not job.findable:
+        from kit.jobs import discovery
+
+        discovery.check(job)
     return message
 
 
@@ -140,12 +145,15 @@ def _wait(job: Job[Any, Any], delay: timedelta | float | None, at: datetime | No
     if delay is not None and at is not None:
         raise JobError(f"{job.name}: give delay or at, not both")
     if at is not None:
-        if not isinstance(at, datetime) or at.tzinfo is None:
+        if not isinstance(at, datetime) or at.utcoffset() is None:
             raise JobError(f"{job.name}: at is {at!r}; give a moment with a time zone, such as datetime.now(UTC)")
-        return max(0.0, (at - clock.now()).total_seconds())
+        wait = (at - clock.now()).total_seconds()
+        if wait > FARTHEST:
+            raise JobError(f"{job.name}: at is {at}; it is at most ten years from now")
+        return max(0.0, wait)
     if delay is None:
         return 0.0
     wait = duration(delay, f"{job.name}: delay")
-    if not 0 <= wait < 366 * 86400 * 10:
+    if not 0 <= wait <= FARTHEST:
         raise JobError(f"{job.name}: delay is {delay!r}; it is not negative, and at most ten years")
     return wait

@@ -14,9 +14,9 @@ from typing import Any
 
 from kit import aws, settings
 from kit.errors import UsageError
-from kit.jobs import declare, heartbeat, run
+from kit.jobs import declare, heartbeat, run, sqs
 from kit.jobs.declare import Job
-from kit.jobs.message import Delivery, Message, Queues
+from kit.jobs.message import Delivery, Message, Queues, Unreadable, parse
 
 log = logging.getLogger("kit.jobs")
 
@@ -50,15 +50,28 @@ def start(job: Job[Any, Any], message: Message, delivery: Delivery, queues: Queu
     if not (wanted.jobs_cluster and wanted.jobs_task_definition and wanted.jobs_subnets):
         raise UsageError("it needs JOBS_CLUSTER, JOBS_TASK_DEFINITION and JOBS_SUBNETS")
     queues.postpone(delivery, START)
-    told = aws.call("ecs", "RunTask", request(message, delivery))
-    if failures := told.get("failures"):
+    try:
+        response = aws.call("ecs", "RunTask", request(message, delivery))
+    except aws.AwsError as error:
+        if error.code != "ConflictException":
+            raise
+        # This very delivery has its task already, asked for with settings that have changed since.
+        log.warning("the delivery has its task already", extra={"job": job.name})
+        return
+    if failures := response.get("failures"):
         raise RuntimeError("; ".join(f"{one.get('reason')} {one.get('detail') or ''}".strip() for one in failures))
-    task = told["tasks"][0]["taskArn"]
+    task = response["tasks"][0]["taskArn"]
     log.info("task started", extra={"job": job.name, "task": task})
 
 
 def request(message: Message, delivery: Delivery) -> dict[str, Any]:
-    """What ECS is asked. Its command is run through the task definition's entry point, `env`."""
+    """The call of RunTask for one delivery. The command is run through the task definition's entry point, `env`.
+
+    The token is the delivery's receipt, of which SQS makes a new one each time that it gives the message out: the
+    same for a call that is repeated, for ECS to start one task; another for each new try, because ECS refuses a token
+    that another call has used within 24 hours.
+    Source: Amazon ECS API Reference, "Ensuring idempotency".
+    """
     wanted = settings.current()
     container = {
         "name": CONTAINER,
@@ -75,7 +88,7 @@ def request(message: Message, delivery: Delivery) -> dict[str, Any]:
         "taskDefinition": wanted.jobs_task_definition,
         "launchType": "FARGATE",
         "count": 1,
-        "clientToken": f"{message.id[:40]}-{message.spent + delivery.receives}",
+        "clientToken": sqs.digest(delivery.receipt),
         "startedBy": message.id[:36],
         "overrides": {"containerOverrides": [container]},
         "networkConfiguration": {"awsvpcConfiguration": network},
@@ -84,16 +97,27 @@ def request(message: Message, delivery: Delivery) -> dict[str, Any]:
 
 def main(queues: Queues, environ: Mapping[str, str] | None = None, *, beat: float = BEAT) -> int:
     """Be the task: run the delivery in the environment, and give the exit code."""
-    told = (os.environ if environ is None else environ).get(VARIABLE)
-    if not told:
-        raise UsageError(f"{VARIABLE} is not set; this command is for tasks that a job is run in.")
-    delivery = Delivery(**json.loads(told))
+    delivery = read_delivery((os.environ if environ is None else environ).get(VARIABLE) or "")
     declare.load()
     with kept_hidden(delivery, queues, beat) as let_go:
         outcome = run.process(delivery, run.Place(queues, settle=let_go))
     if outcome.finished:
         queues.remove(delivery)
     return 0 if outcome in {run.Outcome.SUCCEEDED, run.Outcome.SKIPPED, run.Outcome.REPLACED} else 1
+
+
+def read_delivery(text: str) -> Delivery:
+    """Read the variable; raises `UsageError` for what `request` has not written."""
+    if not text:
+        raise UsageError(f"{VARIABLE} is not set; this command is for tasks that a job is run in.")
+    try:
+        delivery = Delivery(**parse(text))
+    except (Unreadable, TypeError) as error:
+        raise UsageError(f"{VARIABLE} cannot be read: {error}. Start tasks by enqueueing their job.") from None
+    texts = (delivery.body, delivery.receipt, delivery.queue, delivery.id)
+    if not all(type(text) is str for text in texts) or type(delivery.receives) is not int:
+        raise UsageError(f"{VARIABLE} is not a delivery. Start tasks by enqueueing their job.")
+    return delivery
 
 
 @contextmanager

@@ -10,16 +10,18 @@ Source: SQS Developer Guide, "FIFO queue delivery logic" and "Using the message 
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from kit import database
 from kit.errors import UsageError
+from kit.jobs import schedules
 from kit.jobs.database_clock import now
-from kit.jobs.message import DeadLetter, Delivery, Message, Unreadable
+from kit.jobs.message import DeadLetter, Delivery, Message, Unreadable, fit
 from kit.jobs.tables import jobs
 
 LOOK_AHEAD = 20
@@ -137,30 +139,34 @@ class LocalQueues:
         with database.engine().connect() as connection:
             return connection.scalar(other.limit(1)) is not None
 
-    def _update(self, delivery: Delivery, values: dict[str, Any]) -> None:
+    def _update(self, delivery: Delivery, values: dict[str, Any], *conditions: ColumnElement[bool]) -> None:
         """Change the row of a delivery, unless it was given out again since."""
-        mine = update(jobs).where(jobs.c.receipt == delivery.receipt, jobs.c.state == "waiting")
+        mine = update(jobs).where(jobs.c.receipt == delivery.receipt, jobs.c.state == "waiting", *conditions)
         with database.engine().begin() as connection:
             connection.execute(mine.values(values))
 
     def remove(self, delivery: Delivery) -> None:
+        """Delete the message; in a FIFO queue only while it is hidden, as on SQS, because its group may go on then."""
+        mine = (jobs.c.receipt == delivery.receipt, jobs.c.state == "waiting")
+        settled = delete(jobs).where(*mine, or_(jobs.c.group_name.is_(None), jobs.c.visible_at > now()))
         with database.engine().begin() as connection:
-            connection.execute(delete(jobs).where(jobs.c.receipt == delivery.receipt, jobs.c.state == "waiting"))
+            connection.execute(settled)
 
     def postpone(self, delivery: Delivery, seconds: float) -> None:
-        self._update(delivery, {"visible_at": now(seconds)})
+        """Hide the message from now on for so many seconds, if it is hidden still."""
+        self._update(delivery, {"visible_at": now(seconds)}, jobs.c.visible_at > now())
 
     def bury(self, delivery: Delivery, reason: str, message: Message | None) -> None:
-        self._update(delivery, {"state": "dead", "reason": reason})
+        self._update(delivery, {"state": "dead", "reason": fit(reason)})
 
     def most_receives(self, queue: str) -> int | None:
         return None
 
     def waiting(self, limit: int = 1000) -> list[Message]:
-        """What stands in the queues, the oldest first."""
+        """What stands in the queues and can be read, the oldest first; a worker sets the rest aside."""
         wanted = select(jobs.c.body).where(jobs.c.state == "waiting").order_by(jobs.c.number).limit(limit)
         with database.engine().connect() as connection:
-            return [Message.from_json(body) for body in connection.scalars(wanted)]
+            return list(_readable(connection.scalars(wanted)))
 
     def count(self) -> dict[str, int]:
         """How many messages stand in each queue."""
@@ -173,12 +179,35 @@ class LocalQueues:
         wanted = select(jobs).where(jobs.c.state == "dead").order_by(jobs.c.number).limit(limit)
         with database.engine().connect() as connection:
             found = connection.execute(wanted).all()
-        return [DeadLetter(row.id, row.job, row.reason, row.body, row.queue, str(row.number)) for row in found]
+        return [
+            DeadLetter(
+                id=row.id,
+                job=row.job,
+                reason=row.reason or "",
+                body=row.body,
+                queue=row.queue,
+                receipt=str(row.number),
+                message_id=str(row.number),
+                group=row.group_name,
+            )
+            for row in found
+        ]
+
+    def count_dead(self) -> int:
+        """How many dead letters there are."""
+        counted = select(func.count()).where(jobs.c.state == "dead")
+        with database.engine().connect() as connection:
+            return connection.scalar(counted) or 0
+
+    @contextmanager
+    def letters(self, limit: int = 1000) -> Iterator[list[DeadLetter]]:
+        """The dead letters, the oldest first, to be looked at, redriven or deleted within the block."""
+        yield self.dead(limit)
 
     def revive(self, letter: DeadLetter) -> None:
         """Try a dead one again, as if it were new."""
         try:
-            message = Message.from_json(letter.body)
+            message = schedules.read(letter.body)
         except Unreadable as error:
             raise UsageError(f"{letter.id} cannot be tried again: {error}. Delete it: jobs purge {letter.id}") from None
         dead = update(jobs).where(jobs.c.number == int(letter.receipt), jobs.c.state == "dead")
@@ -190,3 +219,11 @@ class LocalQueues:
         """Delete a dead one."""
         with database.engine().begin() as connection:
             connection.execute(delete(jobs).where(jobs.c.number == int(letter.receipt), jobs.c.state == "dead"))
+
+
+def _readable(bodies: Iterable[str]) -> Iterator[Message]:
+    for body in bodies:
+        try:
+            yield schedules.read(body)
+        except Unreadable:
+            continue

@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from kit import settings
-from kit.jobs import declare
+from kit.errors import UsageError
+from kit.jobs import declare, discovery
 
 FILE = "jobs.json"
 
 
 def build() -> dict[str, Any]:
-    """Everything that is declared, sorted by name; durations are seconds."""
+    """Everything that is declared, sorted by name; durations are seconds.
+
+    Raises `UsageError` that names each job of the app that no worker would find.
+    """
+    if problems := discovery.unfindable():
+        raise UsageError("\n".join(problems))
     jobs = sorted(declare.load().values(), key=lambda job: job.name)
     schedules = sorted((made for job in jobs for made in job.schedules), key=lambda made: made.name)
     queues = sorted({"default", *(job.options.queue for job in jobs)})

@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from kit import clock, database, transactions
-from kit.jobs.message import Message, Queues
+from kit.jobs.message import Delivery, Message, Queues, Unreadable
 from kit.jobs.tables import outbox
 
 log = logging.getLogger(__name__)
@@ -44,15 +44,32 @@ def _send_committed(messages: list[Message], in_savepoint: bool) -> None:
 
 
 def send(messages: list[Message], to: Queues) -> None:
-    """Send messages that were enqueued in one call, then take their rows away."""
+    """Send messages that were enqueued in one call, then delete the rows of those that were accepted."""
     now = clock.now().timestamp()
-    to.send(messages, max(0.0, messages[0].ready - now))
+    unsent = messages  # until it is known better: a job's time limit may strike here, too
+    try:
+        to.send(messages, max(0.0, messages[0].ready - now))
+        unsent = []
+    except Exception as error:
+        unsent = getattr(error, "unsent", messages)
+        raise
+    finally:
+        kept = {message.id for message in unsent}
+        _delete([message.id for message in messages if message.id not in kept])
+
+
+def _delete(ids: list[str]) -> None:
     with database.engine().begin() as connection:
-        connection.execute(delete(outbox).where(outbox.c.id.in_([message.id for message in messages])))
+        connection.execute(delete(outbox).where(outbox.c.id.in_(ids)))
 
 
 def sweep(to: Queues, *, most: int = 1000) -> int:
-    """Send what was left behind, the oldest first; gives how many were sent."""
+    """Send what was left behind, the oldest first; gives how many were sent.
+
+    One row that cannot be sent keeps no other waiting: unreadable, it goes to the dead-letter queue with its reason;
+    refused, it stays and is tried in the next sweep, after the others. Raises `OSError` when the queue cannot be
+    reached at all.
+    """
     now = clock.now()
     left = select(outbox.c.id, outbox.c.body).where(outbox.c.claimed_until <= now)
     with database.engine().connect() as connection:
@@ -63,6 +80,33 @@ def sweep(to: Queues, *, most: int = 1000) -> int:
         with database.engine().begin() as connection:
             mine = connection.execute(claim.values(claimed_until=now + CLAIM)).rowcount == 1
         if mine:
-            send([Message.from_json(body)], to)
-            sent += 1
+            sent += _send_left_behind(identity, body, to)
     return sent
+
+
+def _send_left_behind(identity: str, body: str, to: Queues) -> bool:
+    try:
+        send([Message.from_json(body)], to)
+    except Unreadable as error:
+        _set_aside(identity, body, f"a row of the outbox cannot be read: {error}", to)
+        return False
+    except OSError:
+        raise
+    except Exception:
+        log.exception("a job of the outbox could not be sent; it is tried again later", extra={"job_id": identity})
+        return False
+    return True
+
+
+def _set_aside(identity: str, body: str, reason: str, to: Queues) -> None:
+    """Send a row that is no message to the dead-letter queue of the queue that every app has."""
+    delivery = Delivery(body=body or " ", receipt="", receives=0, queue="default", id=identity)
+    try:
+        to.bury(delivery, reason, None)
+    except OSError:
+        raise
+    except Exception:
+        log.exception("%s; it could not be set aside and stays", reason, extra={"job_id": identity})
+    else:
+        log.error("%s; it is in the dead-letter queue", reason, extra={"job_id": identity})
+        _delete([identity])

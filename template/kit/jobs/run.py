@@ -4,7 +4,6 @@ An attempt is a delivery. `Outcome` says what became of it; whoever received the
 queue, or leaves it there, hidden until its next attempt.
 """
 
-import json
 import logging
 import math
 from collections.abc import Callable
@@ -52,26 +51,17 @@ def _unheard(_: str, __: BaseException | None) -> None:
     pass
 
 
-REASON = 8 * 1024
-"""Characters that are kept of why an attempt failed."""
-
-
 def describe(error: BaseException) -> str:
     """The type of an exception and what it says, as text that every queue can store."""
-    return printable(f"{type(error).__name__}: {text_of(error)}")
+    return message.fit(f"{type(error).__name__}: {text_of(error)}")
 
 
 def text_of(error: BaseException) -> str:
     """What an exception says; its own `__str__` may raise in turn."""
     try:
-        return printable(str(error))
+        return message.fit(str(error))
     except BaseException as failure:  # noqa: BLE001 - the reason is that of the first error
         return f"(its __str__ raised {type(failure).__name__})"
-
-
-def printable(reason: str) -> str:
-    """The reason without half characters (lone surrogates), which neither MySQL, SQLite nor SQS stores, and not too long."""
-    return reason[:REASON].encode(errors="backslashreplace").decode()
 
 
 class Place(NamedTuple):
@@ -95,7 +85,7 @@ def process(delivery: Delivery, place: Place) -> Outcome:
     """Deal with one delivery. An error of the queues themselves leaves the message where it is."""
     try:
         try:
-            told = read(delivery.body)
+            told = schedules.read(delivery.body)
         except message.Unreadable as error:
             return bury(delivery, None, f"the message cannot be read: {error}", place)
         job = declare.registry.get(told.job)
@@ -112,21 +102,10 @@ def process(delivery: Delivery, place: Place) -> Outcome:
         return Outcome.RETRIED
 
 
-def read(body: str) -> Message:
-    """Read a message, or the tick of a schedule; raises `message.Unreadable`."""
-    if '"schedule"' in body and '"job"' not in body:
-        try:
-            tick = json.loads(body)
-            return schedules.due(tick["schedule"], tick["time"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise message.Unreadable(f"it is no schedule's: {error}") from None
-    return Message.from_json(body)
-
-
 def bury(delivery: Delivery, told: Message | None, reason: str, place: Place) -> Outcome:
     """Put the message into the dead-letter queue; where that fails, it comes again and is buried then."""
     name = told.job if told else "unreadable"
-    reason = printable(reason)
+    reason = message.fit(reason)
     place.queues.bury(delivery, reason, told)
     log.error("job is dead: %s", reason, extra={"job": name, "message_id": delivery.id})
     metrics.write(name, Dead=1)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from kit.jobs import cron
 from kit.jobs.declare import Job, JobError
-from kit.jobs.message import TICK_TIME, Message
+from kit.jobs.message import TICK_TIME, Message, Unreadable, parse
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,19 +52,21 @@ def schedule(
     name        of the schedule, the function's by default; a job's second schedule needs one
     Raises `JobError` for an expression, a zone or a job that cannot be.
     """
+    if not isinstance(expression, str):
+        raise JobError(f"@schedule: expression is {expression!r}; write it as cron(0 3 * * ? *) or rate(5 minutes)")
     try:
         when = cron.parse(expression)
     except ValueError as error:
         raise JobError(f"@schedule({expression!r}) cannot be: {error}") from None
     _zone(timezone)
-    if overlap not in {"skip", "queue"}:
+    if overlap not in ("skip", "queue"):
         raise JobError(f"@schedule: overlap is {overlap!r}; choose skip or queue")
 
     def add(job: Job[P, R]) -> Job[P, R]:
         if not isinstance(job, Job):
             raise JobError("@schedule stands above @job, which stands above the function")
-        called = name or job.function.__name__
-        if not (0 < len(called) <= 64 and set(called) <= _NAME):
+        called = job.function.__name__ if name is None else name
+        if not (isinstance(called, str) and 0 < len(called) <= 64 and set(called) <= _NAME):
             raise JobError(f"@schedule: name is {called!r}; take up to 64 letters, digits, and _ . -")
         if called in registry and (registry[called].job.name != job.name or registry[called] in job.schedules):
             raise JobError(f'there is a schedule called {called!r} already; give this one a name: name="{called}-2"')
@@ -88,7 +90,7 @@ def _zone(name: str) -> tzinfo:
 
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):  # KeyError: ZoneInfoNotFoundError
+    except (ValueError, OSError, KeyError, TypeError, AttributeError):  # KeyError: ZoneInfoNotFoundError
         raise JobError(f"timezone is {name!r}, which is no zone. Name it as in: Asia/Tokyo") from None
 
 
@@ -104,6 +106,17 @@ def due(name: str, time: str) -> Message:
         schedule=name,
         enqueued=_read(time).timestamp(),
     )
+
+
+def read(body: str) -> Message:
+    """Read a message, or the tick of a schedule; raises `Unreadable` for what is neither."""
+    if '"schedule"' not in body or '"job"' in body:
+        return Message.from_json(body)
+    tick = parse(body)
+    try:
+        return due(tick["schedule"], tick["time"])
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise Unreadable(f"it is no schedule's: {error}") from None
 
 
 def _read(time: str) -> datetime:

@@ -11,5 +11,7 @@ def sweep() -> None:
     from kit.jobs import keys, outbox
     from kit.jobs.enqueue import queues
 
-    outbox.sweep(queues())
-    keys.prune()
+    try:
+        outbox.sweep(queues())
+    finally:  # keys are pruned whatever becomes of the outbox
+        keys.prune()

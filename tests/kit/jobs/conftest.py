@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from stage import calls, db, queue, server
+from stage import calls, db, emulator, queue, server
 
-__all__ = ["calls", "db", "queue", "server"]
+__all__ = ["calls", "db", "emulator", "queue", "server"]

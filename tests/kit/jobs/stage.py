@@ -1,18 +1,17 @@
-"""What the tests of jobs share: a database with the kit's tables, and queues on a real SQS server."""
+"""What the tests of jobs share: a database with the kit's tables, and queues on an SQS with its own rules."""
 
 import json
-import socket
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import aws_emulator
 import boto3
 import pytest
 import sample_jobs
+from aws_emulator import Emulator
 from sqlalchemy import select
 
 from kit import aws, database, settings, wiring
@@ -70,23 +69,17 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The address of a server with AWS's APIs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+def emulator() -> Iterator[Emulator]:
+    """AWS as the tests have it; it answers at `emulator.sqs.address`."""
+    with aws_emulator.serve() as running:
+        yield running
+        aws.close()
+
+
+@pytest.fixture(scope="session")
+def server(emulator: Emulator) -> str:
+    """The address of that AWS."""
+    return emulator.sqs.address
 
 
 class Queue:
@@ -104,7 +97,7 @@ class Queue:
     def event(self, most: int = 10) -> dict[str, Any] | None:
         """Receive a batch, as Lambda hands it over."""
         told = self.sqs.receive_message(
-            QueueUrl=self.url, MaxNumberOfMessages=most, MessageSystemAttributeNames=["All"]
+            QueueUrl=self.url, MaxNumberOfMessages=most, MessageSystemAttributeNames=["All"], WaitTimeSeconds=20
         )
         if not told.get("Messages"):
             return None

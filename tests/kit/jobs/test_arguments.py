@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from enum import Enum
+from typing import Annotated, Any, Generic, Literal, NewType, TypedDict, TypeVar
 from uuid import UUID
 
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_jobs import Colour, Point, add, travel
 
-from kit.jobs import JobError, arguments
+from kit.jobs import Job, JobError, arguments
+from kit.jobs.declare import Options
 from kit.jobs.message import Message, Unreadable
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -98,6 +100,99 @@ def deep() -> list[Any]:
 def test_what_cannot_travel_is_named(value: Any, why: str) -> None:
     with pytest.raises(JobError, match=f"the argument 'value' cannot travel to a worker: .*{why}"):
         travel.enqueue([value] if not isinstance(value, list) else value)
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Box(Generic[T]):
+    inside: T
+
+
+class Shade(Enum):
+    DARK = 1
+
+
+class Size(Enum):
+    LARGE = 1
+
+
+class Order(TypedDict):
+    size: Size
+
+
+Alias = NewType("Alias", Point)
+
+
+@pytest.mark.parametrize(
+    ("hint", "value"),
+    [
+        (Box[int], Box(1)),
+        (Box[Colour], Box(Colour.RED)),
+        (list[Box[int]] | None, [Box(2)]),
+        (Literal[Shade.DARK], Shade.DARK),
+        (dict[str, Literal["a", Shade.DARK]], {"a": Shade.DARK}),
+        (Order, {"size": Size.LARGE}),
+        (Alias, Point(1)),
+        (Annotated[Shade, "of the sky"], Shade.DARK),
+    ],
+)
+def test_a_type_that_is_annotated_in_any_way_travels(hint: Any, value: Any) -> None:
+    def function(value: Any) -> None: ...
+
+    function.__annotations__["value"] = hint
+    function.__qualname__ = "function"
+    made: Job[Any, Any] = Job(function, Options())
+    sent = Message.new(made.name, arguments.encode(made, (value,), {})).to_json()
+    assert arguments.decode(made, Message.from_json(sent).arguments) == {"value": value}
+
+
+class Silent(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@dataclass
+class Picky:
+    x: int
+
+    def __post_init__(self) -> None:
+        raise Silent
+
+
+def test_arguments_that_a_dataclass_refuses_are_told_whatever_its_error_says() -> None:
+    def function(value: Picky) -> None: ...
+
+    function.__annotations__["value"] = Picky
+    made: Job[Any, Any] = Job(function, Options())
+    wrong = {"value": {"$": "dataclass", "of": "Picky", "v": {"x": 1}}}
+    with pytest.raises(arguments.Unreadable, match="Silent, whose __str__ raises ValueError"):
+        arguments.decode(made, wrong)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"at": datetime.max.replace(tzinfo=UTC)}, "at most ten years"),
+        ({"at": datetime(2300, 1, 1, tzinfo=UTC)}, "at most ten years"),
+        ({"at": datetime(2030, 1, 1)}, "a moment with a time zone"),
+        ({"at": "tomorrow"}, "a moment with a time zone"),
+        ({"delay": 10**400}, "bits; give seconds"),
+        ({"delay": timedelta.max}, "at most ten years"),
+        ({"delay": float("nan")}, "at most ten years"),
+        ({"delay": -1}, "not negative"),
+        ({"delay": 1, "at": datetime.max}, "not both"),
+        ({"key": "\ud800"}, "give a text of 1 to 255 characters"),
+        ({"key": ""}, "give a text of 1 to 255 characters"),
+        ({"key": 7}, "give a text of 1 to 255 characters"),
+        ({"group": "ü"}, "letters, digits or signs of ASCII"),
+        ({"group": "\ud800"}, "letters, digits or signs of ASCII"),
+    ],
+)
+def test_an_option_of_enqueue_that_cannot_be_is_told(options: dict[str, Any], why: str) -> None:
+    with pytest.raises(JobError, match=why):
+        add.enqueue("a", **options)
 
 
 def test_arguments_that_do_not_fit_are_told_at_once() -> None:

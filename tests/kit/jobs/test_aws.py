@@ -75,8 +75,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
         monkeypatch.setenv(name, "test")
     monkeypatch.setattr(aws, "sleep", lambda _: None)
     yield made
-    for connection in aws._local.__dict__.pop("connections", {}).values():
-        connection.close()
+    aws.close()
     server.shutdown()
     server.server_close()
 

@@ -4,11 +4,15 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from sample_jobs import act
-from stage import Queue
+from sample_jobs import act, ordered
+from sqlalchemy import insert
+from stage import Queue, effects
 
+from kit import clock, database
 from kit.__main__ import main
-from kit.jobs import batch, declare
+from kit.jobs import batch, declare, enqueue, tables
+from kit.jobs.local import LocalQueues
+from kit.jobs.message import Delivery
 from kit.jobs.worker import Worker
 
 
@@ -59,10 +63,62 @@ def test_all_dead_jobs_are_deleted_only_when_that_is_said(dead_job: str, jobs: C
 
 @pytest.mark.usefixtures("db")
 def test_a_job_is_run_here_and_now(jobs: Callable[..., tuple[int, str]]) -> None:
-    from stage import effects
-
     assert jobs("run", "add", '{"name": "by hand"}')[0] == 0
     assert effects() == ["by hand"]
     assert "The arguments cannot be used" in jobs("run", "add", '{"nom": 1}')[1]
     assert "There is no one job called ad" in jobs("run", "ad")[1]
     assert "kit-sweep" in jobs("schedules")[1]
+
+
+def test_a_dead_job_of_a_fifo_queue_is_tried_again_within_five_minutes_as_often_as_wanted(
+    queue: Callable[..., Queue], jobs: Callable[..., tuple[int, str]]
+) -> None:
+    orders = queue(fifo=True)
+    declare.load()
+    identity = ordered.enqueue("a", True, group="g")
+    for _ in range(3):
+        orders.drain(lambda event, context: batch.work(event, context.get_remaining_time_in_millis), most=1)
+        assert "ValueError: a (attempt 2 of 2, the last)" in jobs("failed")[1]
+        assert jobs("retry", identity) == (0, f"{identity} is in its queue again.\n")
+        assert "queue orders.fifo: 1 waiting" in jobs("list")[1]
+    assert effects() == ["a"] * 6
+
+
+def test_all_dead_jobs_of_one_group_are_come_to_though_ten_can_be_seen(
+    queue: Callable[..., Queue], jobs: Callable[..., tuple[int, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    orders = queue(fifo=True)
+    declare.load()
+    for number in range(25):
+        ordered.enqueue(str(number), True, group="g")
+    orders.drain(lambda event, context: batch.work(event, context.get_remaining_time_in_millis), most=1)
+    assert "dead letters: 25" in jobs("list")[1]
+    assert jobs("failed")[1].count("ValueError") == 10
+    assert jobs("retry", "--all")[1].count("is in its queue again") == 25
+    assert "queue orders.fifo: 25 waiting" in jobs("list")[1]
+    assert "dead letters: 0" in jobs("list")[1]
+
+
+def test_a_dead_letter_that_cannot_be_read_keeps_no_other_from_being_tried_again(
+    dead_job: str, jobs: Callable[..., tuple[int, str]]
+) -> None:
+    queues = enqueue.queues()
+    unreadable = Delivery("[" * 100_000, "receipt", 1, "default", "unreadable")
+    if isinstance(queues, LocalQueues):
+        row = {"id": "unreadable", "queue": "default", "job": "?", "body": unreadable.body, "visible_at": clock.now()}
+        with database.engine().begin() as connection:
+            connection.execute(insert(tables.jobs).values(**row, receipt="receipt", receives=1, state="waiting"))
+    queues.bury(unreadable, "the message cannot be read", None)
+    code, printed = jobs("retry", "--all")
+    assert (code, printed) == (2, f"{dead_job} is in its queue again.\n")
+    assert "dead letters: 1" in jobs("list")[1]
+    assert "the message cannot be read" in jobs("failed")[1]
+    assert jobs("purge", "--all")[0] == 0
+
+
+@pytest.mark.usefixtures("db")
+def test_arguments_that_are_no_json_are_told(jobs: Callable[..., tuple[int, str]]) -> None:
+    for wrong in ("[" * 100_000, "{", "NaN", "7", '{"name": 1e999}'):
+        code, printed = jobs("run", "add", wrong)
+        assert code == 2
+        assert "The arguments cannot be used" in printed

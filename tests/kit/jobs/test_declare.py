@@ -1,9 +1,11 @@
 """Mistakes in a declaration are told when the module is imported; backoff and cron do what they say."""
 
 import calendar
+import runpy
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -53,6 +55,22 @@ def module(code: str) -> Any:
         ("job(3)", "right above a function"),
         ("@job\nclass C: ...", "right above a function"),
         ("def g():\n @job\n def f(): ...\ng()", "inside a function"),
+        ("@job\ndef f(): ...\n@job\ndef f(): ...", "There are two jobs called declared.f"),
+        ("def f(): ...\na = job(f)\nb = job(queue='mail')(f)", "There are two jobs called declared.f"),
+        ("a = job(lambda: 1)", "write def"),
+        ("@job(queue='q' * 61)\ndef f(): ...", "take up to 60"),
+        ("def f(): ...\nf.__qualname__ = 'f' * 300\njob(f)", "255 is the most"),
+        ("def f(): ...\nf.__qualname__ = '\\ud800'\njob(f)", "half a character"),
+        ("@job(max_runtime=10**400)\ndef f(): ...", "max_runtime is a number of 1329 bits"),
+        ("@job(backoff=lambda: 1)\ndef f(): ...", r"backoff\(1\) raises TypeError"),
+        ("@job(backoff=lambda n: None)\ndef f(): ...", r"backoff\(1\) gives None"),
+        ("@job(backoff=lambda n: float('nan'))\ndef f(): ...", r"backoff\(1\) gives nan"),
+        ("@schedule(None)\n@job\ndef f(): ...", "expression is None"),
+        ("@schedule('rate(5 minutes)', timezone=None)\n@job\ndef f(): ...", "timezone is None"),
+        ("@schedule('rate(5 minutes)', timezone=['UTC'])\n@job\ndef f(): ...", "no zone"),
+        ("@schedule('rate(5 minutes)', overlap=[])\n@job\ndef f(): ...", "skip or queue"),
+        ("@schedule('rate(5 minutes)', name=5)\n@job\ndef f(): ...", "up to 64 letters"),
+        ("@schedule('rate(5 minutes)', name='')\n@job\ndef f(): ...", "up to 64 letters"),
         ("@schedule('cron(* * * *)')\n@job\ndef f(): ...", "it has 4 fields"),
         ("@schedule('cron(0 3 * * * *)')\n@job\ndef f(): ...", r"exactly one of .* is \?"),
         ("@schedule('cron(0 24 * * ? *)')\n@job\ndef f(): ...", "hours is '24'"),
@@ -75,6 +93,32 @@ def module(code: str) -> Any:
 def test_a_mistake_is_told_at_import(code: str, why: str) -> None:
     with pytest.raises(JobError, match=why):
         module(code)
+
+
+def test_a_job_in_a_script_is_refused_with_where_it_belongs(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(START + "@job\ndef f(): ...\n")
+    with pytest.raises(
+        JobError, match=r"declared in a script \(__main__\), where no worker finds it. Move it to app.jobs"
+    ):
+        runpy.run_path(str(script), run_name="__main__")
+
+
+def test_a_module_may_be_reloaded_and_imported_again() -> None:
+    made = module("@job\ndef f(): ...")
+    exec(START + "@job\ndef f(): ...", made.__dict__)  # noqa: S102 - as importlib.reload does
+    module("\n\n@job\ndef f(): ...")
+
+
+@pytest.mark.parametrize("first", ["x", None, float("nan")])
+def test_a_backoff_of_no_numbers_is_refused(first: Any) -> None:
+    for make in (lambda: exponential(first=first), lambda: exponential(most=first), lambda: fixed(first)):
+        with pytest.raises(ValueError, match="takes"):
+            make()
+
+
+def test_a_pause_that_no_float_can_hold_is_the_longest() -> None:
+    assert exponential(1.5, 1e10, 60, jitter=0)(1000) == 60
 
 
 def test_a_job_is_still_the_function_and_knows_where_it_runs() -> None:

@@ -16,6 +16,7 @@ from stage import WIRED, Context, Queue, effects, use
 
 from kit import aws, database, settings
 from kit.jobs import batch, declare, fargate, hours, sqs
+from kit.jobs.message import Message
 
 Make = Callable[..., Queue]
 TEMPLATE = Path(fargate.__file__).parents[2]
@@ -118,14 +119,65 @@ def test_a_task_that_cannot_be_started_is_a_failed_attempt(queue: Make, monkeypa
     assert letter.reason.startswith("its task could not be started: RunTask was refused: ClusterNotFound")
 
 
+def test_a_delivery_that_is_handled_twice_starts_one_task(cluster: Any, queue: Make) -> None:
+    default = queue()
+    declare.load()
+    long.enqueue("export")
+    event = default.event()
+    assert event
+    before = set(cluster.list_tasks(cluster="app")["taskArns"])
+    for subnets in ("", "", ",subnet-9"):  # the last with settings that have changed: ECS answers with a conflict
+        with pytest.MonkeyPatch.context() as patch:
+            use(patch, JOBS_SUBNETS=WIRED["JOBS_SUBNETS"] + subnets)
+            answer = batch.work(event, Context().get_remaining_time_in_millis)
+            assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == [event["Records"][0]["messageId"]]
+    assert len(set(cluster.list_tasks(cluster="app")["taskArns"]) - before) == 1
+    assert sqs.SqsQueues().dead() == []
+
+
+def test_a_dead_job_that_is_redriven_gets_a_task_of_its_own(
+    cluster: Any, queue: Make, asked: list[dict[str, Any]]
+) -> None:
+    default = queue()
+    declare.load()
+    long.enqueue("export", True)
+    for _ in range(2):
+        work(default)
+        assert run_task(asked[-1]) == 1
+    with sqs.SqsQueues().letters() as [letter]:
+        sqs.SqsQueues().revive(letter)
+    for _ in range(2):
+        work(default)
+        assert run_task(asked[-1]) == 1
+    [letter] = sqs.SqsQueues().dead()
+    assert letter.reason == "ValueError: long failed (attempt 2 of 2, the last)"
+    assert len({payload["clientToken"] for payload in asked}) == 4
+    assert effects() == ["export"] * 4
+
+
+def test_a_copy_that_waits_for_another_run_gets_a_task_of_its_own(
+    cluster: Any, queue: Make, asked: list[dict[str, Any]]
+) -> None:
+    """With overlap="queue" a run that waits is sent again, and no attempt is counted."""
+    default = queue()
+    declare.load()
+    long.enqueue("export")
+    for _ in range(3):
+        event = default.event()
+        assert event
+        [delivery] = sqs.deliveries(event)
+        fargate.start(long, Message.from_json(delivery.body), delivery, sqs.SqsQueues())
+        sqs.SqsQueues().send([Message.from_json(delivery.body).again(spent=0)])
+        sqs.SqsQueues().remove(delivery)
+    assert len({payload["clientToken"] for payload in asked}) == 3
+
+
 def test_the_same_delivery_asks_for_the_same_task(cluster: Any, queue: Make) -> None:
     default = queue()
     long.enqueue("export")
     event = default.event()
     assert event
     [delivery] = sqs.deliveries(event)
-    from kit.jobs.message import Message
-
     message = Message.from_json(delivery.body)
     assert fargate.request(message, delivery) == fargate.request(message, delivery)
 

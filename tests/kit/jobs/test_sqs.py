@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sample_jobs
+from aws_emulator import Emulator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sample_jobs import act, add, long, ordered, stubborn, wait
@@ -231,24 +232,18 @@ def test_in_any_batch_each_success_runs_once_and_each_failure_is_found_dead(
 
 
 def test_a_delay_is_kept_by_sqs_up_to_15_minutes_and_by_the_scheduler_beyond(
-    queue: Make, calls: list[str], server: str
+    queue: Make, calls: list[str], emulator: Emulator
 ) -> None:
-    import boto3
-
     queue()
-    scheduler = boto3.client("scheduler", endpoint_url=server, region_name="eu-central-1")
-    if not any(group["Name"] == "app" for group in scheduler.list_schedule_groups()["ScheduleGroups"]):
-        scheduler.create_schedule_group(Name="app")
+    emulator.schedules.clear()
     add.enqueue("soon", delay=minutes(15))
     add.enqueue("later", delay=minutes(15) + days(2), key="k")
 
     assert calls == ["SendMessage", "CreateSchedule"]
-    [listed] = scheduler.list_schedules(GroupName="app")["Schedules"]
-    made = scheduler.get_schedule(GroupName="app", Name=listed["Name"])
+    [made] = emulator.schedules.values()
     assert made["ScheduleExpression"].startswith("at(")
     assert made["ActionAfterCompletion"] == "DELETE"
     assert Message.from_json(made["Target"]["Input"]).key == "k"
-    scheduler.delete_schedule(GroupName="app", Name=listed["Name"])
 
 
 def test_what_is_too_large_fails_before_it_is_sent(queue: Make, calls: list[str]) -> None:
