@@ -18,8 +18,9 @@ import pytest
 from cookiecutter.exceptions import CookiecutterException
 from cookiecutter.main import cookiecutter
 
+from recorders import make, with_recorders
 from releases import commit, committed, copy, git
-from rendering import ROOT
+from rendering import ROOT, render
 
 
 class Link(NamedTuple):
@@ -273,6 +274,23 @@ def test_an_update_keeps_what_git_ignores(template: Path, tmp_path: Path, capfd:
     assert (project / "kit" / "brought.py").is_file()
     kept = (".env", "data/app.db", "mine/thesis.txt", ".venv/lib/mine.py", "mine/notes.txt", "mine/.pscale.yml")
     assert {project.joinpath(name).read_text() for name in kept} == {"mine"}
+
+
+@pytest.mark.parametrize("iac", ["cdk", "sam", "terraform"])
+def test_no_target_of_the_apps_makefile_touches_a_file_itself(iac: str, tmp_path: Path) -> None:
+    """What the programs do that it calls is their own tests' business."""
+    app = with_recorders(render(tmp_path / "my-app", iac=iac))
+    people = (".env", "data/app.db", f"infra/{iac}/build/mine.txt", f"infra/{iac}/test.tfvars", "uv.lock", ".venv/mine")
+    for name in people:
+        app.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
+        app.joinpath(name).write_text("mine")
+    before = contents(app)
+    listed = subprocess.run(["make"], cwd=app, capture_output=True, text=True, check=True).stdout
+    targets = [line.split()[1] for line in listed.splitlines()]
+    assert {"destroy", "deploy", "image", "migrate", "update"} <= set(targets)
+    for target in [*targets, "infra-destroy", "infra-apply"]:
+        make(app, target)
+    assert contents(app) == before
 
 
 def without_git(found: dict[str, tuple[str, int, bytes | str]]) -> dict[str, tuple[str, int, bytes | str]]:

@@ -5,15 +5,14 @@ tests with another make, put it first on the PATH.
 """
 
 import json
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from recorders import make, with_recorders
 from rendering import ROOT, TEMPLATE, render
 
 TOOLS = ("cdk", "sam", "terraform")
@@ -21,12 +20,6 @@ TYPED = (
     "add `touch pwned` $(touch pwned) $(shell touch pwned) ${HOME} $HOME $$ $5 \"status\": 'x' 100 % # \\ \\n * ~ "
     "; touch pwned | & < > -x é\nand a second line"
 )
-RECORDER = """\
-#!{python} -S
-import json, os, sys
-with open({file!r}, "a") as file:
-    file.write(json.dumps([[os.path.basename(sys.argv[0]), *sys.argv[1:]], os.environ.get("AWS_REGION")]) + "\\n")
-"""
 
 
 class Recipe(NamedTuple):
@@ -88,30 +81,6 @@ WORDS = {"ARGS": ("cost", "{}"), "DATA": ("update", "--data={}")}
 def apps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An app for each tool; its `uvw` and the programs in `bin` beside it record how they are called."""
     return {iac: with_recorders(render(tmp_path_factory.mktemp(iac) / "my-app", iac=iac)) for iac in TOOLS}
-
-
-def with_recorders(folder: Path) -> Path:
-    """Replace what the recipes in a folder call."""
-    recorder = RECORDER.format(python=sys.executable, file=str(folder.parent / "calls"))
-    programs = folder.parent / "bin"
-    programs.mkdir()
-    for path in (folder / "uvw", *(programs / name for name in ("docker", "npx", "terraform"))):
-        path.write_text(recorder)
-        path.chmod(0o755)
-    return folder
-
-
-def make(folder: Path, *words: str, **environ: str) -> list[tuple[list[str], str]]:
-    """Run make; give how each program was called: its arguments, and its AWS_REGION."""
-    calls = folder.parent / "calls"
-    calls.write_text("")
-    clean = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "AWS_REGION", "CI"}}
-    path = f"{folder.parent / 'bin'}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["make", *words], cwd=folder, env=clean | {"PATH": path} | environ, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return [(arguments, region) for arguments, region in map(json.loads, calls.read_text().splitlines())]
 
 
 def nothing_ran(folder: Path) -> bool:

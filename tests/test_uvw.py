@@ -87,6 +87,16 @@ def test_the_newest_release_is_taken_and_kept(tmp_path: Path, serve) -> None:
     assert (again.stdout, again.stderr) == ("uv 0.13.9 sync --quiet\n", "")
 
 
+def test_nothing_else_in_the_cache_is_touched(tmp_path: Path, serve) -> None:
+    others = [tmp_path / ".cache" / "uv" / "wheel", tmp_path / ".cache" / "uvw" / "uv.mine"]
+    for path in others:
+        path.parent.mkdir(parents=True)
+        path.write_text("mine")
+    assert uvw(tmp_path, serve(["0.13.9"]).url).returncode == 0
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {*others, tmp_path / ".cache" / "uvw" / "uv"}
+    assert [path.read_text() for path in others] == ["mine"] * 2
+
+
 def test_a_wheel_that_is_not_what_the_index_says_is_refused(tmp_path: Path, serve) -> None:
     done = uvw(tmp_path, serve(["0.13.9"], damaged=True).url)
     assert done.returncode == 1

@@ -82,6 +82,9 @@ def test_terraform_makes_the_repository_first_and_keeps_stages_apart(tmp_path: P
     """With a provider that makes things up, this proves the order of the commands, and nothing of AWS."""
     parts.program("terraform")
     app = render(tmp_path / "my-app", iac="terraform")
+    people = [app / "infra" / "terraform" / name for name in ("notes.txt", "test.tfvars", "prod.tfvars")]
+    for path in people:
+        path.write_text("# mine\n")
     for words in (["infra-image"], ["infra-apply", f"IMAGE={IMAGE}"]):
         done = make(app, *words, "STAGE=test", **NOWHERE)
         if "127.0.0.1:9" in done.stdout + done.stderr:
@@ -94,6 +97,7 @@ def test_terraform_makes_the_repository_first_and_keeps_stages_apart(tmp_path: P
     done = make(app, "infra-destroy", "STAGE=test", **NOWHERE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert state(app, "test") == set()
+    assert [path.read_text() for path in people] == ["# mine\n"] * 3
 
 
 def test_terraform_does_not_lose_its_state_with_a_pipelines_machine(tmp_path: Path) -> None:
