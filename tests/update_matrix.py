@@ -35,7 +35,7 @@ NEXT = "v1001.0.0"
 """What every scenario is updated to: this work tree, and a file, a folder, a rename, a note and a step more."""
 NOTE, NEWS, STEP = "Rename the stage by hand.", "- Days of logs are kept.", "v1001_0_0_days"
 TOOLS = ("sam", "cdk", "terraform")
-UNDO = "git restore --staged --worktree . && git clean -fd ."
+UNDO = "git restore --staged --worktree .; git clean -fd ."
 OWN = ("app", "migrations", "tests", "jobs.json")
 STEP_TEXT = '''"""Write app/days.py, unless there is one."""
 
@@ -716,7 +716,7 @@ class Run:
         lost = {
             name
             for name, content in self.before.items()
-            if name.startswith("kept/") and not any(content == path.read_bytes() for path in find(kept, self.project))
+            if name.startswith("kept/") and content not in {*snapshot(kept).values(), *snapshot(self.project).values()}
         }
         if lost and not command.startswith("git stash"):
             self.wrong(f"the next command lost {lost}")
@@ -932,12 +932,6 @@ def snapshot(folder: Path) -> dict[str, bytes]:
                 content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
                 found[path.relative_to(folder).as_posix()] = content
     return found
-
-
-def find(*folders: Path) -> Iterator[Path]:
-    """Give every regular file below some folders."""
-    for folder in folders:
-        yield from (path for path in folder.rglob("*") if path.is_file())
 
 
 def lines(text: bytes) -> set[bytes]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 ANSWERS = ".copier-answers.yml"
-UNDO = "git restore --staged --worktree . && git clean -fd ."
-"""Brings a project back to its last commit, as an update found it."""
+UNDO = "git restore --staged --worktree .; git clean -fd ."
+"""Brings a project back to its last commit, as an update found it; a failing post-checkout hook does not stop it."""
 
 UNFINISHED = {
     "MERGE_HEAD": ("A merge", "git merge --continue", "git merge --abort"),
