@@ -15,12 +15,16 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## generate an app into $DEMO (build/demo), check it, and serve it on http://127.0.0.1:$PORT (8000)
-	@[ ! -e "$$ARG_DEMO" ] && [ ! -L "$$ARG_DEMO" ] || { \
-		echo "$$ARG_DEMO exists already, and may hold work of yours. Serve it as it is: make -C $$ARG_DEMO dev"; \
-		echo "Or remove or rename it, or take another folder: make demo DEMO=build/demo2"; exit 2; }
+	@[ ! -e "$$ARG_DEMO" ] && [ ! -L "$$ARG_DEMO" ] || [ -f "$$ARG_DEMO/.copier-answers.yml" ] || { \
+		echo "$$ARG_DEMO exists already, and may hold work of yours. Take another folder: make demo DEMO=build/demo2"; \
+		exit 2; }
 	@python3 -c 'import os, socket; socket.create_server(("127.0.0.1", int(os.environ["ARG_PORT"])))' 2>/dev/null || \
 		{ echo "Port $$ARG_PORT is taken, or no port at all. Choose another: make demo PORT=8001"; exit 2; }
-	@$(UV) run --quiet --no-dev copier copy --quiet --trust --defaults --no-cleanup --vcs-ref HEAD "$$PWD" "$$ARG_DEMO"
+	@if [ -e "$$ARG_DEMO" ]; then \
+		echo "Serving the app in $$ARG_DEMO as it is. For a new one: make demo DEMO=build/demo2"; \
+	else \
+		$(UV) run --quiet --no-dev copier copy --quiet --trust --defaults --no-cleanup --vcs-ref HEAD "$$PWD" "$$ARG_DEMO"; \
+	fi
 	@$(MAKE) --no-print-directory -C "$$ARG_DEMO" dev PORT="$$ARG_PORT"
 
 test: ## run the template's tests

@@ -36,3 +36,8 @@ infra-destroy: infra-tool
 .PHONY: infra-mark
 infra-mark:
 	@echo "stack"
+
+# The setting for who is told of a stage's alarms, and its file.
+.PHONY: infra-alarm-email
+infra-alarm-email:
+	@printf '"alarm_email": "me@example.com" for %s, under stages in infra/cdk/cdk.json\n' "$$ARG_STAGE"

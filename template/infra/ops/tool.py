@@ -1,10 +1,11 @@
 """The tool that describes the infrastructure, by the targets that each infra/*/infra.mk has: the same whichever it is.
 
-infra-settings  what must be known of a stage before there is one
-infra-image     makes the image's repository
-infra-apply     makes the stage as described, or changes it; no new code is live by that alone
-infra-destroy   takes away both
-infra-mark      prints what it leaves in the tags of a stage's functions: see deployed_by.py
+infra-settings     what must be known of a stage before there is one
+infra-image        makes the image's repository
+infra-apply        makes the stage as described, or changes it; no new code is live by that alone
+infra-destroy      takes away both
+infra-alarm-email  prints the setting for who is told of alarms, and its file
+infra-mark         prints what it leaves in the tags of a stage's functions: see deployed_by.py
 """
 
 import json
@@ -18,14 +19,6 @@ from kit.errors import UsageError
 
 LAST_LINES = 40
 """So many of the tool's are shown when it fails."""
-
-
-ALARM_EMAIL = {
-    "sam": 'AlarmEmail = "me@example.com" in infra/sam/stages/{stage}.toml',
-    "cdk": '"alarm_email": "me@example.com" for {stage}, under stages in infra/cdk/cdk.json',
-    "terraform": 'alarm_email = "me@example.com" in infra/terraform/{stage}.tfvars',
-}
-"""Where each tool's settings name who is told of alarms."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +56,12 @@ def settings(stage: Stage) -> Settings:
 def read_settings(output: str) -> Settings:
     """Read what `make infra-settings` prints."""
     told = json.loads(output)
-    return Settings(*(json.loads(told) if isinstance(told, str) else told))  # Terraform writes the JSON as a string
+    return Settings(*(json.loads(told) if isinstance(told, str) else told))  # one tool writes the JSON as a string
 
 
 def how_to_set_alarm_email(stage: Stage) -> str:
-    """The setting, and the file that it belongs into."""
-    return next(
-        how.format(stage=stage.name)
-        for iac, how in ALARM_EMAIL.items()
-        if (PROJECT / "infra" / iac / "infra.mk").is_file()
-    )
+    """Give the setting for who is told of alarms, and the file that it belongs in."""
+    return output("infra-alarm-email", stage)
 
 
 def output(target: str, stage: Stage) -> str:

@@ -42,3 +42,8 @@ infra-destroy:
 .PHONY: infra-mark
 infra-mark:
 	@echo "stack SAM"
+
+# The setting for who is told of a stage's alarms, and its file.
+.PHONY: infra-alarm-email
+infra-alarm-email:
+	@printf 'AlarmEmail = "me@example.com" in infra/sam/stages/%s.toml\n' "$$ARG_STAGE"

@@ -44,3 +44,8 @@ infra-destroy: infra-state
 .PHONY: infra-mark
 infra-mark:
 	@echo "alone"
+
+# The setting for who is told of a stage's alarms, and its file.
+.PHONY: infra-alarm-email
+infra-alarm-email:
+	@printf 'alarm_email = "me@example.com" in infra/terraform/%s.tfvars\n' "$$ARG_STAGE"

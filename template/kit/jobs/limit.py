@@ -19,6 +19,8 @@ from time import monotonic
 from types import FrameType
 from typing import Any
 
+from kit import database
+
 log = logging.getLogger("kit.jobs")
 
 GRACE = 0.5
@@ -90,6 +92,8 @@ def _call(function: Callable[..., Any], arguments: dict[str, Any], seconds: floa
     finally:
         limit.over = True  # first, and no call: no signal is handled before it, and after it none rings for this limit
         _set_timer()
+        if limit.rings:  # it may have been stopped inside the pool, whose connection would be lost
+            database.replace_pool()
 
 
 def _can_ring() -> bool:

@@ -11,7 +11,7 @@ from enum import Enum
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from kit import database, logs
+from kit import logs
 from kit.jobs import arguments, backoff, declare, keys, limit, message, metrics, overlap, schedules
 from kit.jobs.declare import Job
 from kit.jobs.limit import OutOfTime
@@ -182,7 +182,6 @@ class _Attempt:
         except keys.AlreadyDone:
             return self._skip("it was done before: its key is taken")
         except OutOfTime:
-            database.replace_pool()
             why = f"it was stopped after {perf_counter() - begun:.0f} s"
             return self._failed(f"{why}, its max_runtime" if left >= self.job.options.max_runtime else why, None)
         except BaseException as error:  # CancelledError, SystemExit, a library's own: a failed attempt like any other

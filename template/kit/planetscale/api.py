@@ -1,7 +1,7 @@
 """Requests about one PlanetScale database: retries, pages, and the access that a token lacks.
 
-Source of the paths and accesses: PlanetScale's OpenAPI document,
-github.com/planetscale/terraform-provider-planetscale, schemas/openapi.yaml (August 2026).
+Source of the paths and accesses: PlanetScale's OpenAPI document of August 2026; the template's
+tests/planetscale_openapi has a dated copy, and where it is from.
 """
 
 import random

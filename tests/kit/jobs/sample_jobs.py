@@ -108,6 +108,11 @@ def swallow_sigterm(name: str) -> None:
 
 
 @job(attempts=2, backoff=0, max_runtime=0.2)
+def block(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+@job(attempts=2, backoff=0, max_runtime=0.2)
 async def wait(seconds: float) -> None:
     await asyncio.sleep(seconds)
 

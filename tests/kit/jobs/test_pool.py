@@ -1,7 +1,7 @@
 """What a job that is stopped by its time limit leaves of the connection pool."""
 
 import pytest
-from sample_jobs import add, wait
+from sample_jobs import add, block
 
 from kit import database
 from kit.jobs import worker
@@ -14,6 +14,6 @@ def test_a_job_that_is_stopped_is_followed_by_a_new_pool_and_others_are_not() ->
     add.enqueue("a")
     assert worker.Worker().step()
     assert database.engine().pool is pool
-    wait.enqueue(30)
+    block.enqueue(30)
     assert worker.Worker().step()
     assert database.engine().pool is not pool

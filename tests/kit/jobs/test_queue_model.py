@@ -8,6 +8,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import modelled_jobs
@@ -20,7 +21,7 @@ from modelled_jobs import perform, perform_in_order, plans
 from sqlalchemy import delete, func, select
 from stage import effects, make_tables, use
 
-from kit import clock, database
+from kit import clock, database, wiring
 from kit.jobs import run, tables
 from kit.jobs.local import LocalQueues
 from kit.jobs.message import Delivery
@@ -29,6 +30,16 @@ from kit.testing import FrozenClock, enqueued
 
 STEPS = int(os.environ.get("QUEUE_STEPS", "240"))
 STEPS_EACH = 40
+TRANSACTIONS = [
+    "none",
+    "committed",
+    "rolled back",
+    "before a savepoint that is rolled back",
+    "in a savepoint that is released",
+    "in a savepoint that is rolled back",
+    "in a released savepoint of a transaction that is rolled back",
+]
+KEPT = {"none", "committed", "before a savepoint that is rolled back", "in a savepoint that is released"}
 
 
 class QueueModel(RuleBasedStateMachine):
@@ -49,7 +60,7 @@ class QueueModel(RuleBasedStateMachine):
         self.numbers = iter(range(1_000_000))
 
     @rule(
-        transaction=st.sampled_from(["none", "committed", "rolled back"]),
+        transaction=st.sampled_from(TRANSACTIONS),
         plan=st.lists(st.sampled_from(["raise", "succeed"]), max_size=4),
         delay=st.sampled_from([0, 0, 45]),
         key=st.sampled_from([None, None, "a", "b", "c"]),
@@ -60,7 +71,7 @@ class QueueModel(RuleBasedStateMachine):
         plans[name] = plan
 
     @rule(
-        transaction=st.sampled_from(["none", "committed", "rolled back"]),
+        transaction=st.sampled_from(TRANSACTIONS),
         plan=st.lists(st.sampled_from(["raise", "succeed"]), max_size=4),
         delay=st.sampled_from([0, 0, 45]),
         group=st.sampled_from(["g", "h"]),
@@ -71,17 +82,29 @@ class QueueModel(RuleBasedStateMachine):
         plans[name] = plan
 
     def _in(self, transaction: str, enqueue: Callable[[], Any], name: str, key: str | None) -> None:
-        if transaction == "rolled back":
-            with pytest.raises(ZeroDivisionError), database.session():
-                enqueue()
-                raise ZeroDivisionError
-            self.rolled_back.add(name)
-            return
         if transaction == "none":
             enqueue()
         else:
-            with database.session():
-                enqueue()
+            with suppress(ZeroDivisionError), database.session() as session:
+                if transaction == "before a savepoint that is rolled back":
+                    enqueue()
+                    session.begin_nested().rollback()
+                elif "savepoint" in transaction:
+                    savepoint = session.begin_nested()
+                    enqueue()
+                    savepoint.rollback() if transaction.endswith(
+                        "savepoint that is rolled back"
+                    ) else savepoint.commit()
+                else:
+                    enqueue()
+                if transaction.endswith("rolled back") and "savepoint that is rolled back" not in transaction:
+                    raise ZeroDivisionError
+        if transaction in KEPT:
+            self._expect(name, key)
+        else:
+            self.rolled_back.add(name)
+
+    def _expect(self, name: str, key: str | None) -> None:
         if key:
             self.keys |= {f"key {key}", f"key {key} follows"}
         else:
@@ -166,6 +189,11 @@ class QueueModel(RuleBasedStateMachine):
             self.nothing_has_happened_that_must_not()
         finally:
             clock.use()
+
+
+@pytest.fixture(autouse=True)
+def _found_by_workers(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "JOBS", modelled_jobs.__name__)
 
 
 def _die(*_: Any) -> Any:
