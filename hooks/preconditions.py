@@ -139,7 +139,7 @@ def writable(project: Path, renders: Renders, committed: Committed) -> None:
         if not os.access(folder, os.W_OK | os.X_OK):
             closed.add(os.path.relpath(folder, project))
     if closed:
-        mine = all((project / name).stat().st_uid == os.getuid() for name in closed)
+        mine = os.name != "posix" or all((project / name).stat().st_uid == os.getuid() for name in closed)
         command = "chmod -R u+w" if mine else 'sudo chown -R "$(id -u)"'
         raise Refused(
             f"{listed(closed)} may not be written.",

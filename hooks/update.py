@@ -44,6 +44,7 @@ from kit.update_project import (
     read_answers,
     require_repository,
     restore_answers,
+    uncommitted,
 )
 from outcome import Outcome
 from report import Failed, Report, Skipped
@@ -81,7 +82,7 @@ def after(project: Path, since: str, *, again: bool = False) -> int:
 
     `again` is for an update that Copier has finished earlier: then it fails, too, while conflicts are left.
     """
-    changed = {entry[3:] for entry in status(project)}
+    changed = set(uncommitted(project))
     was = committed_answers(project) or read_answers(project)
     if not changed:
         since = version_before(project, since)
@@ -100,7 +101,7 @@ def after(project: Path, since: str, *, again: bool = False) -> int:
         ),
         *(f"step {step.name} {step.problem}" for step in results if step.problem),
     ]
-    if not changed and not problems and not conflicts:
+    if not changed and not problems and not conflicts and not results:
         return 0
     report = [
         section("This is wrong:", problems, f"Correct it, then go on: make update\nOr undo the update: {UNDO}"),
@@ -121,13 +122,6 @@ def after(project: Path, since: str, *, again: bool = False) -> int:
     ]
     publish("\n\n".join(filter(None, report)))
     return bool(problems) or (bool(conflicts) and (again or not changed))
-
-
-def status(project: Path) -> list[str]:
-    """Give `git status`, an entry for each file, its path that in the project."""
-    prefix = git(project, "rev-parse", "--show-prefix")
-    entries = names(project, "status", "--porcelain", "--no-renames", "--untracked-files=all", "-z", "--", ".")
-    return [entry[:3] + entry[3:].removeprefix(prefix) for entry in entries]
 
 
 def version_before(project: Path, version: str) -> str:
@@ -185,8 +179,8 @@ def described_removals(outcome: Outcome) -> list[str]:
 
 MOVING = (
     "The files of the template's follow them. What is deployed does not: it stays where and as it is, and goes on\n"
-    "costing what it costs, and data stays in its database. How to move: docs/upgrading.md of the template,\n"
-    "“Changing an answer”."
+    "costing what it costs, and data stays in its database. `make deploy`, and so the pipeline, refuses a stage that\n"
+    "another tool deployed. How to move: docs/upgrading.md of the template, “Changing an answer”."
 )
 
 
@@ -224,7 +218,7 @@ def publish(report: str) -> None:
     if report:
         print(f"\n{report}", file=sys.stderr)
     if file := os.environ.get(REPORT):
-        Path(file).write_text(f"{report}\n", encoding="utf-8")
+        Path(file).write_text(f"{report}\n", encoding="utf-8", errors="backslashreplace")
 
 
 def main(stage: str, given: str) -> int:

@@ -118,7 +118,9 @@ def in_docker(folder: Path, tls: bool, more: Sequence[str]) -> Iterator[tuple[co
     user = {"DATABASE": "app", "USER": "app", "PASSWORD": "p@ss:word", "ROOT_PASSWORD": ROOT_PASSWORD}
     options = [option for name, value in user.items() for option in ("--env", f"MYSQL_{name}={value}")]
     options += ["--network-alias", NAME, "--network-alias", ALIAS, "--volume", f"{folder}:/tls:ro"]
-    command = ["mysqld", *flags, "--max-connections=400", "--skip-log-bin", *more]
+    # Tests that break connections on purpose must not have the server block this machine (error 1129).
+    limits = ["--max-connections=400", "--max-connect-errors=1000000000"]
+    command = ["mysqld", *flags, *limits, "--skip-log-bin", *more]
     with (
         containers.network() as network,
         containers.running(IMAGE, command, options=["--network", network, *options], publish=[3306]) as container,

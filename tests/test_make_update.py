@@ -82,8 +82,8 @@ def test_a_conflict_is_listed_and_the_exit_code_tells_and_it_can_be_undone(proje
 
 def test_what_failed_hides_nothing_and_the_next_update_goes_on(project: Path) -> None:
     (project / "uv.lock").write_text("version = 1\n")
-    pin = '\n[tool.uv]\nconstraint-dependencies = ["starlette<0.1"]\n'
-    person.change(project / "pyproject.toml", person.adds(pin))
+    pin = 'constraint-dependencies = ["starlette<0.1"]\n'
+    person.change(project / "pyproject.toml", person.adds(pin, after="[tool.uv]"))
     person.change(project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC"))
     person.change(project / "README.md", person.adds("Write {{ project_name }} as it is.\n"))
     git(project, "add", "--all")

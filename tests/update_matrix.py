@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -99,7 +100,7 @@ def appended(place: Place) -> None:
 
 
 def white_space(place: Place) -> None:
-    for name in place.rng.sample([name for name in place.texts() if name.endswith((".py", ".md"))], 3):
+    for name in place.rng.sample([name for name in place.texts() if name.endswith(".py")], 3):
         place.add(name, "# ends with blanks \t ")
 
 
@@ -130,7 +131,7 @@ def shows_a_template(place: Place) -> None:
 
 
 def lines_removed(place: Place) -> None:
-    for name in place.rng.sample([name for name in place.texts() if name.endswith(".md")], 2):
+    for name in [name for name in place.texts() if name.endswith(".md")][-2:]:
         path = place.folder / name
         lines = path.read_text().splitlines(keepends=True)
         del lines[place.rng.randrange(len(lines))]
@@ -553,7 +554,11 @@ def scenario(number: int) -> Scenario:
         obstacle = OBSTACLES[(2 * turn + (number % len(WAYS) == 5)) % len(OBSTACLES)]
     elif way == "pipeline" and turn % 3 == 2:
         obstacle = COMMITTED[turn % len(COMMITTED)]
-    checkout = in_a_repository_of_its_own if way == "pipeline" else CHECKOUTS[(number // 3 + number) % len(CHECKOUTS)]
+    checkout = (
+        in_a_repository_of_its_own
+        if way == "pipeline"
+        else CHECKOUTS[(number + number // len(CHECKOUTS)) % len(CHECKOUTS)]
+    )
     if obstacle is no_repository:
         checkout = in_a_repository_of_its_own
     return Scenario(
@@ -948,8 +953,11 @@ def play(number: int, work: Path, keep: bool = False) -> Result:
     """Play a scenario in a folder below `work`, which holds the template; give the result."""
     folder = work / f"run-{number}"
     shutil.rmtree(folder, ignore_errors=True)
+    plan = scenario(number)
     try:
-        return Run(scenario(number), work / "template", work / "bases", folder).play()
+        return Run(plan, work / "template", work / "bases", folder).play()
+    except Exception:  # noqa: BLE001  (a scenario that cannot be played must not end the others)
+        return Result(str(plan), "not played", [traceback.format_exc()])
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)

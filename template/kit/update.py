@@ -27,6 +27,7 @@ from kit.update_project import (
     read_answers,
     require_clean,
     require_repository,
+    uncommitted,
 )
 
 REPORT = "UPDATE_REPORT"
@@ -68,7 +69,7 @@ def update(project: Path, version: str | None, given: dict[str, str]) -> int:
             "make update",
         )
     committed = committed_answers(project)
-    if committed and committed != answers:
+    if committed and committed != answers and uncommitted(project) != [ANSWERS]:
         return check_again(project, answers, version or given)
     require_clean(project)
     print(f"Reading {source} …", file=sys.stderr)
@@ -149,7 +150,7 @@ def explained(template: str, version: str | None) -> Iterator[None]:
             raise unreachable(template, "there is no repository at this place") from None
         if "owngrad" in error.message:
             raise Refused(f"{version} is older than the version that this project has.", "make update") from None
-        raise Refused(f"{error.message.rstrip('.')}.", "make update ARGS=--help") from None
+        raise Refused(f"{error.message.rstrip('.')}.", "make update") from None
     except ValueError as error:
         raise explanation(str(error), template, version) from None
     except ProcessExecutionError as error:
@@ -176,7 +177,9 @@ def explanation(message: str, template: str, version: str | None) -> Refused:
     """Give a sentence for what Copier, or Git for it, said before anything was changed."""
     if refused := re.search(r"Validation error for question '(\w+)': (.+)", message):
         return Refused(
-            f"{refused[1]}: {refused[2]}.", f"make update DATA={refused[1]}=…", otherwise=f"correct it in {ANSWERS}"
+            f"{refused[1]}: {refused[2]}.",
+            f"git log --patch -- {ANSWERS}",
+            otherwise=f'another answer: make update DATA="{refused[1]}=ANSWER"',
         )
     if unknown := re.search(r"(?:Unknown revision: '|invalid reference: )([^\s']+)", message):
         if unknown[1] == version:

@@ -98,10 +98,16 @@ def require_repository(project: Path) -> None:
             raise Refused(f"{what} is not finished.", go_on, otherwise=give_up)
 
 
+def uncommitted(project: Path) -> list[str]:
+    """Give the files of the project that are changed or new since the last commit, by their path in the project."""
+    prefix = git(project, "rev-parse", "--show-prefix")
+    entries = names(project, "status", "--porcelain", "--untracked-files=all", "--no-renames", "-z", "--", ".")
+    return [entry[3:].removeprefix(prefix) for entry in entries]
+
+
 def require_clean(project: Path) -> None:
     """Raise `Refused` where an update could not be told from work that is not committed."""
-    changed = [entry[3:] for entry in names(project, "status", "--porcelain", "--no-renames", "-z", "--", ".")]
-    if changed:
+    if changed := uncommitted(project):
         raise Refused(
             f"Commit or stash first, so that the update can be told from your work, and undone: {listed(changed)}.",
             "git stash --include-untracked",

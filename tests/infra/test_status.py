@@ -1,6 +1,7 @@
 """`make status`, of a stage in moto's AWS."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import a_stage
@@ -8,7 +9,7 @@ import pytest
 from a_stage import CALLED, start_task, write
 
 from infra.ops import __main__ as command
-from infra.ops import sight
+from infra.ops import sight, tool
 
 
 @pytest.fixture
@@ -18,7 +19,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def status(aws: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+def status(aws: Any, app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    monkeypatch.setattr(tool, "PROJECT", app)
+
     def call(stage: str = "prod") -> str:
         monkeypatch.setattr("infra.ops.stage.project_name", lambda: "my-app")
         monkeypatch.setattr(sys, "argv", ["infra.ops", "status", "--stage", stage])
