@@ -64,15 +64,30 @@ class Operation:
         [(status, schema)] = self.document["responses"].items()
         return int(status), schema
 
+    @functools.cached_property
+    def _texts(self) -> tuple[str, str]:
+        """The schemas of its success and of its request, as the cache of verdicts wants them."""
+        request = self.document.get("requestBody") or {"type": "object", "properties": {}}
+        return json.dumps(self.success[1]), json.dumps(request)
+
+    @functools.cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\{\w+\}", "([^/]+)", self.path))
+
+    def names(self, path: str) -> list[str] | None:
+        """The values of the placeholders in a path, or None if it is another one."""
+        found = self._pattern.fullmatch(path)
+        return list(found.groups()) if found else None
+
     def refusals(self, body: Any) -> list[str]:
         """What the schema of its success refuses of a body."""
-        return _refusals(self.success[1], body)
+        return _refusals(self._texts[0], body)
 
     def request_refusals(self, body: dict[str, Any], query: dict[str, str]) -> list[str]:
         """What the contract refuses of a request: unknown fields too, which OpenAPI itself would let pass."""
-        schema = self.document.get("requestBody") or {"type": "object", "properties": {}}
-        unknown = sorted((body.keys() - schema["properties"].keys()) | (query.keys() - self.query))
-        return [f"unknown: {name}" for name in unknown] + _refusals(schema, body)
+        properties = self.document.get("requestBody", {}).get("properties", {})
+        unknown = sorted((body.keys() - properties.keys()) | (query.keys() - self.query))
+        return [f"unknown: {name}" for name in unknown] + _refusals(self._texts[1], body)
 
 
 class Contract:
@@ -104,10 +119,21 @@ class Contract:
     def match(self, method: str, path: str) -> tuple[Operation, list[str]] | None:
         """The operation that a request's path below the database belongs to, and the values of its placeholders."""
         for one in self.operations:
-            pattern = re.sub(r"\{\w+\}", "([^/]+)", one.path)
-            if one.method == method and (found := re.fullmatch(pattern, path)):
-                return one, list(found.groups())
+            if one.method == method and (names := one.names(path)) is not None:
+                return one, names
         return None
+
+    def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """A schema, or the one that it refers to."""
+        return _resolved(self.document, schema)
+
+    @functools.cache  # noqa: B019  # there is one contract
+    def _blank(self, method: str, path: str) -> str:
+        return json.dumps(self.example(self.operation(method, path).success[1]))
+
+    def blank(self, method: str, path: str) -> Any:
+        """The plainest success of an operation, the caller's to fill in."""
+        return json.loads(self._blank(method, path))
 
     def example(self, schema: Any, *, enums: bool = False) -> Any:
         """The plainest value that a schema allows, with every field that it requires."""
@@ -140,10 +166,10 @@ def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any
     return document["components"]["schemas"][reference.rpartition("/")[2]] if reference else schema
 
 
-def _refusals(schema: Any, body: Any) -> list[str]:
-    if schema is None:
+def _refusals(schema: str, body: Any) -> list[str]:
+    if schema == "null":
         return [] if body is None else [f"a body where there is none: {body!r}"]
-    return list(_verdict(json.dumps(schema), json.dumps(body)))
+    return list(_verdict(schema, json.dumps(body)))
 
 
 @functools.cache

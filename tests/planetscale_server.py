@@ -23,6 +23,7 @@ token without the access (`forbidden`).
 """
 
 import copy
+import functools
 import json
 import math
 import sys
@@ -412,7 +413,7 @@ class PlanetScale:
         self.checked += 1
         return status, answer
 
-    @property
+    @functools.cached_property
     def _handlers(self) -> dict[tuple[str, str], Callable[..., Any]]:
         return {
             ("GET", ""): lambda **_: self._shape("GET", "", self.settings),
@@ -435,8 +436,8 @@ class PlanetScale:
 
     def _shape(self, method: str, path: str, values: dict[str, Any]) -> dict[str, Any]:
         """An answer with every field that the contract requires, and these values."""
-        example: dict[str, Any] = contract().example(contract().operation(method, path).success[1])
-        return example | values
+        blank: dict[str, Any] = contract().blank(method, path)
+        return blank | values
 
     def _listed(self, path: str, items: list[Any], query: dict[str, str]) -> dict[str, Any]:
         page, size = int(query.get("page", 1)), min(int(query.get("per_page", 25)), 100)
@@ -570,13 +571,10 @@ class PlanetScale:
         }
 
     def _operation_shape(self, operation: dict[str, Any], failed: str | None) -> dict[str, Any]:
-        request = contract().operation("GET", "/deploy-requests/{number}").success[1]
-        deployment = resolved(resolved(request)["properties"]["deployment"])
-        schema = resolved(deployment["properties"]["deploy_operations"]["items"])
         shown = {name: operation[name] for name in ("table_name", "ddl_statement", "can_drop_data")}
         docs = "https://planetscale.com/docs/vitess/schema-changes/duplicate-entry"
         errors = {"deploy_errors": failed, "deploy_error_docs_url": docs, "state": "error"} if failed else {}
-        return contract().example(schema) | shown | {"operation_name": "alter"} | errors
+        return blank_operation() | shown | {"operation_name": "alter"} | errors
 
     def _list_requests(self, query: dict[str, str], **_: Any) -> Any:
         chosen = [
@@ -647,10 +645,18 @@ class PlanetScale:
         return self._request_shape(request)
 
 
-def resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema of the contract, or the one that it refers to."""
-    name = schema.get("$ref", "").rpartition("/")[2]
-    return contract().document["components"]["schemas"][name] if name else schema
+@functools.cache
+def _operation_schema() -> dict[str, Any]:
+    schema = contract().operation("GET", "/deploy-requests/{number}").success[1]
+    for name in ("deployment", "deploy_operations"):
+        schema = contract().resolved(schema)["properties"][name]
+    return contract().resolved(schema["items"])
+
+
+def blank_operation() -> dict[str, Any]:
+    """The plainest operation of a deploy request."""
+    operation: dict[str, Any] = contract().example(_operation_schema())
+    return operation
 
 
 def create_table(name: str, columns: dict[str, str], *, rows: bool) -> str:

@@ -32,6 +32,7 @@ def test_a_change_is_deployed_and_nothing_is_left(scene: Scene) -> None:
     assert url.startswith("mysql://u%2F")
     assert url.endswith(":pscale_pw_%401@aws.connect.psdb.cloud/my-app")
     assert scene.planetscale.requests[0].deployment_state == "complete_pending_revert"
+    assert [line[0] for line in scene.said if line[1:3] == ". "] == ["1", "2", "3", "4", "5", "6"]
     assert settled(scene) == ([], [])
 
 

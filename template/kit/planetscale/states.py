@@ -85,8 +85,8 @@ def outcome(request: dict[str, Any]) -> Outcome:
 
 
 def started(request: dict[str, Any]) -> bool:
-    """Whether the deployment was queued or went on from there."""
-    return request["deployment_state"] not in {"pending", "ready", "no_changes", "error"}
+    """Whether the deployment is past the states in which it waits to be started."""
+    return request["deployment_state"] not in {"pending", "ready"}
 
 
 def in_flight(request: dict[str, Any]) -> bool:
