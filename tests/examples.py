@@ -9,7 +9,11 @@ from hypothesis import HealthCheck, settings
 
 
 def examples(few: int) -> settings:
-    """Try `few` examples, or as many as the environment variable `EXAMPLES` says, without a time limit on each."""
-    number = int(os.environ.get("EXAMPLES", few))
-    checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-    return settings(max_examples=number, deadline=None, suppress_health_check=checks)
+    """Try `few` examples, the same each time; or as many as the environment variable `EXAMPLES` says, at random."""
+    number = os.environ.get("EXAMPLES")
+    return settings(
+        max_examples=int(number or few),
+        derandomize=number is None,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
