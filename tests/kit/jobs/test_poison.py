@@ -1,6 +1,6 @@
 """Any body at all ends in the dead-letter queue with a reason, in one delivery, and every listing survives it.
 
-POISON_EXAMPLES raises the number of random bodies (100 in CI, 10,000 before a release).
+POISON_EXAMPLES raises the number of random bodies (40 in CI, 10,000 before a release).
 """
 
 import json
@@ -23,7 +23,7 @@ from kit.jobs import declare, fargate, run, sqs
 from kit.jobs.local import LocalQueues
 from kit.jobs.message import Message, Unreadable
 
-EXAMPLES = int(os.environ.get("POISON_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("POISON_EXAMPLES", "40"))
 GOOD = {"v": 1, "job": "sample_jobs.travel", "arguments": {"value": 1}, "id": "7", "enqueued": 1.5}
 
 

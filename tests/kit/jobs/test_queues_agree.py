@@ -1,6 +1,6 @@
 """Whatever is done to both queues, in any order: the one of a laptop and SQS tell the same of it.
 
-QUEUE_EXAMPLES raises the number of random histories, each of up to fifty steps (20 in CI, 10,000 before a release).
+QUEUE_EXAMPLES raises the number of random histories, each of up to fifty steps (8 in CI, 10,000 before a release).
 """
 
 import logging
@@ -21,7 +21,7 @@ from kit.jobs import sqs, tables
 from kit.jobs.message import Delivery, Message
 from kit.testing import FrozenClock
 
-EXAMPLES = int(os.environ.get("QUEUE_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("QUEUE_EXAMPLES", "8"))
 SECONDS = st.sampled_from([1, 5, 29, 30, 31, 299, 300, 900, 3600])
 
 
