@@ -65,7 +65,7 @@ def test_a_job_that_has_time_is_run_to_its_end(job: Any, seconds: float) -> None
 def test_each_job_of_a_batch_has_its_own_time() -> None:
     with limit.alarm():
         for _ in range(3):
-            limit.call(hang, {"seconds": 0.06}, 0.1)
+            limit.call(hang, {"seconds": 0.4}, 1)
             assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
             with pytest.raises(OutOfTime):
                 limit.call(hang, {}, 0.05)
@@ -77,6 +77,22 @@ def test_a_job_that_takes_the_alarm_takes_it_from_itself_alone() -> None:
         for _ in range(2):
             with pytest.raises(OutOfTime):
                 limit.call(hang, {}, 0.05)
+
+
+def test_a_ring_that_another_handler_took_is_repeated() -> None:
+    """So is one that came just before a blocking call of the operating system, which only the next signal ends."""
+    taken = []
+
+    def job() -> None:
+        ours = signal.signal(signal.SIGALRM, lambda *_: taken.append(True))
+        while not taken:
+            time.sleep(0.01)
+        signal.signal(signal.SIGALRM, ours)
+        time.sleep(30)
+
+    with pytest.raises(OutOfTime):
+        limit.call(job, {}, 0.05)
+    assert taken == [True]
 
 
 def test_a_call_within_a_call_is_ended_and_the_outer_one_goes_on() -> None:
@@ -170,14 +186,15 @@ def test_each_further_interruption_is_logged_with_the_place_that_goes_on(caplog:
     assert all("test_limit.py" in record.getMessage() for record in caplog.records)
 
 
-def test_a_job_has_time_to_clean_up_after_it_was_interrupted() -> None:
+def test_a_job_has_time_to_clean_up_after_it_was_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limit, "REPEAT", 20)
     cleaned = []
 
     def job() -> None:
         try:
             time.sleep(30)
         finally:
-            time.sleep(limit.REPEAT / 2)
+            time.sleep(0.1)
             cleaned.append(True)
 
     with pytest.raises(OutOfTime):
