@@ -114,6 +114,11 @@ def test_the_region_reaches_every_program(apps: dict[str, Path]) -> None:
     assert make(apps["sam"], "status")[0][1] == "us-east-1"
 
 
+def test_the_image_is_called_as_the_project_is(apps: dict[str, Path]) -> None:
+    calls = [arguments for arguments, _ in make(apps["sam"], "image")]
+    assert ["--tag", "my-app"] in [arguments[at : at + 2] for arguments in calls for at in range(len(arguments))]
+
+
 def test_another_terraform_is_called_by_its_name(apps: dict[str, Path]) -> None:
     program = apps["terraform"].parent / "bin" / "open tofu"
     program.write_bytes(program.with_name("terraform").read_bytes())
