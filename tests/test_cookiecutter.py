@@ -91,14 +91,16 @@ def test_what_comes_through_the_second_door_can_be_updated(template: Path, tmp_p
 
 
 def test_a_template_with_uncommitted_changes_is_recorded_as_its_last_commit(template: Path, tmp_path: Path) -> None:
-    (template / "template" / "kit" / "forms.py").open("a").write("# not committed\n")
+    with (template / "template" / "kit" / "forms.py").open("a") as file:
+        file.write("# not committed\n")
     done = door(template, tmp_path, "_checks=no")
     assert done.returncode == 0, done.stdout
     assert "v1.0.0; the template's uncommitted changes are in the project, and in no version" in done.stdout
     project = committed(tmp_path / "my-app")
     assert "_commit: v1.0.0\n" in (project / rendered.ANSWERS).read_text(encoding="utf-8")
     git(template, "checkout", "--quiet", "--", ".")
-    (template / "template" / "Dockerfile").open("a").write("# newer\n")
+    with (template / "template" / "Dockerfile").open("a") as file:
+        file.write("# newer\n")
     commit(template, "v1.1.0")
     assert copier("update", "--trust", "--defaults", project).returncode == 0
     assert "# newer" in (project / "Dockerfile").read_text(encoding="utf-8")
