@@ -112,7 +112,6 @@ class RequestLog:
         async def send_with_id(message: Message) -> None:
             nonlocal status, complete
             if message["type"] == "http.response.start":
-                message.setdefault("headers", [])
                 check_headers(message["headers"])
                 status = message["status"]
                 MutableHeaders(scope=message)["x-request-id"] = current
