@@ -40,12 +40,10 @@ class OutOfTime(BaseException):
 class _Limit:
     """The limit of one call that is running; `rings_at` is a moment of the monotonic clock, in seconds."""
 
-    __slots__ = ("ends_at", "over", "rings", "rings_at")
-
-    def __init__(self, seconds: float) -> None:
-        self.ends_at = self.rings_at = monotonic() + seconds
-        self.rings = 0
-        self.over = False
+    ends_at: float
+    rings_at: float
+    rings = 0
+    over = False
 
 
 _limits: list[_Limit] = []
@@ -84,14 +82,22 @@ def _call(function: Callable[..., Any], arguments: dict[str, Any], seconds: floa
     if signal.getsignal(signal.SIGALRM) is not _ring:  # outside of `alarm`, or a job has put its own in place
         with alarm():
             return _call(function, arguments, seconds)
-    limit = _Limit(seconds)
+    limit = _Limit()
+    limit.ends_at = limit.rings_at = monotonic() + seconds
     try:
         _limits.append(limit)
-        _set_timer()
+        if len(_limits) == 1:
+            signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6), UNHEARD)
+        else:
+            _set_timer()
         return function(**arguments)
     finally:
         limit.over = True  # first, and no call: no signal is handled before it, and after it none rings for this limit
-        _set_timer()
+        if len(_limits) == 1 and _limits[0] is limit:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            _limits.clear()
+        else:
+            _set_timer()
         if limit.rings:  # it may have been stopped inside the pool, whose connection would be lost
             database.replace_pool()
 
@@ -107,11 +113,11 @@ def _set_timer() -> None:
     call, and Python hears of it only when the next signal does.
     """
     _limits[:] = [limit for limit in _limits if not limit.over]
-    pause = min((limit.rings_at for limit in _limits), default=math.inf) - monotonic()
-    if math.isinf(pause):
+    if not _limits:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    else:
-        signal.setitimer(signal.ITIMER_REAL, max(pause, 1e-6), UNHEARD)
+        return
+    pause = min([limit.rings_at for limit in _limits]) - monotonic()
+    signal.setitimer(signal.ITIMER_REAL, max(pause, 1e-6), UNHEARD)
 
 
 def _ring(_: int, frame: FrameType | None) -> None:

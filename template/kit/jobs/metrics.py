@@ -7,15 +7,17 @@ Source: CloudWatch User Guide, "Embedded metric format specification".
 """
 
 import json
+import logging
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from kit import clock, settings
 from kit.jobs.message import Message
+
+log = logging.getLogger("kit.jobs")
 
 
 def queued(messages: list[Message]) -> None:
@@ -36,9 +38,12 @@ def write(job: str, **values: float) -> None:
     if not _wanted(job):
         return
     told: dict[str, Any] = {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": _kinds(tuple(values))}}
-    with suppress(OSError, ValueError):  # a closed stdout loses a figure, and must not fail the job
-        sys.stdout.write(json.dumps(told | {"JobName": job} | values) + "\n")
+    line = json.dumps(told | {"JobName": job} | values) + "\n"
+    try:
+        sys.stdout.write(line)
         sys.stdout.flush()
+    except (OSError, ValueError):  # a closed stdout loses a figure, and must not fail the job
+        log.debug("a metric could not be written", exc_info=True)
 
 
 def _wanted(job: str) -> bool:
