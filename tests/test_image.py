@@ -91,7 +91,7 @@ def test_nothing_but_the_app_is_inside(image: str) -> None:
 def test_it_can_migrate_a_planetscale_database_without_what_only_a_laptop_has(image: str) -> None:
     options = ["--network", "none", "--env", "DATABASE_URL=mysql://a:b@aws.connect.psdb.cloud/my-app"]
     said = containers.run(image, ["-m", "kit", "migrate", "--dry-run"], options=[*options, "--entrypoint", "python"])
-    assert "See that my-org/my-app takes deploy requests into main" in said
+    assert "Wait until nothing else is being deployed into the default branch of my-org/my-app" in said
 
 
 def test_it_is_less_than_90_mb_on_top_of_its_base(image: str, app: Path) -> None:
