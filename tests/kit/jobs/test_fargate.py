@@ -131,6 +131,7 @@ def test_a_delivery_that_is_handled_twice_starts_one_task(cluster: Any, queue: M
             use(patch, JOBS_SUBNETS=WIRED["JOBS_SUBNETS"] + subnets)
             answer = batch.work(event, Context().get_remaining_time_in_millis)
             assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == [event["Records"][0]["messageId"]]
+            assert default.event() is None, "the message must stay hidden while its task runs"
     assert len(set(cluster.list_tasks(cluster="app")["taskArns"]) - before) == 1
     assert sqs.SqsQueues().dead() == []
 
