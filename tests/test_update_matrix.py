@@ -8,8 +8,8 @@ import pytest
 import update_matrix
 from update_matrix import NEXT, NOTE, Run, make_template, play, scenario
 
-HANDFUL = (1, 4, 194, 192)
-"""A kill, a conflict, something in the way in a linked worktree, and the pipeline with a step that fails."""
+HANDFUL = (1, 4, 33, 192)
+"""A kill, a conflict, something in the way in a SHA-256 repository, and the pipeline with a step that fails."""
 COUNT = int(os.environ.get("UPDATE_MATRIX", "0"))
 
 

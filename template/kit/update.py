@@ -89,9 +89,21 @@ def bring(project: Path, source: str, version: str | None, answers: dict[str, An
     import copier
     from copier.errors import UserMessageError
 
+    # Copier marks a conflict in the index by object names of SHA-1: in another repository it leaves *.rej files.
+    conflict: Any = "inline" if git(project, "rev-parse", "--show-object-format") == "sha1" else "rej"
+
     def run(reference: str | None) -> None:
         # Every answer is handed over as if given now: one that no longer holds is refused then, not replaced.
-        copier.run_update(project, data, vcs_ref=reference, defaults=True, overwrite=True, unsafe=True, quiet=True)
+        copier.run_update(
+            project,
+            data,
+            vcs_ref=reference,
+            conflict=conflict,
+            defaults=True,
+            overwrite=True,
+            unsafe=True,
+            quiet=True,
+        )
 
     with explained(source, version):
         try:
