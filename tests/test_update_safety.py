@@ -170,6 +170,19 @@ def test_an_unfinished_command_of_gits_is_named_with_its_way_out(project: Path, 
         require(project)
 
 
+def test_a_repository_that_git_does_not_trust_is_refused_with_gits_own_command(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # as Git's own tests do it
+    with pytest.raises(
+        Refused, match=r"belongs to another user\. .*\nNext: git config --global --add safe\.directory"
+    ) as refusal:
+        require(project)
+    subprocess.run(["bash", "-c", str(refusal.value).partition("\nNext: ")[2]], check=True)
+    require(project)
+
+
 def test_many_names_are_counted() -> None:
     assert listed(["a"]) == "a"
     assert listed(["b", "a"]) == "a and b"
