@@ -583,6 +583,8 @@ class Result:
     wrong: list[str] = field(default_factory=list)
     output: str = ""
     refusals: int = 0
+    killed: bool = False
+    """Whether it was killed after it had begun to write, and before it had ended."""
     seconds: float = 0.0
 
 
@@ -813,6 +815,7 @@ class Run:
             time.sleep(0.002)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+            self.result.killed = True
         process.wait()
         lock = Path(git(self.project, "rev-parse", "--git-path", "index.lock"))
         (self.project / lock).unlink(missing_ok=True)  # as Git says itself
@@ -1012,7 +1015,11 @@ def main() -> int:
     }
     wrong = sum(bool(result.wrong) for result in results)
     refusals = sum(result.refusals for result in results)
-    print(f"{len(results)} updates: {outcomes}, {refusals} refusals followed, {wrong} with something wrong")
+    killed = sum(result.killed for result in results)
+    print(
+        f"{len(results)} updates: {outcomes}, {killed} killed while they wrote, {refusals} refusals followed, "
+        f"{wrong} with something wrong"
+    )
     return bool(wrong)
 
 
