@@ -132,10 +132,8 @@ class Deploy:
         return outcome in {Outcome.WAIT, Outcome.DEPLOY} and self._drifted(request, self._tables()) is None
 
     def _discard(self, request: dict[str, Any]) -> None:
-        """Take an earlier deploy request out of the way."""
+        """Take an earlier deploy request out of the way; `_wait_for_queue` acknowledges one that failed."""
         self.say(f"{states.describe(request)}\n  It is replaced by a new one.")
-        if states.blocks_queue(request["deployment_state"]):
-            self._unblock(request["number"])
         self._close(request)
 
     def _unblock(self, number: int) -> None:
