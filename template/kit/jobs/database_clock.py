@@ -5,6 +5,7 @@ it, there is one clock. A test that holds the kit's clock (`kit.clock.use`) hold
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, literal, literal_column, select, type_coerce
@@ -17,7 +18,12 @@ def now(seconds: float = 0) -> ColumnElement[Any]:
     """An expression for the moment at which its statement runs, that many seconds later."""
     if held := clock.database_override():
         return literal(held + timedelta(seconds=seconds), UtcDateTime())
-    if database.engine().dialect.name == "sqlite":
+    return _now(database.engine().dialect.name, seconds)
+
+
+@lru_cache
+def _now(dialect: str, seconds: float) -> ColumnElement[Any]:
+    if dialect == "sqlite":
         # The text that SQLAlchemy stores for a DateTime; SQLite's clock counts milliseconds.
         shifted = func.strftime("%Y-%m-%d %H:%M:%f", "now", f"{seconds:+.3f} seconds")
         return type_coerce(shifted.op("||")("000"), UtcDateTime())

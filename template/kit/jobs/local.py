@@ -29,6 +29,24 @@ LOOK_AHEAD = 20
 HIDDEN = 30.0
 """Seconds that a delivery stays hidden without word from its worker."""
 
+_started = select(jobs.c.queue, jobs.c.group_name).where(
+    jobs.c.state == "waiting", jobs.c.receives > 0, jobs.c.group_name.is_not(None)
+)
+_FREE = (
+    select(jobs.c.number, jobs.c.receives, jobs.c.queue, jobs.c.group_name)
+    .where(
+        jobs.c.state == "waiting",
+        or_(
+            jobs.c.group_name.is_(None),
+            jobs.c.receives > 0,  # it is itself the one that its group waits for
+            tuple_(jobs.c.queue, jobs.c.group_name).not_in(_started),
+        ),
+    )
+    .order_by(jobs.c.visible_at, jobs.c.number)
+    .limit(LOOK_AHEAD)
+)
+"""Messages whose group does not wait for another; built once, which takes longer than to run it."""
+
 
 def rows(messages: Iterable[Message]) -> list[dict[str, object]]:
     """The rows of these messages, but for when they are due."""
@@ -89,19 +107,8 @@ class LocalQueues:
 
     def _due(self) -> list[Row[Any]]:
         """The first messages that may be given out, those that have waited longest before the others."""
-        started = select(jobs.c.queue, jobs.c.group_name).where(
-            jobs.c.state == "waiting", jobs.c.receives > 0, jobs.c.group_name.is_not(None)
-        )
-        free = or_(
-            jobs.c.group_name.is_(None),
-            jobs.c.receives > 0,  # it is itself the one that its group waits for
-            tuple_(jobs.c.queue, jobs.c.group_name).not_in(started),
-        )
-        due = select(jobs.c.number, jobs.c.receives, jobs.c.queue, jobs.c.group_name).where(
-            jobs.c.state == "waiting", jobs.c.visible_at <= now(), free
-        )
         with database.engine().connect() as connection:
-            return list(connection.execute(due.order_by(jobs.c.visible_at, jobs.c.number).limit(LOOK_AHEAD)))
+            return list(connection.execute(_FREE.where(jobs.c.visible_at <= now())))
 
     def find(self, receipt: str) -> Delivery | None:
         """The message that was given out with this receipt, if it has not been given out again since."""
