@@ -15,42 +15,39 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kit import database
-from kit.jobs import heartbeat
+from kit.jobs import database_clock, heartbeat
 from kit.jobs.database_clock import now
 from kit.jobs.tables import runs
 
 log = logging.getLogger("kit.jobs")
 
-LEASE = 60.0
-"""Seconds for which a run holds its schedule without a sign of life; a sixth of them is the pause between two."""
-
 
 @contextmanager
-def hold(schedule: str, seconds: float | None = None) -> Iterator[bool]:
+def hold(schedule: str, seconds: float, *, renew: bool) -> Iterator[bool]:
     """Hold the schedule while the block runs; yields False, and holds nothing, while another run does.
 
-    `seconds` is how long this process can live at most, or None, and then the lease is renewed while it lives.
+    The lease lasts `seconds`; with `renew` it is renewed while this process lives, five times as often as it must be.
     Giving the schedule back never fails: if the database does, the lease ends by itself.
     """
     holder = secrets.token_hex(16)
-    if not _take(schedule, holder, LEASE if seconds is None else seconds):
+    if not _take(schedule, holder, seconds):
         yield False
         return
-    renewal = heartbeat.beating(
-        partial(_renew, schedule, holder), LEASE / 6, f"the lease of {schedule} was not renewed"
-    )
+    action = partial(_renew, schedule, holder, seconds)
+    failure = f"the lease of {schedule} was not renewed"
     try:
-        with nullcontext() if seconds else renewal:
+        with heartbeat.beating(action, seconds / 5, failure) if renew else nullcontext():
             yield True
     finally:
         _release(schedule, holder)
 
 
-def is_held(schedule: str) -> bool:
-    """Whether a run of the schedule is under way."""
-    held = select(runs.c.schedule).where(runs.c.schedule == schedule, runs.c.held_until > now())
+def remaining(schedule: str) -> float:
+    """Seconds until the lease of the run that is under way ends, if nobody renews it; 0 when there is none."""
+    held = select(runs.c.held_until).where(runs.c.schedule == schedule)
     with database.engine().connect() as connection:
-        return connection.scalar(held) is not None
+        until = connection.scalar(held)
+        return max(0.0, (until - database_clock.read(connection)).total_seconds()) if until else 0.0
 
 
 def _take(schedule: str, holder: str, seconds: float) -> bool:
@@ -67,8 +64,8 @@ def _take(schedule: str, holder: str, seconds: float) -> bool:
     return True
 
 
-def _renew(schedule: str, holder: str) -> None:
-    if not _update_lease(schedule, holder, LEASE):
+def _renew(schedule: str, holder: str, seconds: float) -> None:
+    if not _update_lease(schedule, holder, seconds):
         raise RuntimeError("it ended, and another run holds the schedule now")
 
 

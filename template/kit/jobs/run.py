@@ -20,7 +20,7 @@ from kit.jobs.message import Delivery, Message, Queues
 log = logging.getLogger("kit.jobs")
 
 BETWEEN = 30.0
-"""Seconds after which a run looks again whether the one before it has ended."""
+"""Seconds after which a run looks again whether the one before it has ended, at the latest."""
 
 
 class Outcome(Enum):
@@ -77,6 +77,8 @@ class Place(NamedTuple):
     """Called before a message is hidden until its next attempt."""
     failed: Callable[[str, BaseException | None], None] = _unheard
     """Told of each attempt that fails, and why."""
+    lease: float = 30.0
+    """Seconds for which a run holds its schedule without a sign of life, or after the end of this place's time."""
     interruptible: bool = True
     """Whether KeyboardInterrupt ends the process: Ctrl-C, or a worker that is to stop. It is a job's own otherwise."""
 
@@ -135,16 +137,17 @@ class _Attempt:
             return early
         schedule = self.told.schedule
         if self.job.on_fargate and self.place.launch:
-            if schedule and overlap.is_held(schedule):  # a task would only find out the same
-                return self._wait_or_skip()
+            if schedule and overlap.remaining(schedule):  # a task would only find out the same
+                return self._wait_or_skip(schedule)
             return self._start_elsewhere(self.place.launch)
         if (left := self.place.time_left()) <= 0:
             return self._put_back(0)
         if not schedule:
             return self._run(left)
-        lease = None if math.isinf(left) else min(self.job.options.max_runtime, left) + 60
-        with overlap.hold(schedule, lease) as held:
-            return self._run(self.place.time_left()) if held else self._wait_or_skip()
+        endless = math.isinf(left)
+        lease = self.place.lease if endless else min(self.job.options.max_runtime, left) + self.place.lease
+        with overlap.hold(schedule, lease, renew=endless) as held:
+            return self._run(self.place.time_left()) if held else self._wait_or_skip(schedule)
 
     def _before_running(self) -> Outcome | None:
         """Stop at a message whose earlier attempts ended without a word, or that its queue is about to give up."""
@@ -238,12 +241,16 @@ class _Attempt:
         metrics.write(self.job.name, Skipped=1)
         return Outcome.SKIPPED
 
-    def _wait_or_skip(self) -> Outcome:
-        """Another run of the schedule is under way: a new one is skipped or waits, as the schedule says."""
-        if self.number == 1 and schedules.overlap(self.told.schedule) == "skip":
+    def _wait_or_skip(self, schedule: str) -> Outcome:
+        """Another run of the schedule is under way: a new one is skipped or waits, as the schedule says.
+
+        It waits no longer than the lease lasts, which nobody renews if the other's process has died.
+        """
+        if self.number == 1 and schedules.overlap(schedule) == "skip":
             return self._skip("the run before it has not ended")
         self.place.settle()
-        return self._replace(BETWEEN, spent=self.number - 1)  # on a FIFO queue too, where postponing costs an attempt
+        wait = min(BETWEEN, overlap.remaining(schedule))
+        return self._replace(wait, spent=self.number - 1)  # on a FIFO queue too, where postponing costs an attempt
 
     def _put_back(self, wait: float) -> Outcome:
         """Have it given out again, without an attempt being counted."""

@@ -72,7 +72,8 @@ class Worker:
         queues = _Outlasting(self.queues, self.outage)
         with fargate.kept_hidden(delivery, self.queues, self.beat) as let_go:
             try:
-                outcome = run.process(delivery, run.Place(queues, launch=self._launch, settle=let_go))
+                place = run.Place(queues, launch=self._launch, settle=let_go, lease=self.beat * 5)
+                outcome = run.process(delivery, place)
             except BaseException:  # Ctrl-C: whoever works next begins with it
                 let_go()
                 self._give_back(delivery)

@@ -56,7 +56,7 @@ def process(delivery: Delivery | None) -> run.Outcome:
 
 def test_a_run_is_skipped_while_another_is_under_way(nightly: Any) -> None:
     nightly()
-    with overlap.hold("nightly"):
+    with overlap.hold("nightly", 60, renew=False):
         deliver()
         assert process(LocalQueues().receive()) is run.Outcome.SKIPPED
     deliver()
@@ -87,7 +87,7 @@ def test_waiting_for_the_run_before_it_costs_no_attempt(nightly: Any, queue_name
     nightly(overlap="queue", attempts=1, queue=queue_name)
     with frozen_clock(TICK) as clock:
         deliver()
-        with overlap.hold("nightly", 3600):
+        with overlap.hold("nightly", 3600, renew=False):
             for _ in range(20):
                 assert run_jobs() == 1
                 clock.move(seconds=run.BETWEEN)
@@ -103,7 +103,7 @@ def test_waiting_on_sqs_costs_no_attempt_whatever_the_queues_max_receive_count(
     default = queue(2)
     nightly(overlap="queue", attempts=1)
     deliver()
-    with overlap.hold("nightly", 3600):
+    with overlap.hold("nightly", 3600, renew=False):
         for _ in range(10):
             deliver_batch(default)
     assert effects() == []
@@ -130,7 +130,7 @@ def test_no_task_is_started_for_a_long_job_that_would_only_wait(nightly: Any) ->
     deliver()
     delivery = LocalQueues().receive()
     assert delivery
-    with overlap.hold("nightly"):
+    with overlap.hold("nightly", 60, renew=False):
         assert run.process(delivery, run.Place(LocalQueues(), launch=launch)) is run.Outcome.REPLACED
     assert started == []
     assert run.process(delivery, run.Place(LocalQueues(), launch=launch)) is run.Outcome.STARTED
@@ -141,29 +141,28 @@ def test_the_lease_is_renewed_while_the_job_runs_and_ends_when_its_process_dies(
 ) -> None:
     renewed = threading.Event()
     renew = overlap._renew
-    monkeypatch.setattr(overlap, "LEASE", 0.06)
     monkeypatch.setattr(overlap, "_renew", lambda *arguments: (renew(*arguments), renewed.set()))
-    with overlap.hold("nightly"):
+    with overlap.hold("nightly", 0.06, renew=True):
         assert renewed.wait(30)
-    assert not overlap.is_held("nightly")
+    assert not overlap.remaining("nightly")
     with frozen_clock() as clock:
-        assert overlap._take("nightly", "died", overlap.LEASE)
-        assert overlap.is_held("nightly")
-        clock.move(seconds=overlap.LEASE)
-        with overlap.hold("nightly", 60) as held:
+        assert overlap._take("nightly", "died", 60)
+        assert overlap.remaining("nightly")
+        clock.move(seconds=60)
+        with overlap.hold("nightly", 60, renew=False) as held:
             assert held
 
 
 def test_a_run_that_lost_its_lease_takes_it_from_nobody(db: None) -> None:
     with frozen_clock() as clock:
-        with overlap.hold("nightly", 60):
+        with overlap.hold("nightly", 60, renew=False):
             clock.move(seconds=61)
-            with overlap.hold("nightly", 120) as other:
+            with overlap.hold("nightly", 120, renew=False) as other:
                 assert other
                 with pytest.raises(RuntimeError, match="another run holds the schedule"):
-                    overlap._renew("nightly", "mine")
+                    overlap._renew("nightly", "mine", 60)
             assert overlap._take("nightly", "third", 60)
-        assert overlap.is_held("nightly")
+        assert overlap.remaining("nightly")
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -186,6 +185,6 @@ def test_a_release_that_fails_changes_nothing_about_the_outcome(nightly: Any, fa
         event.remove(database.engine(), "before_cursor_execute", refuse)
         assert outcome is (run.Outcome.DEAD if fails else run.Outcome.SUCCEEDED)
         assert (effects(), enqueued()) == (["ran"], [])
-        assert overlap.is_held("nightly")
-        clock.move(seconds=overlap.LEASE)
-        assert not overlap.is_held("nightly")
+        assert overlap.remaining("nightly")
+        clock.move(seconds=60)
+        assert not overlap.remaining("nightly")
