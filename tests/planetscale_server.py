@@ -62,6 +62,8 @@ class Delays:
 
     request: float = 0.2
     branch: float = 8
+    schema: float = 7
+    """After a branch is ready, until its schema is."""
     validation: float = 6
     check: float = 12
     """After `ready`, until it can really be deployed."""
@@ -95,7 +97,7 @@ class Branch:
     production: bool = False
     safe_migrations: bool = False
     protected: bool = False
-    ready_at: float = 0
+    ready_at: float = -math.inf
     state: str = "ready"
 
 
@@ -461,7 +463,7 @@ class PlanetScale:
             "safe_migrations": branch.safe_migrations,
             "deletion_protected": branch.protected,
             "ready": ready,
-            "schema_ready": self.now >= branch.ready_at + 1,
+            "schema_ready": self.now >= branch.ready_at + self.delays.schema,
             "state": branch.state if ready else "pending",
         }
         return self._shape("GET", "/branches/{branch}", values)
@@ -490,6 +492,8 @@ class PlanetScale:
 
     def _schema(self, name: str, **_: Any) -> Any:
         branch = self._branch(name)
+        if self.now < branch.ready_at + self.delays.schema and not branch.production:
+            return {"data": []}
         return {
             "data": [
                 {"name": table, "html": "", "raw": create_table(table, columns, rows=branch.production)}

@@ -33,6 +33,11 @@ def test_a_change_is_deployed_and_nothing_is_left(scene: Scene) -> None:
     assert url.endswith(":pscale_pw_%401@aws.connect.psdb.cloud/my-app")
     assert scene.planetscale.requests[0].deployment_state == "complete_pending_revert"
     assert [line[0] for line in scene.said if line[1:3] == ". "] == ["1", "2", "3", "4", "5", "6"]
+    assert [line.partition(":")[0] for line in scene.said if line.startswith("Deploy request")] == [
+        f"Deploy request #1 is {state}"
+        for state in ("pending", "ready", "submitting", "in_progress", "pending_cutover", "in_progress_cutover")
+    ] + ["Deploy request #1 is complete_pending_revert"]
+    assert len([line for line in scene.planetscale.seen if line.startswith("POST") and line.endswith("/branches")]) == 1
     assert settled(scene) == ([], [])
 
 
@@ -48,6 +53,20 @@ def test_the_revert_window_can_be_skipped(scene: Scene) -> None:
     scene.run(skip_revert=True)
     assert scene.planetscale.requests[0].deployment_state == "complete"
     assert scene.planetscale.branches["main"].versions == {"0002"}
+    assert scene.planetscale.now < 1800
+    assert len([line for line in scene.planetscale.seen if line.endswith("/skip-revert")]) == 1
+    assert "can still be reverted" not in scene.text
+
+
+def test_a_revert_that_is_faster_than_skipping_it_ends_the_run(scene: Scene) -> None:
+    def revert(method: str, path: str) -> None:
+        if path.endswith("/skip-revert"):
+            scene.planetscale._enter(scene.planetscale.requests[0], "in_progress_revert")
+
+    scene.planetscale.before = revert
+    with pytest.raises(Stopped, match="is complete_revert"):
+        scene.run(skip_revert=True)
+    assert not scene.planetscale.live(COLUMN)
 
 
 @pytest.mark.parametrize("status", [403, 404, 422])
@@ -305,6 +324,7 @@ def test_a_branch_older_than_production_is_created_again(scene: Scene) -> None:
     assert scene.planetscale.live("picture")
     assert scene.planetscale.live(COLUMN)
     assert "does not have the schema of main: messages: drop picture" in scene.text
+    assert [seconds for seconds in scene.slept if seconds > 5] == [20]
 
 
 def test_a_branch_that_stays_older_than_production_is_never_migrated(scene: Scene) -> None:
@@ -317,6 +337,13 @@ def test_a_branch_that_stays_older_than_production_is_never_migrated(scene: Scen
         scene.run()
     assert (scene.urls, scene.planetscale.requests) == ([], [])
     assert settled(scene) == ([], [])
+
+
+def test_a_branch_newer_than_production_is_created_again(scene: Scene) -> None:
+    scene.planetscale.stale = [lambda tables: tables | {"visits": {"id": "bigint"}}]
+    scene.run()
+    assert "does not have the schema of main: create the table visits" in scene.text
+    assert "visits" not in scene.planetscale.branches["main"].tables
 
 
 def without(column: str, table: str = "") -> Any:
@@ -445,6 +472,7 @@ def test_nothing_to_deploy_is_no_failure(scene: Scene) -> None:
     scene.run(migrate=lambda _: None)
     assert scene.planetscale.requests[0].state == "closed"
     assert "main has this schema already" in scene.text
+    assert "stays" not in scene.text
     assert (scene.planetscale.left, scene.planetscale.deployed) == (([], []), 0)
 
 

@@ -86,6 +86,7 @@ CASES = {
     "complete_revert": case("closed by Ada", "If it may be deployed again: make migrate", nothing, closed_by="Ada"),
     "complete_revert_error": case(WHOLE, "then: make migrate, which unblocks", corrected, deploy_errors=DUPLICATE),
 }
+CLOSED = {"error", "cancelled", "complete_cancel", "complete_revert"}
 SUCCESSES = {"no_changes", "complete", "complete_pending_revert"}
 
 
@@ -136,6 +137,10 @@ def test_a_run_ends_with_planetscales_reason_and_a_next_step_that_helps(
     assert "https://app.planetscale.com/my-org/my-app/deploy-requests/1" in str(stopped.value)
     assert expected.next_step in str(stopped.value)
     assert not planetscale.live(COLUMN)
+    assert request.state == ("closed" if state in CLOSED else "open")
+    kept = "The branch kit-migrate-0002 is kept for deploy request #1." in scene.said
+    assert kept == (state not in CLOSED | {"complete_error", "complete_revert_error"})
+    assert len(scene.slept) < 12, "5 seconds each, for 20 seconds or less"
     planetscale.before = None
     expected.correct(planetscale, request)
     planetscale.advance(60)

@@ -78,7 +78,7 @@ def answering(status: int, headers: dict[str, str], body: bytes) -> Iterator[tup
         server.server_close()
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
 def test_the_token_never_follows_a_redirect(status: int) -> None:
     with (
         answering(200, {}, b"{}") as (elsewhere, requests),
@@ -125,6 +125,23 @@ def test_only_a_success_needs_a_body_that_can_be_read(status: int, counts_as: in
 def test_an_error_that_is_not_json_is_shown() -> None:
     with answering(404, {}, b"<h1>Gone fishing</h1>") as (base, _), pytest.raises(api.NotFound, match="Gone fishing"):
         api.Api(PROJECT, http(base)).get()
+
+
+def test_an_error_without_a_message_or_in_another_shape_is_shown() -> None:
+    for body, words in ((b"{}", r"\(no reason\)"), (b'["too", "long"]', r"\['too', 'long'\]"), (b'"no"', "x: no$")):
+        with answering(422, {}, body) as (base, _), pytest.raises(api.ApiError, match=words) as refused:
+            api.Api(PROJECT, http(base)).get("x")
+        assert refused.value.status == 422
+
+
+def test_a_request_has_the_token_and_says_what_it_sends_and_takes() -> None:
+    with answering(200, {}, b"{}") as (base, requests):
+        http(base)("GET", "x", None)
+        http(base)("POST", "x", {"name": "y"})
+    assert [one["authorization"] for one in requests] == [TOKEN, TOKEN]
+    assert [one["accept"] for one in requests] == ["application/json", "application/json"]
+    assert requests[1]["content-type"] == "application/json"
+    assert requests[1]["content-length"] == "13"
 
 
 def test_nobody_at_the_address_is_no_answer() -> None:

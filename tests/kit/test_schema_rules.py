@@ -232,3 +232,22 @@ def test_a_statement_of_several_lines_is_named_with_its_first(tmp_path: Path) ->
     (tmp_path / "versions" / "one.py").write_text(text)
     [finding] = checking.check(tmp_path)
     assert finding.line == 4
+
+
+def test_a_migration_without_an_upgrade_is_named(tmp_path: Path) -> None:
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "versions" / "one.py").write_text("revision, down_revision = '1', None\n")
+    [finding] = checking.check(tmp_path)
+    assert (finding.line, finding.code) == (1, "NOT_CHECKABLE")
+    assert "upgrade" in finding.problem.what
+
+
+def test_an_error_in_a_helper_is_named_at_the_line_that_calls_it(tmp_path: Path) -> None:
+    (tmp_path / "versions").mkdir()
+    text = (
+        "from alembic import op\nrevision, down_revision = '1', None\ndef upgrade():\n"
+        "    op.execute('CREATE TABLE t (a INT PRIMARY KEY)')\n    int('x')\n"
+    )
+    (tmp_path / "versions" / "one.py").write_text(text)
+    [finding] = checking.check(tmp_path)
+    assert (finding.line, finding.problem.what[:39]) == (5, "it cannot be read offline (ValueError: ")

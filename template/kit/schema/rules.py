@@ -143,7 +143,7 @@ def of_statement(tree: Any, tables: Tables, *, foreign_keys: bool) -> Iterator[P
         old, new = None, None
         if isinstance(action, exp.RenameColumn):
             old, new = action.this.name, action.args["to"].name
-        elif isinstance(action, exp.ModifyColumn) and action.args.get("rename_from"):
+        elif action.args.get("rename_from"):
             old, new = action.args["rename_from"].name, action.this.name
         if old and new and old != new:
             yield _column_renamed(name, old, new)
