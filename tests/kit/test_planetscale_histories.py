@@ -205,3 +205,7 @@ def test_no_history_ends_in_a_lie_or_leaves_something_behind(part: int) -> None:
         except BaseException as error:
             error.add_note(f"seed {seed}")
             raise
+
+
+def test_a_failed_deployment_of_ours_is_acknowledged_before_others_that_wait_behind_it_are_waited_for() -> None:
+    History(302).run()

@@ -157,16 +157,19 @@ class Deploy:
         """Let other deployments finish first: a branch created meanwhile would be older than production."""
 
         def pending() -> str | None:
-            for one in self._requests():
+            requests = self._requests()
+            failed = [
+                one["number"] for one in requests if self._is_ours(one) and states.blocks_queue(one["deployment_state"])
+            ]
+            for number in failed:  # first, because others may be waiting behind it
+                if number not in self.acknowledged:
+                    self._unblock(number)
+            for one in requests:
                 state = one["deployment_state"]
-                ours = one["branch"].startswith(PREFIX)
-                if ours and states.blocks_queue(state):
-                    if one["number"] not in self.acknowledged:
-                        self._unblock(one["number"])
-                elif one["branch"] == self.branch:
+                if one["branch"] == self.branch or one["number"] in failed:
                     continue
-                elif state == "complete_pending_revert":
-                    if reason := self._end_window(one["number"], ours):
+                if state == "complete_pending_revert":
+                    if reason := self._end_window(one["number"], self._is_ours(one)):
                         return reason
                 elif states.started(one) and states.in_flight(request := self._get(one["number"])):
                     if states.outcome(request) is Outcome.CONFIRM:
@@ -176,6 +179,12 @@ class Deploy:
 
         self._patience.until(pending, f"earlier deployments into {self.target.branch}")
         self._mention_leftovers()
+
+    @staticmethod
+    def _is_ours(request: dict[str, Any]) -> bool:
+        """Whether a run of this command opened it."""
+        branch: str = request["branch"]
+        return branch.startswith(PREFIX)
 
     def _end_window(self, number: int, ours: bool) -> str | None:
         """Finish an earlier deployment that can still be reverted, or say that it has to be finished.
@@ -332,7 +341,7 @@ class Deploy:
         for other in request["deployment"].get("preceding_deployments") or []:
             if states.blocks_queue(str(other.get("state"))):
                 number = int(other["deploy_request_number"])
-                if number not in self.acknowledged and self._get(number)["branch"].startswith(PREFIX):
+                if number not in self.acknowledged and self._is_ours(self._get(number)):
                     return self._unblock(number)
                 raise Stopped(
                     f"{states.describe(request)}\nThat one failed and blocks the deploy queue. See why, then unblock it:\n"
