@@ -15,6 +15,10 @@ from canary import CANARY
 from releases import commit, git
 from rendering import ROOT, render
 
+# `make test` runs these below a make of its own; the projects' Makefiles under test must not notice that one.
+for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(inherited, None)
+
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:

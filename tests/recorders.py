@@ -29,7 +29,7 @@ def make(folder: Path, *words: str, **environ: str) -> list[tuple[list[str], str
     """Run make; give how each program was called: its arguments, and its AWS_REGION."""
     calls = folder.parent / "calls"
     calls.write_text("")
-    clean = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "AWS_REGION", "CI"}}
+    clean = {name: value for name, value in os.environ.items() if name not in {"AWS_REGION", "CI"}}
     path = f"{folder.parent / 'bin'}:{os.environ['PATH']}"
     done = subprocess.run(
         ["make", *words], cwd=folder, env=clean | {"PATH": path} | environ, capture_output=True, text=True

@@ -28,14 +28,20 @@ def wall(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ASGIAp
         patched.syspath_prepend(str(app))
         patched.setenv("DATABASE_URL", "")
         testing.use_database(f"sqlite:///{tmp_path_factory.mktemp('database') / 'app.db'}")
+        forget_app()  # another test's may be the template's own, which lacks what is rendered
         from app.web import app as generated
 
         yield generated
         database.engine().dispose()
-    for name in [name for name in sys.modules if name.partition(".")[0] == "app"]:
-        del sys.modules[name]
+    forget_app()
     settings.current.cache_clear()
     database.engine.cache_clear()
+
+
+def forget_app() -> None:
+    """Let the next import of `app` look for it anew."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "app"]:
+        del sys.modules[name]
 
 
 async def reader(request: Request) -> Response:

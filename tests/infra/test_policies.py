@@ -280,6 +280,7 @@ def test_what_looks_is_asked_of_what_look_names(monkeypatch: pytest.MonkeyPatch,
 
         monkeypatch.setattr(boto3.Session, "client", client)
         monkeypatch.setattr("infra.ops.stage.project_name", lambda: "my-app")
+        monkeypatch.setattr("infra.ops.tool.how_to_set_alarm_email", lambda stage: "alarm_email")
         monkeypatch.setattr(sys, "argv", ["infra.ops", *verb])
         assert command.main() == 0
     assert len(asked) > 3
