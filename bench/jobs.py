@@ -46,7 +46,9 @@ def run(ours: str, theirs: str, options: list[str], *, turns: int, batches: int,
         for case in cases:
             print(f"\rjobs, turn {turn + 1} of {turns}: {case.what:<68}", end="", file=sys.stderr, flush=True)
             job, mode = case.ours
-            case.ours_ms += _batches(ours, "kit.lambda_jobs.handler", job, batches, [*options, *queues, *mode], core)
+            case.ours_ms += _batches(
+                ours, "kit.aws_lambda.jobs.handler", job, batches, [*options, *queues, *mode], core
+            )
             handler, job = case.theirs
             case.theirs_ms += _batches(theirs, handler, job, batches, options, core)
     print(f"\r{'':<100}\r", end="", file=sys.stderr, flush=True)

@@ -18,8 +18,8 @@ import version as version_of
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "template"))
 
-from kit.update import explained
-from kit.update_project import Refused
+from kit.update.command import explained
+from kit.update.project import Refused
 
 
 def main(source: str, version: str | None, answers: dict[str, str], checks: bool) -> None:

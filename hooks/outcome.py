@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from subprocess import CalledProcessError
 
-from kit.update_project import git_bytes, names
+from kit.update.project import git_bytes, names
 from renders import Committed, Renders
 
 MARKER = re.compile(rb"^(<{7} before updating|>{7} after updating)\r?$", re.MULTILINE)

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from kit.update_project import Refused, listed, names, quoted
+from kit.update.project import Refused, listed, names, quoted
 from renders import Committed, Renders
 
 

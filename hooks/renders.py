@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from kit.update_project import answers_alone, git_bytes, names
+from kit.update.project import answers_alone, git_bytes, names
 
 OWN = ("app", "migrations", "tests", "jobs.json")
 """The user's files and folders, which copier.yml keeps out of updates."""

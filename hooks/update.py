@@ -20,7 +20,7 @@ if sys.version_info < (3, 11):  # noqa: UP036  (whatever Python copier was insta
 import yaml
 
 TEMPLATE = Path(__file__).resolve().parent.parent
-sys.path.append(str(TEMPLATE / "template"))
+sys.path.append(str(TEMPLATE / "template" / "kit" / "src"))
 
 import build
 import notes
@@ -28,8 +28,8 @@ import preconditions
 import render
 import renders
 import steps
-from kit.update import REPORT
-from kit.update_project import (
+from kit.update.command import REPORT
+from kit.update.project import (
     ANSWERS,
     UNDO,
     Refused,

@@ -110,8 +110,8 @@ def take_away(folder: Path) -> None:
     without("template/app/web.py", r'^""".*', '"""An older web app."""')
     (template / "tests" / "test_jobs.py").unlink()
     # A module less, and files that have gone since.
-    (template / "kit" / "batches.py").unlink()
-    (template / "kit" / "gone.py").write_text('"""Of an older version."""\n')
+    (template / "kit/src/kit/db/bulk.py").unlink()
+    (template / "kit/src/kit/gone.py").write_text('"""Of an older version."""\n')
     for tool in ("cdk", "sam", "terraform"):
         (template / "infra" / tool / "gone.txt").write_text("Of an older version.\n")
         without(f"template/infra/{tool}/README.md", r"\A.*", "# Older")

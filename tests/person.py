@@ -28,7 +28,7 @@ EDITS = {
     ".gitignore": adds("*.sqlite\n"),
     "README.md": adds("\nWhere we post what we think.\n", after="Where"),
     "pyproject.toml": adds('    "sqlparse>=0.5",\n', after='    "sqlalchemy'),
-    "kit/forms.py": adds("\n\nMENDED = True\n"),
+    "kit/src/kit/web/forms.py": adds("\n\nMENDED = True\n"),
     **{f"infra/{tool}/README.md": adds("\nOurs is called test.\n") for tool in ("cdk", "sam", "terraform")},
 }
 """What they change in the template's files."""

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kit.planetscale import api, project
-from kit.planetscale.deploying import Deploy
+from kit.planetscale import client as api
+from kit.planetscale import project
+from kit.planetscale.deploy_requests import Deploy
 from planetscale_server import PlanetScale
 
 PROJECT = project.Project("my-org", "my-app")

@@ -82,16 +82,16 @@ def test_both_doors_give_the_same_bytes(cookies, released: Path, tmp_path: Path,
 def test_what_comes_through_the_second_door_can_be_updated(template: Path, tmp_path: Path) -> None:
     assert door(template, tmp_path, "_checks=no").returncode == 0
     project = committed(tmp_path / "my-app")
-    with (template / "template" / "kit" / "forms.py").open("a") as file:
+    with (template / "template" / "kit/src/kit/web/forms.py").open("a") as file:
         file.write("# newer\n")
     commit(template, "v1.1.0")
     done = copier("update", "--trust", "--defaults", project)
     assert done.returncode == 0, done.stdout
-    assert (project / "kit" / "forms.py").read_text(encoding="utf-8").endswith("# newer\n")
+    assert (project / "kit/src/kit/web/forms.py").read_text(encoding="utf-8").endswith("# newer\n")
 
 
 def test_a_template_with_uncommitted_changes_is_recorded_as_its_last_commit(template: Path, tmp_path: Path) -> None:
-    with (template / "template" / "kit" / "forms.py").open("a") as file:
+    with (template / "template" / "kit/src/kit/web/forms.py").open("a") as file:
         file.write("# not committed\n")
     done = door(template, tmp_path, "_checks=no")
     assert done.returncode == 0, done.stdout
@@ -104,7 +104,7 @@ def test_a_template_with_uncommitted_changes_is_recorded_as_its_last_commit(temp
     commit(template, "v1.1.0")
     assert copier("update", "--trust", "--defaults", project).returncode == 0
     assert "# newer" in (project / "Dockerfile").read_text(encoding="utf-8")
-    assert "# not committed" in (project / "kit" / "forms.py").read_text(encoding="utf-8")
+    assert "# not committed" in (project / "kit/src/kit/web/forms.py").read_text(encoding="utf-8")
 
 
 def test_from_a_repository_elsewhere_its_newest_version_is_taken(

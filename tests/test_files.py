@@ -259,7 +259,7 @@ def test_an_update_keeps_what_git_ignores(template: Path, tmp_path: Path, capfd:
         project.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
         project.joinpath(name).write_text("mine")
     (template / "template" / "notes.txt").write_text("the template's\n")
-    (template / "template" / "kit" / "brought.py").write_text('"""Brought."""\n')
+    (template / "template" / "kit/src/kit/brought.py").write_text('"""Brought."""\n')
     commit(template, "v1.1.0")
 
     for lost in (".pscale.yml", "notes.txt"):
@@ -271,7 +271,7 @@ def test_an_update_keeps_what_git_ignores(template: Path, tmp_path: Path, capfd:
         (project / lost).rename(project / "mine" / lost)
 
     by_copiers_update(project)
-    assert (project / "kit" / "brought.py").is_file()
+    assert (project / "kit/src/kit/brought.py").is_file()
     kept = (".env", "data/app.db", "mine/thesis.txt", ".venv/lib/mine.py", "mine/notes.txt", "mine/.pscale.yml")
     assert {project.joinpath(name).read_text() for name in kept} == {"mine"}
 

@@ -152,7 +152,7 @@ def test_a_start_is_packed_and_its_objects_are_left_out_of_garbage_collection(pr
     assert json.loads(probe.invoke(events.http(path="/started"))["body"]) == {
         "collects": True,
         "frozen": True,
-        "loader": "kit.packed",
+        "loader": "kit.coldstart.bytecode_pack",
     }
 
 
@@ -254,7 +254,7 @@ def test_an_event_that_is_no_request_gets_an_error_with_a_hint(wall: rie.Functio
     answer = wall.invoke(events.queue())
     assert answer["errorType"] == "UnknownEvent"
     assert answer["errorMessage"].endswith(
-        "not an event with: Records. Is it behind the right trigger? Jobs go to kit.lambda_jobs.handler."
+        "not an event with: Records. Is it behind the right trigger? Jobs go to kit.aws_lambda.jobs.handler."
     )
     assert wall.invoke(events.http(path="/health"))["statusCode"] == 200
 

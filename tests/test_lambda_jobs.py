@@ -28,7 +28,7 @@ def kit(image: str, database: list[str], *arguments: str) -> str:
 def jobs(image: str, database: list[str]) -> Iterator[rie.Function]:
     """The jobs' function."""
     kit(image, database, "migrate")
-    with rie.function(image, handler="kit.lambda_jobs.handler", options=database) as function:
+    with rie.function(image, handler="kit.aws_lambda.jobs.handler", options=database) as function:
         yield function
 
 
@@ -56,5 +56,5 @@ def test_any_other_event_gets_an_error_with_a_hint(jobs: rie.Function, event: An
     assert answer["errorType"] == "UnknownEvent"
     assert answer["errorMessage"] == (
         f"The jobs' function takes batches from SQS and ticks of schedules, not an event with: {keys}. "
-        "Is it behind the right trigger? Web requests go to kit.lambda_web.handler."
+        "Is it behind the right trigger? Web requests go to kit.aws_lambda.web.handler."
     )

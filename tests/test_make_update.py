@@ -11,8 +11,8 @@ import pytest
 
 import history
 import person
-from kit.update import explained
-from kit.update_project import UNDO
+from kit.update.command import explained
+from kit.update.project import UNDO
 from releases import committed, copy, git
 from rendering import ROOT, TEMPLATE
 
@@ -34,7 +34,7 @@ def project(original: Path, tmp_path: Path) -> Path:
 
 def update(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run what `make update` runs, by the Python that has copier."""
-    call = [sys.executable, "-W", "ignore", "-m", "kit.update", *arguments]
+    call = [sys.executable, "-W", "ignore", "-m", "kit", "update", *arguments]
     return subprocess.run(call, cwd=project, capture_output=True, text=True)
 
 
@@ -49,7 +49,7 @@ def test_it_brings_the_newest_version_and_leaves_it_uncommitted(project: Path) -
     assert done.returncode == 0, done.stderr
     assert "git status && git diff && make check" in done.stderr
     assert f"_commit: {history.NEWEST}" in (project / ANSWERS).read_text()
-    assert "?? kit/batches.py" in git(project, "status", "--porcelain")
+    assert "?? kit/src/kit/db/bulk.py" in git(project, "status", "--porcelain")
 
 
 def test_with_nothing_new_it_says_so(project: Path) -> None:

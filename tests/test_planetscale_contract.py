@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 import planetscale_contract
-from kit.planetscale import api, production
-from kit.planetscale.branch import Branch, Patience, Stopped
+from kit.planetscale import client as api
+from kit.planetscale import production
+from kit.planetscale.branches import Branch, Patience, Stopped
 from planetscale_contract import contract
 from planetscale_scene import PROJECT, Scene
 from planetscale_server import PlanetScale

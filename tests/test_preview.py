@@ -13,14 +13,16 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra.ops import __main__ as command_line
-from infra.ops import preview, stage
-from infra.ops.preview import Preview
-from infra.ops.stage import Stage
 from kit import clock
+from kit.cli import main as command_line
 from kit.errors import UsageError
-from kit.planetscale import api, branch, project, transport
-from kit.planetscale.branch import Branch, Patience
+from kit.ops import preview, stage
+from kit.ops.preview import Preview
+from kit.ops.stage import Stage
+from kit.planetscale import branches as branch
+from kit.planetscale import client as api
+from kit.planetscale import project, transport
+from kit.planetscale.branches import Branch, Patience
 from planetscale_server import ACCESSES, PlanetScale
 
 ADDRESS = "https://preview12.example.com"
@@ -301,11 +303,11 @@ def test_the_command_line_makes_a_preview_and_ends_it(
     monkeypatch.setattr(preview, "PROJECT", app)
     monkeypatch.setattr(stage, "PROJECT", app)
     monkeypatch.setattr(preview, "make", scene.make)
-    monkeypatch.setattr("sys.argv", ["infra.ops", "preview", "12", "--yes"])
+    monkeypatch.setattr("sys.argv", ["kit", "preview", "12", "--yes"])
     assert command_line.main() == 0
     assert capsys.readouterr().out == f"{ADDRESS}\n"
     assert scene.left == (["kit-preview-12"], 1, ["preview12"], [PARAMETER])
-    monkeypatch.setattr("sys.argv", ["infra.ops", "preview-end", "12"])
+    monkeypatch.setattr("sys.argv", ["kit", "preview-end", "12"])
     assert command_line.main() == 0
     assert scene.left == NOTHING
 

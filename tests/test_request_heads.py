@@ -18,7 +18,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Scope
 
 from examples import examples
-from kit import database, forms, settings, testing, web
+from kit import settings, testing, web
+from kit.db import database
+from kit.web import forms
 
 
 @pytest.fixture(scope="module")

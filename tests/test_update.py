@@ -104,7 +104,7 @@ def test_a_project_of_a_template_beside_it_finds_it_again(
     project = committed(copy(Path(released.name), tmp_path / "photo-wall", history.CONSTRUCTED))
     monkeypatch.chdir(tmp_path)
     update(project)
-    assert (project / "kit" / "batches.py").is_file()
+    assert (project / "kit/src/kit/db/bulk.py").is_file()
 
 
 def test_an_update_to_the_same_version_changes_nothing(released: Path, tmp_path: Path) -> None:
@@ -205,11 +205,11 @@ def test_a_readme_written_anew_is_a_conflict_of_which_one_takes_ones_own(release
 
 def test_a_file_that_both_added_is_a_conflict_in_which_neither_is_lost(released: Path, tmp_path: Path) -> None:
     project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
-    (project / "kit" / "batches.py").write_text('"""My own batches."""\n')
+    (project / "kit/src/kit/db/bulk.py").write_text('"""My own batches."""\n')
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "My own")
     update(project)
-    text = (project / "kit" / "batches.py").read_text()
+    text = (project / "kit/src/kit/db/bulk.py").read_text()
     assert '<<<<<<< before updating\n"""My own batches."""\n=======\n' in text
     assert "def backfill(" in text
 
@@ -218,10 +218,10 @@ def test_a_file_that_the_template_gave_up_goes_with_its_changes_and_is_named(
     released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
-    person.change(project / "kit" / "gone.py", person.adds("MINE = 1\n"))
+    person.change(project / "kit/src/kit/gone.py", person.adds("MINE = 1\n"))
     git(project, "commit", "--all", "--quiet", "--message", "Mine")
     update(project)
-    assert not (project / "kit" / "gone.py").exists()
+    assert not (project / "kit/src/kit/gone.py").exists()
     assert (
         "You had changed these files, which the template no longer has:\n\n    git show HEAD:./kit/gone.py\n"
         in capfd.readouterr().err

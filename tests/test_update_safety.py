@@ -12,8 +12,8 @@ import notes
 import outcome
 import preconditions
 import steps
-from kit.update_environment import git_environment
-from kit.update_project import Refused, listed, require_clean, require_repository
+from kit.update.environment import git_environment
+from kit.update.project import Refused, listed, require_clean, require_repository
 from outcome import Outcome
 from releases import committed, git
 from renders import Committed, Renders

@@ -931,7 +931,7 @@ class Run:
                 self.wrong(f"the pull request does not say: {words}")
 
 
-PROGRAM = (sys.executable, "-P", "-W", "ignore", "-m", "kit.update")
+PROGRAM = (sys.executable, "-P", "-W", "ignore", "-m", "kit", "update")
 
 
 def refused(output: str) -> bool:

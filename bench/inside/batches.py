@@ -55,7 +55,7 @@ def main():
     module, _, name = where.rpartition(".")
     handler = getattr(importlib.import_module(module), name)
     if module.startswith("kit."):  # removing a message is a call to SQS: the queue's time, not the handler's
-        importlib.import_module("kit.jobs.sqs").SqsQueues.remove = lambda *_: None
+        importlib.import_module("kit.jobs.queues.sqs").SqsQueues.remove = lambda *_: None
     found = []
     event = batch(job)
     for number in range(rounds + 20):

@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from app import picture
 from app.models import Message
-from kit import clock, database
+from kit import clock
+from kit.db import database
 from kit.jobs import hours, job, minutes, schedule
 
 KEPT = timedelta(days=90)
@@ -29,9 +30,9 @@ def draw(message_id: int) -> None:
 @job
 def prune() -> None:
     """Delete messages that are older than `KEPT`."""
-    from kit import batches  # here, because the web function imports this module too, and starts faster without it
+    from kit.db import bulk  # here, because the web function imports this module too, and starts faster without it
 
-    batches.delete(Message, where=Message.posted_at < clock.now() - KEPT)
+    bulk.delete(Message, where=Message.posted_at < clock.now() - KEPT)
 
 
 @job(max_runtime=hours(2))

@@ -7,7 +7,7 @@ from sqlalchemy import Row, select
 
 from app import jobs
 from app.models import MAX_TEXT, Message
-from kit import database
+from kit.db import database
 
 PAGE = 20
 """Messages on one page."""

@@ -13,7 +13,8 @@ from starlette.routing import Route
 
 from app import about, wall
 from app.models import MAX_TEXT
-from kit import forms, templates, web
+from kit import web
+from kit.web import forms, templates
 
 log = logging.getLogger(__name__)
 

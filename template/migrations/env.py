@@ -1,5 +1,5 @@
 """Alembic runs this for every migration command; the kit knows the database and your tables."""
 
-from kit import migrations
+from kit.db import migrations
 
 migrations.run()

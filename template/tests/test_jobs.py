@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app import jobs, picture, wall
-from kit import database
+from kit.db import database
 from kit.jobs import manifest
 from kit.testing import assert_enqueued, enqueued, frozen_clock, run_jobs
 

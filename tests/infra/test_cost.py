@@ -8,9 +8,9 @@ import pytest
 from canonical import flat
 from described import CASES, described
 
-from infra.ops import __main__ as command
-from infra.ops import cost, usage
-from infra.ops.usage import Assumed, Standing
+from kit.cli import main as command
+from kit.ops import cost, cost_model
+from kit.ops.cost_model import Assumed, Standing
 
 LIMIT = 1.00
 """USD a month, with nothing free."""
@@ -113,7 +113,7 @@ def test_what_would_cost_is_noticed(more: dict[str, int]) -> None:
 
 
 def test_a_day_costs_what_it_uses() -> None:
-    used = usage.day(standing(0), Assumed(requests=2, ms=500, answer_kb=1000, jobs=0), 1_000_000, 60)
+    used = cost_model.day(standing(0), Assumed(requests=2, ms=500, answer_kb=1000, jobs=0), 1_000_000, 60)
     prices, _ = cost.read()
     bill = {name: round(prices[name].of(units), 2) for name, units in used.items()}
     assert (bill["http-api"], bill["lambda-requests"], bill["lambda-arm64"]) == (2.00, 0.40, 13.33)
@@ -132,7 +132,7 @@ def test_every_price_is_used_dated_and_has_its_page() -> None:
 
 
 def cost_of(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(sys, "argv", ["infra.ops", "cost", *arguments])
+    monkeypatch.setattr(sys, "argv", ["kit", "cost", *arguments])
     return command.main()
 
 

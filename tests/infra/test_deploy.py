@@ -15,11 +15,12 @@ import pytest
 from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
-from infra.ops import answers, consent, deploy, deployed, image, oneoff, tool
-from infra.ops.session import Account
-from infra.ops.stage import Stage
-from infra.ops.versions import Pair
 from kit.errors import UsageError
+from kit.ops import confirm, deploy, deployed, health_check, image, oneoff_task
+from kit.ops import iac as tool
+from kit.ops.aws_account import Account
+from kit.ops.releases import Pair
+from kit.ops.stage import Stage
 from rendering import render
 
 STAGE = Stage("my-app", "prod")
@@ -76,9 +77,9 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
         (deployed, "find", lambda *_, version: version),
         (deployed, "address", lambda *_: "https://example.com"),
         (deployed, "dns_hint", lambda *_: ""),
-        (oneoff, "run", lambda account, new, wanted: made.do("migrate") or 0),
-        (answers, "version", lambda *_: made.do("answers itself")),
-        (answers, "address", lambda at: made.do("answers")),
+        (oneoff_task, "run", lambda account, new, wanted: made.do("migrate") or 0),
+        (health_check, "version", lambda *_: made.do("answers itself")),
+        (health_check, "address", lambda at: made.do("answers")),
     ):
         monkeypatch.setattr(module, name, act)
     return made
@@ -109,7 +110,7 @@ def test_what_fails_before_changes_nothing_for_visitors_and_tells_how_to_go_on(s
 
 
 def test_migrations_that_fail_are_told_with_their_exit_code(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oneoff, "run", lambda *_: 3)
+    monkeypatch.setattr(oneoff_task, "run", lambda *_: 3)
     with pytest.raises(UsageError, match="migrations ended with 3"):
         scene.run()
     assert scene.lived == []
@@ -158,7 +159,7 @@ def told(app: Path, *words: str, given: str = "", **environ: str) -> str:
     nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
     nobody["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     done = subprocess.run(
-        [sys.executable, "-m", "infra.ops", *words],
+        [sys.executable, "-m", "kit", *words],
         cwd=app,
         env=kept | nobody | environ,
         input=given,
@@ -315,17 +316,17 @@ class Terminal(io.StringIO):
 def test_only_a_yes_goes_on(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     if goes_on:
-        consent.ask("Go ahead?", yes=False, otherwise="")
+        confirm.ask("Go ahead?", yes=False, otherwise="")
         return
     with pytest.raises(UsageError, match="Nothing was done"):
-        consent.ask("Go ahead?", yes=False, otherwise="")
+        confirm.ask("Go ahead?", yes=False, otherwise="")
 
 
 @pytest.mark.parametrize(("answer", "goes_on"), [("my-app-prod\n", True), ("y\n", False), ("my-app-test\n", False)])
 def test_only_its_name_takes_a_stage_away(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     if goes_on:
-        consent.ask_for_name("my-app-prod", given="", otherwise="")
+        confirm.ask_for_name("my-app-prod", given="", otherwise="")
         return
     with pytest.raises(UsageError, match="nothing was done"):
-        consent.ask_for_name("my-app-prod", given="", otherwise="")
+        confirm.ask_for_name("my-app-prod", given="", otherwise="")

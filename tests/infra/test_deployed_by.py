@@ -8,10 +8,11 @@ import boto3
 import pytest
 from described import produced
 
-from infra.ops import deployed_by, tool
-from infra.ops.session import Account
-from infra.ops.stage import Stage
 from kit.errors import UsageError
+from kit.ops import deployed_by
+from kit.ops import iac as tool
+from kit.ops.aws_account import Account
+from kit.ops.stage import Stage
 from rendering import render
 
 STAGE = Stage("my-app", "prod")

@@ -16,9 +16,9 @@ import pytest
 from a_stage import CALLED, write
 from botocore.exceptions import ClientError
 
-from infra.ops import __main__ as command
-from infra.ops import asking, lines, logs
-from infra.ops.lines import Line, Lines
+from kit.cli import main as command
+from kit.ops import log_tail, logs, retry
+from kit.ops.log_tail import Line, Lines
 from rendering import ROOT
 
 NOW = 1_790_000_000_000
@@ -26,7 +26,7 @@ NOW = 1_790_000_000_000
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(asking.time, "sleep", lambda _: None)
+    monkeypatch.setattr(retry.time, "sleep", lambda _: None)
     with a_stage.running(monkeypatch, logs_alone=True) as session:
         yield session
 
@@ -34,8 +34,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def said(aws: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     def call(*arguments: str) -> Any:
-        monkeypatch.setattr("infra.ops.stage.project_name", lambda: "my-app")
-        monkeypatch.setattr(sys, "argv", ["infra.ops", "logs", *arguments])
+        monkeypatch.setattr("kit.ops.stage.project_name", lambda: "my-app")
+        monkeypatch.setattr(sys, "argv", ["kit", "logs", *arguments])
         command.main()
         return capsys.readouterr()
 
@@ -44,7 +44,7 @@ def said(aws: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
 
 def following(aws: Any, since: float = 600) -> Lines:
     begun = int((time.time() - since) * 1000)
-    return Lines(aws.client("logs"), CALLED, list(lines.PARTS), begun, lambda _: None)
+    return Lines(aws.client("logs"), CALLED, list(log_tail.PARTS), begun, lambda _: None)
 
 
 def test_the_parts_are_told_together_in_the_order_of_time(aws: Any, said: Any) -> None:
@@ -81,10 +81,10 @@ def test_lines_in_any_order_are_told_exactly_once(aws: Any, seed: int) -> None:
     chance = random.Random(seed)
     stream, told, written = following(aws), [], []
     for number in range(12):
-        for part in lines.PARTS:
+        for part in log_tail.PARTS:
             for stream_name in range(chance.randrange(3)):
                 name = f"{part} {number} {stream_name}"
-                late = chance.uniform(0, lines.LATE / 1000 * 0.9)
+                late = chance.uniform(0, log_tail.LATE / 1000 * 0.9)
                 write(aws, part, name, ago=late, stream=f"{number} {stream_name}")
                 written.append(name)
         told += [line.text for line in stream.read()]
@@ -94,7 +94,7 @@ def test_lines_in_any_order_are_told_exactly_once(aws: Any, seed: int) -> None:
 def test_what_has_been_told_is_not_remembered_forever(aws: Any) -> None:
     stream = following(aws, since=7200)
     for minutes in range(60, 0, -10):
-        for part in lines.PARTS:
+        for part in log_tail.PARTS:
             write(aws, part, *map(str, range(20)), ago=60 * minutes, stream=f"{minutes}")
         list(stream.read())
     assert len(stream.seen) <= 60
@@ -166,14 +166,14 @@ def follower(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     program = tmp_path / "follow.py"
     program.write_text(
         "import sys, threading, pytest, a_stage\n"
-        "from infra.ops import __main__ as command, logs\n"
+        "from kit.cli import main as command, logs\n"
         "logs.EVERY = 0.1\n"
         "patch = pytest.MonkeyPatch()\n"
-        "patch.setattr('infra.ops.stage.project_name', lambda: 'my-app')\n"
+        "patch.setattr('kit.ops.stage.project_name', lambda: 'my-app')\n"
         "with a_stage.running(patch, logs_alone=True) as session:\n"
         "    a_stage.write(session, 'web', {'message': 'before'})\n"
         "    threading.Timer(1, a_stage.write, [session, 'web', {'message': 'while'}]).start()\n"
-        "    sys.argv = ['infra.ops', 'logs', '--follow']\n"
+        "    sys.argv = ['kit.ops', 'logs', '--follow']\n"
         "    sys.exit(command.main())\n"
     )
     path = os.pathsep.join(str(ROOT / folder) for folder in ("template", "tests", "tests/infra"))

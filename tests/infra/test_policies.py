@@ -17,9 +17,9 @@ from canonical import many
 from described import CASES, described, produced
 from manifests import environment
 
-from infra.ops import __main__ as command
-from infra.ops import policy
+from kit.cli import main as command
 from kit.errors import UsageError
+from kit.ops import policy
 from rendering import TEMPLATE, render
 
 OURS = Path(__file__).resolve().parent
@@ -198,7 +198,7 @@ def test_all_that_makes_changes_and_removes_the_infrastructure_is_allowed() -> N
 
 @cache
 def calls(module: str) -> set[str]:
-    """The actions behind what a module of infra/ops asks of AWS, by the names of boto3's clients in its text."""
+    """The actions behind what a module of kit/src/kit/ops asks of AWS, by the names of boto3's clients in its text."""
     path = TEMPLATE / "infra" / "ops" / module
     files = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
     text = "".join(file.read_text(encoding="utf-8") for file in files)
@@ -279,9 +279,9 @@ def test_what_looks_is_asked_of_what_look_names(monkeypatch: pytest.MonkeyPatch,
             return made
 
         monkeypatch.setattr(boto3.Session, "client", client)
-        monkeypatch.setattr("infra.ops.stage.project_name", lambda: "my-app")
-        monkeypatch.setattr("infra.ops.tool.how_to_set_alarm_email", lambda stage: "alarm_email")
-        monkeypatch.setattr(sys, "argv", ["infra.ops", *verb])
+        monkeypatch.setattr("kit.ops.stage.project_name", lambda: "my-app")
+        monkeypatch.setattr("kit.ops.iac.how_to_set_alarm_email", lambda stage: "alarm_email")
+        monkeypatch.setattr(sys, "argv", ["kit", *verb])
         assert command.main() == 0
     assert len(asked) > 3
     for name, params in asked:

@@ -8,7 +8,7 @@ import pytest
 from manifests import environment, require_provider
 
 import parts
-from infra.ops import tool
+from kit.ops import iac as tool
 from rendering import render
 
 NEEDS = {"sam": "make", "cdk": "make", "terraform": "terraform"}

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
-from infra.ops import stack
 from kit.errors import UsageError
+from kit.ops import cloudformation
 
 NAME = "my-app-prod"
 ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/my-app-prod/1"
@@ -58,20 +58,20 @@ class CloudFormation:
 )
 def test_a_stack_that_can_be_deployed_to_is_left_alone(status: str) -> None:
     aws = CloudFormation(status)
-    stack.ready(aws, NAME)
+    cloudformation.ready(aws, NAME)
     assert aws.done == []
 
 
-@pytest.mark.parametrize("status", sorted(stack.NEVER_MADE))
+@pytest.mark.parametrize("status", sorted(cloudformation.NEVER_MADE))
 def test_one_that_was_never_whole_is_removed(status: str) -> None:
     aws = CloudFormation(status)
-    stack.ready(aws, NAME)
+    cloudformation.ready(aws, NAME)
     assert aws.done == ["delete"]
 
 
 def test_one_that_serves_visitors_is_never_removed() -> None:
     aws = CloudFormation("UPDATE_ROLLBACK_FAILED")
-    stack.ready(aws, NAME)
+    cloudformation.ready(aws, NAME)
     assert aws.done == ["continue"]
 
 
@@ -79,7 +79,7 @@ def test_one_that_serves_visitors_is_never_removed() -> None:
 def test_another_deployment_is_waited_for(status: str) -> None:
     aws = CloudFormation(status)
     with pytest.raises(UsageError, match="another deployment"):
-        stack.ready(aws, NAME)
+        cloudformation.ready(aws, NAME)
     assert aws.done == []
 
 
@@ -94,11 +94,11 @@ EVENTS = [
 
 
 def test_what_failed_first_is_told_with_its_reason_and_nothing_of_earlier_changes() -> None:
-    told = stack.failures(CloudFormation("UPDATE_ROLLBACK_COMPLETE", EVENTS), NAME)
+    told = cloudformation.failures(CloudFormation("UPDATE_ROLLBACK_COMPLETE", EVENTS), NAME)
     assert told == ["AWS::SQS::Queue MailQueue failed: Queue already exists"]
 
 
 def test_what_cannot_be_mended_is_told_with_the_reason() -> None:
     aws = CloudFormation("DELETE_FAILED", EVENTS, mends=False)
     with pytest.raises(UsageError, match="Queue already exists"):
-        stack.ready(aws, NAME)
+        cloudformation.ready(aws, NAME)

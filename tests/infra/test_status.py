@@ -8,8 +8,8 @@ import a_stage
 import pytest
 from a_stage import CALLED, start_task, write
 
-from infra.ops import __main__ as command
-from infra.ops import sight, tool
+from kit.cli import main as command
+from kit.ops import iac, stage_status
 
 
 @pytest.fixture
@@ -20,11 +20,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def status(aws: Any, app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    monkeypatch.setattr(tool, "PROJECT", app)
+    monkeypatch.setattr(iac, "PROJECT", app)
 
     def call(stage: str = "prod") -> str:
-        monkeypatch.setattr("infra.ops.stage.project_name", lambda: "my-app")
-        monkeypatch.setattr(sys, "argv", ["infra.ops", "status", "--stage", stage])
+        monkeypatch.setattr("kit.ops.stage.project_name", lambda: "my-app")
+        monkeypatch.setattr(sys, "argv", ["kit", "status", "--stage", stage])
         code = command.main()
         said = capsys.readouterr()
         return said.out if code == 0 else said.err
@@ -91,8 +91,8 @@ def test_an_address_that_is_not_confirmed_is_told_nothing(
     aws: Any, status: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As SNS has it until the link is opened; moto takes every address as confirmed."""
-    waiting = [sight.Recipient("me@example.com", confirmed=False)]
-    monkeypatch.setattr(sight, "_recipients", lambda *_: waiting)
+    waiting = [stage_status.Recipient("me@example.com", confirmed=False)]
+    monkeypatch.setattr(stage_status, "_recipients", lambda *_: waiting)
     assert "NOBODY IS TOLD: me@example.com has not opened the link" in status()
 
 

@@ -7,9 +7,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra.ops.session import Account
-from infra.ops.stage import Stage
-from infra.ops.versions import KEPT, Pair, Versions
+from kit.ops.aws_account import Account
+from kit.ops.releases import KEPT, Pair, Versions
+from kit.ops.stage import Stage
 
 STAGE = Stage("my-app", "prod")
 NAMES = ("my-app-prod-web", "my-app-prod-jobs")

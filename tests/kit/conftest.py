@@ -30,7 +30,8 @@ def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mysql.Ser
 @pytest.fixture
 def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Settings and engine read anew, before and after."""
-    from kit import database, settings
+    from kit import settings
+    from kit.db import database
 
     for name in ("DATABASE_URL", "DATABASE_CA", "DATABASE_LIMITS", "DATABASE_URL_SECRET"):
         monkeypatch.delenv(name, raising=False)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import String, func, select, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from kit import batches, database, limits
+from kit.db import bulk, database, limits
 
 
 class Base(DeclarativeBase):
@@ -50,7 +50,7 @@ def missing() -> int:
 class Reported(list[tuple[int, object]]):
     """Keeps the progress that it is told."""
 
-    def __call__(self, progress: batches.Progress) -> None:
+    def __call__(self, progress: bulk.Progress) -> None:
         self.append((progress.done, progress.last))
 
 
@@ -60,9 +60,9 @@ def reported() -> Reported:
 
 
 def test_a_backfill_reports_each_batch_and_reaches_every_row(reported: Reported) -> None:
-    progress = batches.backfill(Item, fill, on_progress=reported)
+    progress = bulk.backfill(Item, fill, on_progress=reported)
     assert reported == [(500, 500), (1000, 1000), (1050, 1050)]
-    assert progress == batches.Progress(1050, 1050, finished=True)
+    assert progress == bulk.Progress(1050, 1050, finished=True)
     assert str(progress) == "1,050 rows done, up to 1050"
     assert missing() == 0
 
@@ -74,9 +74,9 @@ def test_a_backfill_that_fails_keeps_its_batches_and_continues_from_there(report
         fill(item)
 
     with pytest.raises(ValueError, match="no slug"):
-        batches.backfill(Item, fails_at_700, on_progress=reported)
+        bulk.backfill(Item, fails_at_700, on_progress=reported)
     assert (reported, missing()) == ([(500, 500)], 550)
-    assert batches.backfill(Item, fill, after=500, size=1000) == batches.Progress(550, 1050, finished=True)
+    assert bulk.backfill(Item, fill, after=500, size=1000) == bulk.Progress(550, 1050, finished=True)
     assert missing() == 0
 
 
@@ -90,17 +90,17 @@ def test_a_backfill_stops_in_time_and_is_continued(monkeypatch: pytest.MonkeyPat
         now += 0.004  # 500 of them take 2 s
         fill(item)
 
-    progress = batches.backfill(Item, slowly, max_seconds=3)
-    assert progress == batches.Progress(1000, 1000, finished=False)
+    progress = bulk.backfill(Item, slowly, max_seconds=3)
+    assert progress == bulk.Progress(1000, 1000, finished=False)
     after, where = (progress.last, None) if continued == "after the last key" else (None, Item.slug.is_(None))
-    assert batches.backfill(Item, slowly, after=after, where=where, max_seconds=3).finished
+    assert bulk.backfill(Item, slowly, after=after, where=where, max_seconds=3).finished
     assert missing() == 0
 
 
 def test_a_delete_deletes_when_it_is_called_and_only_what_was_meant(reported: Reported) -> None:
-    progress = batches.delete(Item, where=Item.id % 2 == 0, size=200, on_progress=reported)
+    progress = bulk.delete(Item, where=Item.id % 2 == 0, size=200, on_progress=reported)
     assert reported == [(200, 400), (400, 800), (525, 1050)]
-    assert progress == batches.Progress(525, 1050, finished=True)
+    assert progress == bulk.Progress(525, 1050, finished=True)
     with database.reading() as session:
         assert session.scalars(select(Item.id).limit(3)).all() == [1, 3, 5]
 
@@ -111,11 +111,11 @@ def test_a_row_that_no_longer_matches_when_its_turn_comes_is_left_alone(monkeypa
             session.execute(update(Item).where(Item.id == 3).values(slug="by hand"))
 
     at_the_lock(monkeypatch, change_meanwhile)
-    assert batches.backfill(Item, fill, where=Item.slug.is_(None), size=1050).done == 1049
+    assert bulk.backfill(Item, fill, where=Item.slug.is_(None), size=1050).done == 1049
     with database.reading() as session:
         assert session.scalar(select(Item.slug).where(Item.id == 3)) == "by hand"
     at_the_lock(monkeypatch, change_meanwhile)
-    assert batches.delete(Item, where=Item.slug != "by hand", size=1050).done == 1049
+    assert bulk.delete(Item, where=Item.slug != "by hand", size=1050).done == 1049
 
 
 def at_the_lock(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None]) -> None:
@@ -139,10 +139,10 @@ def test_slow_batches_become_smaller(monkeypatch: pytest.MonkeyPatch, reported: 
         now += 0.012  # 500 of them take 6 s
         fill(item)
 
-    batches.backfill(Item, slowly, on_progress=reported)
+    bulk.backfill(Item, slowly, on_progress=reported)
     assert [done for done, _ in reported] == [500, 750, 1000, 1050]
 
 
 def test_a_key_of_several_columns_is_refused_with_a_sentence() -> None:
     with pytest.raises(ValueError, match="Pair has a key of several columns"):
-        batches.delete(Pair, where=Pair.a == 1)
+        bulk.delete(Pair, where=Pair.a == 1)

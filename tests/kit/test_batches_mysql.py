@@ -7,7 +7,7 @@ from sqlalchemy import Index, String, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import mysql
-from kit import batches, database
+from kit.db import bulk, database
 
 ROWS = 65_536
 """They have even keys."""
@@ -77,7 +77,7 @@ def test_a_backfill_locks_its_rows_and_nothing_else(server: mysql.Server, column
         item.slug, item.state = "y", "done"
 
     where = Item.slug.is_(None) if column == "without an index" else Item.state == "pending"
-    assert batches.backfill(Item, change, where=where).done == PENDING
+    assert bulk.backfill(Item, change, where=where).done == PENDING
     print(f"{most} locks for {PENDING} of {ROWS:,} rows")
     assert PENDING <= most <= PENDING + OTHER_LOCKS
 
@@ -95,7 +95,7 @@ def test_a_delete_locks_its_rows_and_nothing_else(
 
     event.listen(database.engine(), "commit", before_commit)
     where = Item.slug.is_(None) if column == "without an index" else Item.state == "pending"
-    assert batches.delete(Item, where=where).done == PENDING
+    assert bulk.delete(Item, where=where).done == PENDING
     print(f"{most} locks for {PENDING} of {ROWS:,} rows")
     assert PENDING <= most <= PENDING + OTHER_LOCKS
 
@@ -112,8 +112,8 @@ def test_a_batch_that_is_most_of_a_small_table_locks_no_more_than_its_rows(serve
         most = max(most, locks(server))
 
     event.listen(database.engine(), "commit", before_commit)
-    batches.backfill(Item, lambda item: None, size=450)
+    bulk.backfill(Item, lambda item: None, size=450)
     assert 450 <= most <= 450 + OTHER_LOCKS
     most = 0
-    batches.delete(Item, where=Item.id > 0, size=450)
+    bulk.delete(Item, where=Item.id > 0, size=450)
     assert 450 <= most <= 2 * 450 + OTHER_LOCKS  # an entry of the index `items_state` goes with each row

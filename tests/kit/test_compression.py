@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from kit.compression import SMALLEST, Compressed
+from kit.web.compression import SMALLEST, Compressed
 
 PAGE = "".join(f"<p>{number} こんにちは</p>" for number in range(10_000))
 

@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 import mysql
 import parts
-from kit import connection
-from kit import mysql as kit_mysql
+from kit.db import connection
+from kit.db import mysql as kit_mysql
 
 SPELLINGS = [
     "",

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from kit import forms
+from kit.web import forms
 
 FORM = "application/x-www-form-urlencoded"
 

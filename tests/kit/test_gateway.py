@@ -19,8 +19,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import events
 import serving
-from kit import gateway, web
-from kit.asgi import RESTART
+from kit import web
+from kit.aws_lambda import apigateway
+from kit.web.asgi import RESTART
 
 Answer = dict[str, Any]
 
@@ -29,7 +30,7 @@ Answer = dict[str, Any]
 def asked() -> Iterator[Callable[..., Answer]]:
     """Ask an app for something, as Lambda does."""
     loop = asyncio.new_event_loop()
-    yield lambda app, event=None: gateway.Gateway(app, loop)(event or events.http(), None)
+    yield lambda app, event=None: apigateway.Gateway(app, loop)(event or events.http(), None)
     loop.close()
 
 
@@ -96,7 +97,7 @@ def test_the_app_may_look_at_lambdas_own_event_and_context() -> None:
         seen.extend((scope["aws.event"], scope["aws.context"]))
 
     loop = asyncio.new_event_loop()
-    gateway.Gateway(app, loop)(event := events.http(), context := object())
+    apigateway.Gateway(app, loop)(event := events.http(), context := object())
     loop.close()
     assert seen == [event, context]
 
@@ -261,7 +262,7 @@ def scope_of(event: dict[str, Any]) -> Scope:
         seen.append(scope)
 
     loop = asyncio.new_event_loop()
-    gateway.Gateway(app, loop)(event, None)
+    apigateway.Gateway(app, loop)(event, None)
     loop.close()
     return seen[0]
 
@@ -358,6 +359,6 @@ def test_a_host_may_be_called_what_it_likes(asked: Callable[..., Answer], host: 
 )
 def test_what_is_no_request_of_an_http_api_is_refused_in_a_sentence(event: Any) -> None:
     loop = asyncio.new_event_loop()
-    with pytest.raises(gateway.UnknownEvent, match=r"payload format 2\.0"):
-        gateway.Gateway(answering(lambda request: PlainTextResponse("ok")), loop)(event, None)
+    with pytest.raises(apigateway.UnknownEvent, match=r"payload format 2\.0"):
+        apigateway.Gateway(answering(lambda request: PlainTextResponse("ok")), loop)(event, None)
     loop.close()

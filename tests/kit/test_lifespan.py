@@ -14,8 +14,8 @@ from starlette.types import ASGIApp
 
 import events
 from kit import web
-from kit.gateway import Gateway
-from kit.lifespan import Started, StartupFailed
+from kit.aws_lambda.apigateway import Gateway
+from kit.aws_lambda.lifespan import Started, StartupFailed
 
 
 class Journal:
@@ -54,7 +54,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def served(app: ASGIApp, loop: asyncio.AbstractEventLoop) -> Gateway:
-    """The app as `kit.lambda_web` serves it."""
+    """The app as `kit.aws_lambda.web` serves it."""
     return Gateway(Started(app, loop), loop)
 
 
@@ -135,7 +135,7 @@ def test_an_app_that_knows_no_lifespan_is_served_all_the_same(loop: asyncio.Abst
 def test_an_app_that_knows_no_lifespan_says_so_to_who_looks_closely(
     loop: asyncio.AbstractEventLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("DEBUG", "kit.lifespan"):
+    with caplog.at_level("DEBUG", "kit.aws_lambda.lifespan"):
         Started(no_lifespan, loop)
     assert caplog.messages == ["the app knows no lifespan: ValueError('this app is for HTTP alone')"]
 
@@ -147,6 +147,6 @@ def test_an_app_whose_lifespan_returns_at_once_is_served_all_the_same(
         if scope["type"] == "http":
             await no_lifespan(scope, receive, send)
 
-    with caplog.at_level("DEBUG", "kit.lifespan"):
+    with caplog.at_level("DEBUG", "kit.aws_lambda.lifespan"):
         assert served(app, loop)(events.http(), None)["statusCode"] == 204
     assert caplog.messages == []

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from kit import connection, database, limits
+from kit.db import connection, database, limits
 
 ROWS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT i FROM n"
 
@@ -41,7 +41,7 @@ def test_a_transaction_over_20_seconds_fails_and_names_where_it_began(clock: Clo
         session.execute(text("SELECT 1"))
     assert "test_limits.py:" in str(failure.value)
     assert "21 s" in str(failure.value)
-    assert "kit.batches" in str(failure.value)
+    assert "kit.db.bulk" in str(failure.value)
 
 
 def test_a_transaction_that_sleeps_until_its_commit_fails_too_and_is_rolled_back(clock: Clock) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 import mysql
-from kit import connection, limits
+from kit.db import connection, limits
 
 ROWS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) SELECT 1 FROM n, n AS m LIMIT {}"
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from kit import database, migrations, secrets, settings
-from kit.commands import migrate, schema
+from kit import secrets, settings
+from kit.cli import migrate, schema
+from kit.db import database, migrations
 from kit.errors import UsageError
 from kit.planetscale import project, transport
 from planetscale_server import PlanetScale

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect, text
 
-from kit import connection, migrations
+from kit.db import connection, migrations
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "mysql"])

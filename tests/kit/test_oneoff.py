@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from kit import oneoff
+from rendering import TEMPLATE
 from waiting import until
-
-TEMPLATE = Path(oneoff.__file__).parents[1]
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from kit.planetscale import api, schema
-from kit.planetscale.branch import Branch, Patience, Stopped
+from kit.planetscale import client as api
+from kit.planetscale import schema
+from kit.planetscale.branches import Branch, Patience, Stopped
 from kit.planetscale.transport import Response
 from planetscale_scene import PROJECT
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from kit.errors import UsageError
-from kit.planetscale import api, project, transport
-from kit.planetscale.branch import Stopped
+from kit.planetscale import client as api
+from kit.planetscale import project, transport
+from kit.planetscale.branches import Stopped
 from planetscale_scene import COLUMN, Killed, Scene
 from planetscale_server import ACCESSES, SETTLING, VALIDATING, Delays, Fault, PlanetScale, operation
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from kit.planetscale import api
-from kit.planetscale.branch import Stopped
+from kit.planetscale import client as api
+from kit.planetscale.branches import Stopped
 from planetscale_scene import COLUMN, Killed, Scene
 from planetscale_server import ACCESSES, Delays, DeployRequest, Fault, PlanetScale
 

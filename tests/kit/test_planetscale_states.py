@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kit.planetscale import states
-from kit.planetscale.branch import Stopped
+from kit.planetscale.branches import Stopped
 from planetscale_contract import contract
 from planetscale_scene import COLUMN, Scene
 from planetscale_server import DeployRequest, Fault, PlanetScale

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from kit.errors import UsageError
-from kit.planetscale import api, transport
+from kit.planetscale import client as api
+from kit.planetscale import transport
 from planetscale_scene import COLUMN, PROJECT, Scene
 from planetscale_server import TOKEN, Delays, Fault, PlanetScale, pscale, serve
 

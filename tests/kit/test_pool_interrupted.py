@@ -13,9 +13,9 @@ from sqlalchemy import Engine, literal, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 import mysql
-from kit import database
-from kit.jobs import limit
-from kit.jobs.limit import OutOfTime
+from kit.db import database
+from kit.jobs import timeouts
+from kit.jobs.timeouts import OutOfTime
 
 # Some lines of the pool belong to a finalizer, and an interrupted connection is closed by the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -110,7 +110,7 @@ def test_jobs_that_are_stopped_at_random_moments_lose_no_connection_and_no_row(
 
     for number in range(300):
         try:
-            limit.call(job, {"number": number}, random_moment.uniform(0.0005, 0.006))
+            timeouts.call(job, {"number": number}, random_moment.uniform(0.0005, 0.006))
         except OutOfTime:
             database.replace_pool()
     works(1000)

@@ -28,9 +28,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import events
 import mysql
 import serving
-from kit import connection, database, forms, logs, settings, templates, web
-from kit.columns import UtcDateTime
-from kit.gateway import Gateway
+from kit import logs, settings, web
+from kit.aws_lambda.apigateway import Gateway
+from kit.db import connection, database
+from kit.db.types import UtcDateTime
+from kit.web import forms, templates
 
 FIELDS = ["query", "header", "user-agent", "referer", "cookie", "authorization", "form", "json"]
 CANARIES = {field: f"{field}-canary o'clock" for field in FIELDS}

@@ -20,7 +20,7 @@ import events
 import serving
 from examples import examples
 from kit import web
-from kit.gateway import Gateway
+from kit.aws_lambda.apigateway import Gateway
 
 
 @dataclass(frozen=True)

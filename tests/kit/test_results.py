@@ -9,7 +9,7 @@ import pymysql
 import pytest
 
 import mysql
-from kit import mysql as kit_mysql
+from kit.db import mysql as kit_mysql
 
 Read = tuple[tuple[Any, ...], Any, int]
 

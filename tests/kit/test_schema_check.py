@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from kit import settings
-from kit.commands import schema
-from kit.schema import checking
+from kit.cli import schema
+from kit.planetscale.lint import linter
 
 CORPUS = sorted(file for file in (Path(__file__).parent / "corpus").glob("*.py") if file.stem != "base")
 
 
-def findings(change: Path, folder: Path, **options: bool) -> list[checking.Finding]:
+def findings(change: Path, folder: Path, **options: bool) -> list[linter.Finding]:
     (folder / "versions").mkdir(exist_ok=True)
     for file in (change, change.with_name("base.py")):
         shutil.copy(file, folder / "versions")
-    return checking.check(folder, **options)
+    return linter.check(folder, **options)
 
 
 def expected(change: Path) -> list[tuple[int, str]]:
@@ -55,7 +55,7 @@ def test_foreign_keys_can_be_switched_on(tmp_path: Path) -> None:
 def test_a_rename_names_the_steps_around_it(tmp_path: Path) -> None:
     (found,) = findings(Path(__file__).parent / "corpus" / "rename_a_column.py", tmp_path)
     assert "kit schema rename users.name full_name" in found.problem.instead
-    assert "kit.batches" in found.problem.instead
+    assert "kit.db.bulk" in found.problem.instead
 
 
 def test_the_command_prints_file_line_code_and_the_way_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,4 +70,4 @@ def test_the_command_prints_file_line_code_and_the_way_round(tmp_path: Path, mon
 
 
 def test_the_walls_own_migrations_are_taken() -> None:
-    assert checking.check(settings.PROJECT / "migrations") == []
+    assert linter.check(settings.PROJECT / "migrations") == []

@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import BigInteger, MetaData, String, Table, Text
 from sqlalchemy import Column as SqlColumn
 
-from kit import columns, migrations, settings, wiring
+from kit import references, settings
+from kit.db import migrations
+from kit.db import types as columns
 from kit.errors import UsageError
 
 
@@ -19,7 +21,7 @@ def metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MetaDa
     shutil.copytree(settings.PROJECT / "migrations", tmp_path / "migrations")
     monkeypatch.setattr(settings, "PROJECT", tmp_path)
     models = MetaData()
-    monkeypatch.setattr(wiring, "load", lambda _: models)
+    monkeypatch.setattr(references, "load", lambda _: models)
     Table(
         "messages",
         models,
@@ -37,7 +39,7 @@ def test_a_migration_is_written_from_the_models_and_runs(metadata: MetaData, tmp
     file = migrations.write("tags and edits")
     assert file == tmp_path / "migrations" / "versions" / "0003_tags_and_edits.py"
     text = file.read_text()
-    assert "from kit.database import UtcDateTime" in text
+    assert "from kit.db.database import UtcDateTime" in text
     assert 'batch_op.add_column(sa.Column("edited_at", UtcDateTime()' in text
     assert migrations.write("nothing more") is None
 
@@ -74,7 +76,7 @@ def test_nothing_changed_writes_nothing(metadata: MetaData, tmp_path: Path) -> N
 
 
 def test_a_rename_becomes_two_migrations_that_the_check_accepts(metadata: MetaData, tmp_path: Path) -> None:
-    from kit.commands import schema
+    from kit.cli import schema
 
     expand, contract = migrations.rename("messages", "text", "body")
     assert 'op.add_column("messages", sa.Column("body", sa.String(length=280), nullable=True))' in expand.read_text()

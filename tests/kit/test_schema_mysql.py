@@ -9,8 +9,8 @@ import pymysql
 import pytest
 
 import mysql
-from kit.schema import checking, offline, rules
-from kit.schema.tables import Tables
+from kit.planetscale.lint import linter, render_sql, rules
+from kit.planetscale.lint.tables import Tables
 
 CORPUS = Path(__file__).parent / "corpus"
 CHANGES = sorted(file.stem for file in CORPUS.glob("good_*.py"))
@@ -84,7 +84,7 @@ def applied(cursor: Any, statements: list[str]) -> tuple[Any, Any]:
             cursor.execute(statement)
         except pymysql.Error:
             continue
-        tree = checking._parse(statement)
+        tree = linter._parse(statement)
         if tree is not None:
             tables.apply(tree)
     return believed(tables), actual(cursor)
@@ -132,8 +132,8 @@ def test_the_migrations_of_the_corpus_become_what_they_become_on_mysql(server: A
         statements = []
         for script in ("base", change):
             try:
-                module = offline.statements(scripted(CORPUS / f"{script}.py"))
-            except offline.Unreadable:
+                module = render_sql.statements(scripted(CORPUS / f"{script}.py"))
+            except render_sql.Unreadable:
                 continue
             statements += [statement.sql for statement in module]
         mine, theirs = applied(server, statements)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.schema import checking
+from kit.planetscale.lint import linter
 
 T = "CREATE TABLE t (a INT PRIMARY KEY, b TEXT, c VARCHAR(9))"
 
@@ -15,7 +15,7 @@ def found(folder: Path, *statements: str, **options: bool) -> list[tuple[int, st
     lines = ["from alembic import op", "revision, down_revision = '1', None", "def upgrade():"]
     lines += [f"    op.execute({statement!r})" for statement in statements]
     (folder / "versions" / "one.py").write_text("\n".join(lines))
-    return [(one.line - 3, one.code, one.problem.what) for one in checking.check(folder, **options)]
+    return [(one.line - 3, one.code, one.problem.what) for one in linter.check(folder, **options)]
 
 
 REFUSED = {
@@ -201,19 +201,19 @@ def test_only_what_a_migration_touches_is_held_against_it(tmp_path: Path) -> Non
     second = "from alembic import op\nrevision, down_revision = '1', '0'\ndef upgrade():\n    op.execute('CREATE TABLE v (a INT PRIMARY KEY)')\n"
     for name, text in (("zero", first), ("one", second)):
         (tmp_path / "versions" / f"{name}.py").write_text(text)
-    assert [(one.file.name, one.code) for one in checking.check(tmp_path)] == [("zero.py", "NO_UNIQUE_KEY")]
+    assert [(one.file.name, one.code) for one in linter.check(tmp_path)] == [("zero.py", "NO_UNIQUE_KEY")]
 
 
 @pytest.mark.parametrize(
     ("statement", "instead"),
     [
         ("ALTER TABLE t RENAME COLUMN c TO d", "`python -m kit schema rename t.c d` makes both migrations"),
-        ("ALTER TABLE t RENAME TO u", "Create 'u' in one migration, write both, copy the rows with kit.batches, read the new one only, and drop 't'"),
+        ("ALTER TABLE t RENAME TO u", "Create 'u' in one migration, write both, copy the rows with kit.db.bulk, read the new one only, and drop 't'"),
     ],
 )  # fmt: skip
 def test_a_rename_names_the_way_round(statement: str, instead: str, tmp_path: Path) -> None:
     found(tmp_path, T, statement)
-    [finding] = checking.check(tmp_path)
+    [finding] = linter.check(tmp_path)
     assert instead in finding.problem.instead
 
 
@@ -221,7 +221,7 @@ def test_a_migration_that_asks_the_database_is_named_with_its_line(tmp_path: Pat
     (tmp_path / "versions").mkdir()
     text = "from alembic import op\nrevision, down_revision = '1', None\ndef upgrade():\n    pass\n    rows = op.get_bind().execute('x').all()\n"
     (tmp_path / "versions" / "one.py").write_text(text)
-    [finding] = checking.check(tmp_path)
+    [finding] = linter.check(tmp_path)
     assert (finding.line, finding.code) == (5, "NOT_CHECKABLE")
     assert finding.problem.what.startswith("it cannot be read offline (AttributeError: ")
 
@@ -230,14 +230,14 @@ def test_a_statement_of_several_lines_is_named_with_its_first(tmp_path: Path) ->
     (tmp_path / "versions").mkdir()
     text = "from alembic import op\nrevision, down_revision = '1', None\ndef upgrade():\n    op.execute(\n        'CALL p()'\n    )\n"
     (tmp_path / "versions" / "one.py").write_text(text)
-    [finding] = checking.check(tmp_path)
+    [finding] = linter.check(tmp_path)
     assert finding.line == 4
 
 
 def test_a_migration_without_an_upgrade_is_named(tmp_path: Path) -> None:
     (tmp_path / "versions").mkdir()
     (tmp_path / "versions" / "one.py").write_text("revision, down_revision = '1', None\n")
-    [finding] = checking.check(tmp_path)
+    [finding] = linter.check(tmp_path)
     assert (finding.line, finding.code) == (1, "NOT_CHECKABLE")
     assert "upgrade" in finding.problem.what
 
@@ -249,5 +249,5 @@ def test_an_error_in_a_helper_is_named_at_the_line_that_calls_it(tmp_path: Path)
         "    op.execute('CREATE TABLE t (a INT PRIMARY KEY)')\n    int('x')\n"
     )
     (tmp_path / "versions" / "one.py").write_text(text)
-    [finding] = checking.check(tmp_path)
+    [finding] = linter.check(tmp_path)
     assert (finding.line, finding.problem.what[:39]) == (5, "it cannot be read offline (ValueError: ")

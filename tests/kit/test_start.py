@@ -13,8 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 import mysql
-from kit import ahead, connection, database, templates
-from kit.commands import cold
+from kit.cli import cold
+from kit.db import connection, database, preconnect
+from kit.web import templates
 
 AT_A_START = {
     "ahead", "asgi", "clock", "columns", "compression", "connection", "database", "dialect", "errors", "forms", "gateway",
@@ -29,9 +30,7 @@ AT_A_START = {
 def loaded(app: Path) -> set[str]:
     """The modules that a start of the rendered app loads."""
     return set(
-        json.loads(
-            python(app, "-c", "import json; from kit.commands import cold; print(json.dumps(list(cold.loaded())))")
-        )
+        json.loads(python(app, "-c", "import json; from kit.cli import cold; print(json.dumps(list(cold.loaded())))"))
     )
 
 
@@ -63,7 +62,7 @@ def another(app: Path, tmp_path: Path) -> Path:
 
 def pack(app: Path, folder: Path) -> Path:
     shutil.copytree(app, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    done = python(folder, "-m", "kit.packing")
+    done = python(folder, "-m", "kit.coldstart.build_bytecode_pack")
     assert "modules packed" in done, done
     return folder
 
@@ -78,15 +77,15 @@ def python(folder: Path, *arguments: str) -> str:
 
 def origins(folder: Path, *modules: str) -> dict[str, str]:
     """The class that has loaded each of these modules in a start of the app."""
-    code = "import json, sys; from kit import packed; packed.use(); import kit.lambda_web\n"
+    code = "import json, sys; from kit import packed; packed.use(); import kit.aws_lambda.web\n"
     code += f"print(json.dumps({{name: type(sys.modules[name].__spec__.loader).__module__ for name in {modules!r}}}))"
     found: dict[str, str] = json.loads(python(folder, "-c", code))
     return found
 
 
 def test_a_start_takes_its_modules_from_the_pack(packed: Path) -> None:
-    assert set(origins(packed, "sqlalchemy.orm", "starlette.routing", "app.web", "kit.database").values()) == {
-        "kit.packed"
+    assert set(origins(packed, "sqlalchemy.orm", "starlette.routing", "app.web", "kit.db.database").values()) == {
+        "kit.coldstart.bytecode_pack"
     }
 
 
@@ -94,7 +93,7 @@ def test_a_module_that_has_changed_since_is_loaded_from_its_own_file(another: Pa
     with another.joinpath("app", "about.py").open("a") as file:
         file.write("NAME = 'changed'\n")
     found = origins(another, "app.about", "app.models")
-    assert (found["app.about"], found["app.models"]) == ("_frozen_importlib_external", "kit.packed")
+    assert (found["app.about"], found["app.models"]) == ("_frozen_importlib_external", "kit.coldstart.bytecode_pack")
 
 
 def test_a_pack_of_another_python_is_left_alone(another: Path) -> None:
@@ -104,14 +103,14 @@ def test_a_pack_of_another_python_is_left_alone(another: Path) -> None:
 
 
 def test_what_is_loaded_later_is_whole_once_it_is_used(packed: Path) -> None:
-    code = "from kit import packed; packed.use(); import kit.lambda_web, sys; import importlib.metadata as m\n"
+    code = "from kit import packed; packed.use(); import kit.aws_lambda.web, sys; import importlib.metadata as m\n"
     code += "before = 'zipfile' in sys.modules; print(before, m.version('sqlalchemy') > '2', 'zipfile' in sys.modules)"
     assert python(packed, "-c", code).split() == ["False", "True", "True"]
 
 
 def test_an_app_that_cannot_start_while_the_image_is_built_does_not_end_the_build(another: Path) -> None:
     another.joinpath("app", "web.py").write_text("import os\nos.environ['ONLY_IN_THE_CLOUD']\n")
-    assert "modules packed" in python(another, "-m", "kit.packing")
+    assert "modules packed" in python(another, "-m", "kit.coldstart.build_bytecode_pack")
 
 
 def test_sqlalchemy_is_packed_without_its_docstrings_and_others_with_theirs(packed: Path) -> None:
@@ -141,7 +140,7 @@ def on_mysql(tls_server: mysql.Server, project: None, monkeypatch: pytest.Monkey
     monkeypatch.setenv("DATABASE_CA", tls_server.ca)
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "web")
     yield tls_server
-    monkeypatch.setattr(ahead, "_opening", None)
+    monkeypatch.setattr(preconnect, "_opening", None)
 
 
 def connections(server: mysql.Server) -> int:
@@ -158,13 +157,13 @@ def ask() -> int:
 
 def test_the_connection_that_was_opened_ahead_is_the_one_that_is_used(on_mysql: mysql.Server) -> None:
     before = connections(on_mysql)
-    ahead.open_connection()
+    preconnect.open_connection()
     assert ask() == 1
     assert connections(on_mysql) - before == 2  # with the one that asks
 
 
 def test_a_connection_ahead_is_for_the_apps_own_database_alone(on_mysql: mysql.Server) -> None:
-    ahead.open_connection()
+    preconnect.open_connection()
     other = connection.connect(on_mysql.url().replace("/kit", "/app"), ca=on_mysql.ca)
     with other.connect() as opened:
         assert opened.execute(text("SELECT DATABASE()")).scalar() == "app"
@@ -175,7 +174,7 @@ def test_a_database_that_cannot_be_reached_ahead_is_told_by_the_first_query(
     on_mysql: mysql.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "mysql://app:p@localhost:1/app")
-    ahead.open_connection()
+    preconnect.open_connection()
     with pytest.raises(DBAPIError, match="Can't connect"):
         ask()
 
@@ -185,7 +184,7 @@ def test_where_lambda_takes_a_snapshot_no_connection_is_opened(
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
     before = connections(on_mysql)
-    ahead.open_connection()
+    preconnect.open_connection()
     assert connections(on_mysql) - before == 1
 
 
@@ -204,7 +203,7 @@ def test_a_new_server_is_asked_one_question_before_the_first_query(on_mysql: mys
 
 def test_what_is_not_async_sees_no_event_loop_as_in_a_thread(app: Path) -> None:
     code = (
-        "import asyncio\nfrom kit.lambda_web import _here\n"
+        "import asyncio\nfrom kit.aws_lambda.web import _here\n"
         "async def outside(): return await _here(asyncio.run, inside())\n"
         "async def inside(): return 'ran'\n"
         "print(asyncio.run(outside()))"

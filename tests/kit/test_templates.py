@@ -7,7 +7,7 @@ import jinja2
 import markupsafe
 import pytest
 
-from kit import templates
+from kit.web import templates
 
 EVIL = "<script>alert('x')</script> & \"more\" 東京"
 

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from kit import connection, database, transactions
+from kit.db import connection, database, transactions
 
 
 class Base(DeclarativeBase):

@@ -17,12 +17,12 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 import mysql
-from kit import connection, database
-from kit import mysql as kit_mysql
 from kit import settings as kit_settings
-from kit.jobs import keys
+from kit.db import connection, database
+from kit.db import mysql as kit_mysql
+from kit.db.mysql import TransactionEnded
+from kit.jobs import idempotency
 from kit.jobs.tables import metadata
-from kit.mysql import TransactionEnded
 from mysql_rival import FIRST, SECOND, Rival
 
 EXAMPLES = int(os.environ.get("TRANSACTION_EXAMPLES", "150"))
@@ -135,10 +135,10 @@ def test_a_deadlock_in_a_savepoint_leaves_it_unchanged_and_ends_the_whole_transa
 
 def test_a_job_that_catches_a_deadlock_does_not_take_its_key(both: Database, table: str) -> None:
     refused = pytest.raises(OperationalError, match="1213")
-    with refused, keys.once("app.jobs.charge", "order 7"), database.session() as session:
+    with refused, idempotency.once("app.jobs.charge", "order 7"), database.session() as session:
         catch_deadlock(both, session)
     assert both.rows("kit") == START
-    with keys.once("app.jobs.charge", "order 7"), database.session() as session:  # so it can be run again
+    with idempotency.once("app.jobs.charge", "order 7"), database.session() as session:  # so it can be run again
         session.execute(text(f"INSERT INTO {table} VALUES (3, 3)"))
     assert both.rows("kit") == sorted([*START, (3, 3)])
 

@@ -22,7 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from canary import CANARY
 from examples import examples
 from kit import logs, web
-from kit.asgi import RESTART, InvalidHeader, check_headers
+from kit.web.asgi import RESTART, InvalidHeader, check_headers
 
 SAFE_METHODS = ["GET", "HEAD", "OPTIONS"]
 UNSAFE_METHODS = ["POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"]

@@ -16,13 +16,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cloud import ACCOUNT, CLUSTER, REGION, WHO, Cloud, Refused, serving
 from places import Nowhere
 
-from infra.ops import asking, oneoff, output
-from infra.ops.deployed import Deployed
-from infra.ops.exec import terminal
-from infra.ops.session import Account
-from infra.ops.stage import Stage
-from infra.ops.task import Task, Wanted
 from kit.errors import UsageError
+from kit.ops import oneoff_task, retry, task_logs
+from kit.ops.aws_account import Account
+from kit.ops.deployed import Deployed
+from kit.ops.ecs_task import Task, Wanted
+from kit.ops.exec import ecs_exec
+from kit.ops.stage import Stage
 
 FAULTS = [
     Refused("ThrottlingException", "Rate exceeded"),
@@ -53,11 +53,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds are milliseconds, for us and for boto3's own retries."""
     pause = types.SimpleNamespace(sleep=lambda _: None)
     monkeypatch.setattr("botocore.endpoint.time", pause)
-    monkeypatch.setattr(asking, "EVERY", 0.001)
-    monkeypatch.setattr(asking, "SETTLED", 5.0)
-    monkeypatch.setattr(output, "LATE", 1.0)
+    monkeypatch.setattr(retry, "EVERY", 0.001)
+    monkeypatch.setattr(retry, "SETTLED", 5.0)
+    monkeypatch.setattr(task_logs, "LATE", 1.0)
     retries: Any = {"mode": "standard", "total_max_attempts": 3}
-    monkeypatch.setattr(asking, "PATIENT", Config(read_timeout=PATIENCE, retries=retries))
+    monkeypatch.setattr(retry, "PATIENT", Config(read_timeout=PATIENCE, retries=retries))
 
 
 def cloud(seed: int, code: int | None) -> Cloud:
@@ -98,7 +98,7 @@ def test_no_command_is_run_twice_and_no_exit_code_is_told_wrongly(
             for number in range(100):
                 before = len(made.tasks)
                 try:
-                    told = oneoff.run(logged_in, deployed, Wanted(["true"], f"run {number}"))
+                    told = oneoff_task.run(logged_in, deployed, Wanted(["true"], f"run {number}"))
                 except UsageError as error:
                     failed += 1
                     assert "AWS" in str(error)
@@ -113,7 +113,7 @@ def test_no_command_is_run_twice_and_no_exit_code_is_told_wrongly(
 def test_no_session_is_opened_twice(
     quick: None, deployed: Deployed, account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminal, "PLUGIN", "true")
+    monkeypatch.setattr(ecs_exec, "PLUGIN", "true")
     given_up = 0
     made = cloud(5, None)
     with serving(made) as served:
@@ -124,7 +124,7 @@ def test_no_session_is_opened_twice(
             task.wait_until_running()
             before = len(made.opened)
             try:
-                terminal.enter(task, ["python"])
+                ecs_exec.enter(task, ["python"])
             except (UsageError, ClientError, BotoCoreError):
                 given_up += 1
             assert len(made.opened) <= before + 1

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from kit.runtime import Context
+from kit.aws_lambda.runtime import Context
 
 
 def answer(event: Any, context: Context) -> Any:

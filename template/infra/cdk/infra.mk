@@ -4,7 +4,7 @@
 CDK := npx --yes aws-cdk@2.1148.1
 CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
 STACK = $(NAME)-$$ARG_STAGE
-STACKS := $(RUN) python -m infra.ops.stack
+STACKS := $(RUN) python -m kit cloudformation
 # Any digest will do where nothing is deployed.
 NO_IMAGE := $(NAME)@sha256:0000000000000000000000000000000000000000000000000000000000000000
 CONTEXT = -c "region=$$AWS_REGION" -c "stage=$$ARG_STAGE"
@@ -32,7 +32,7 @@ infra-destroy: infra-tool
 	@(cd infra/cdk && $(CDK) destroy "$(STACK)" "$(STACK)-image" --force -c image=$(NO_IMAGE) $(CONTEXT)) \
 		|| { $(STACKS) why "$(STACK)"; $(STACKS) why "$(STACK)-image"; exit 1; }
 
-# What is in the tags of a function that this tool deployed: see infra/ops/deployed_by.py.
+# What is in the tags of a function that this tool deployed: see kit/src/kit/ops/deployed_by.py.
 .PHONY: infra-mark
 infra-mark:
 	@echo "stack"

@@ -4,7 +4,7 @@
 SAM := SAM_CLI_TELEMETRY=0 $(UV) tool run --quiet --from aws-sam-cli==1.170.0 sam
 CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
 STACK = $(NAME)-$$ARG_STAGE
-STACKS := $(RUN) python -m infra.ops.stack
+STACKS := $(RUN) python -m kit cloudformation
 SAM_DEPLOY = $(SAM) deploy --config-file "$$PWD/infra/sam/samconfig.toml" --region "$$AWS_REGION" \
 	--tags "project=$(NAME) stage=$$ARG_STAGE"
 # A stage's own settings, where it has any.
@@ -38,7 +38,7 @@ infra-destroy:
 		$(SAM) delete --no-prompts --region "$$AWS_REGION" --stack-name "$$stack" || { $(STACKS) why "$$stack"; exit 1; }; \
 	done
 
-# What is in the tags of a function that this tool deployed: see infra/ops/deployed_by.py.
+# What is in the tags of a function that this tool deployed: see kit/src/kit/ops/deployed_by.py.
 .PHONY: infra-mark
 infra-mark:
 	@echo "stack SAM"

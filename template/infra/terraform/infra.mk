@@ -40,7 +40,7 @@ infra-destroy: infra-state
 	@$(TF) destroy -input=false -auto-approve $(VARS) -var "image=$(NO_IMAGE)" || { $(LOCKED); exit 1; }
 	@$(TF) workspace select default >/dev/null && $(TF) workspace delete "$$ARG_STAGE" >/dev/null
 
-# What is in the tags of a function that this tool deployed: see infra/ops/deployed_by.py.
+# What is in the tags of a function that this tool deployed: see kit/src/kit/ops/deployed_by.py.
 .PHONY: infra-mark
 infra-mark:
 	@echo "alone"

@@ -18,7 +18,7 @@ resource "aws_lambda_function" "jobs" {
   timeout       = local.jobs_timeout
 
   image_config {
-    command = ["kit.lambda_jobs.handler"]
+    command = ["kit.aws_lambda.jobs.handler"]
   }
 
   environment {

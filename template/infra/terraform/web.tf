@@ -15,7 +15,7 @@ resource "aws_lambda_function" "web" {
   reserved_concurrent_executions = var.web_reserved_concurrency
 
   image_config {
-    command = ["kit.lambda_web.handler"]
+    command = ["kit.aws_lambda.web.handler"]
   }
 
   environment {

@@ -40,7 +40,7 @@ def as_in_aws(start: Callable[..., Any]) -> Callable[..., Any]:
         if "AWS_LAMBDA_FUNCTION_NAME" in told:
             volumes[RIE] = {"bind": "/rie", "mode": "ro"}
             options |= {
-                "entrypoint": ["/rie", "python", "-m", "kit.start"],
+                "entrypoint": ["/rie", "python", "-m", "kit.aws_lambda.bootstrap"],
                 "read_only": True,
                 "tmpfs": {"/tmp": ""},
             }

@@ -7,11 +7,12 @@ from typing import Any, Protocol
 from aws_emulator import Emulator, moment
 from sqlalchemy import insert
 
-from kit import database
-from kit.jobs import sqs, tables
-from kit.jobs.database_clock import now
-from kit.jobs.local import LocalQueues
+from kit.db import database
+from kit.db.server_clock import now
+from kit.jobs import tables
 from kit.jobs.message import DeadLetter, Delivery, Message
+from kit.jobs.queues import sqs
+from kit.jobs.queues.database import LocalQueues
 
 
 class Side(Protocol):

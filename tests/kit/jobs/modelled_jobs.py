@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from sample_jobs import effects, note
 
-from kit import database
+from kit.db import database
 from kit.jobs import job
 
 plans: dict[str, list[str]] = defaultdict(list)

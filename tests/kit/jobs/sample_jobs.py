@@ -9,7 +9,7 @@ from enum import Enum
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, insert
 
-from kit import database
+from kit.db import database
 from kit.jobs import hours, job
 
 metadata = MetaData()

@@ -14,8 +14,10 @@ import sample_jobs
 from aws_emulator import Emulator
 from sqlalchemy import select
 
-from kit import aws, database, settings, wiring
-from kit.jobs import declare, schedules, sqs, tables
+from kit import aws, references, settings
+from kit.db import database
+from kit.jobs import decorators, schedules, tables
+from kit.jobs.queues import sqs
 
 WIRED = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -55,8 +57,8 @@ def effects() -> list[str]:
 @pytest.fixture
 def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A SQLite file with the tables; the sample's jobs are the app's."""
-    monkeypatch.setattr(wiring, "JOBS", "sample_jobs")
-    for registry in (declare.registry, schedules.registry):
+    monkeypatch.setattr(references, "JOBS", "sample_jobs")
+    for registry in (decorators.registry, schedules.registry):
         for name, declared in list(registry.items()):
             if str(getattr(declared, "job", declared)).startswith("<job app."):
                 monkeypatch.delitem(registry, name)  # another test imported the wall's

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_jobs import Colour, Point, add, travel
 
-from kit.jobs import Job, JobError, arguments
-from kit.jobs.declare import Options
+from kit.jobs import Job, JobError, serialization
+from kit.jobs.decorators import Options
 from kit.jobs.message import Message, Unreadable
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -45,8 +45,8 @@ values = st.recursive(
 
 @given(values)
 def test_what_is_sent_comes_back_with_its_types(value: Any) -> None:
-    sent = Message.new(job=travel.name, arguments=arguments.encode(travel, (value,), {})).to_json()
-    back = arguments.decode(travel, Message.from_json(sent).arguments)["value"]
+    sent = Message.new(job=travel.name, arguments=serialization.encode(travel, (value,), {})).to_json()
+    back = serialization.decode(travel, Message.from_json(sent).arguments)["value"]
     assert back == value
     assert repr(back) == repr(value)  # 1 is not True, and not 1.0
 
@@ -144,8 +144,8 @@ def test_a_type_that_is_annotated_in_any_way_travels(hint: Any, value: Any) -> N
     function.__annotations__["value"] = hint
     function.__qualname__ = "function"
     made: Job[Any, Any] = Job(function, Options())
-    sent = Message.new(made.name, arguments.encode(made, (value,), {})).to_json()
-    assert arguments.decode(made, Message.from_json(sent).arguments) == {"value": value}
+    sent = Message.new(made.name, serialization.encode(made, (value,), {})).to_json()
+    assert serialization.decode(made, Message.from_json(sent).arguments) == {"value": value}
 
 
 class Silent(Exception):
@@ -167,8 +167,8 @@ def test_arguments_that_a_dataclass_refuses_are_told_whatever_its_error_says() -
     function.__annotations__["value"] = Picky
     made: Job[Any, Any] = Job(function, Options())
     wrong = {"value": {"$": "dataclass", "of": "Picky", "v": {"x": 1}}}
-    with pytest.raises(arguments.Unreadable, match="Silent, whose __str__ raises ValueError"):
-        arguments.decode(made, wrong)
+    with pytest.raises(serialization.Unreadable, match="Silent, whose __str__ raises ValueError"):
+        serialization.decode(made, wrong)
 
 
 @pytest.mark.parametrize(
@@ -213,15 +213,15 @@ def test_no_message_makes_a_worker_do_anything_but_refuse_it(value: Any) -> None
     ):
         try:
             message = Message.from_json(json.dumps(body))
-            arguments.decode(travel, message.arguments)
-        except (Unreadable, arguments.Unreadable):
+            serialization.decode(travel, message.arguments)
+        except (Unreadable, serialization.Unreadable):
             pass
 
 
 def test_types_that_json_lacks_are_readable_in_the_message() -> None:
     moment, day = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), date(2026, 1, 2)
     value = [moment, day, UUID(int=1), Decimal("1.10"), Colour.RED]
-    assert [part["v"] for part in arguments.encode(travel, (value,), {})["value"]] == [
+    assert [part["v"] for part in serialization.encode(travel, (value,), {})["value"]] == [
         "2026-01-02T03:04:05+00:00",
         "2026-01-02",
         "00000000-0000-0000-0000-000000000001",

@@ -8,9 +8,11 @@ from sample_jobs import add
 from sqlalchemy import select
 from stage import effects, make_tables, use
 
-from kit import clock, database
-from kit.jobs import database_clock, declare, overlap, tables, worker
-from kit.jobs.local import LocalQueues
+from kit import clock
+from kit.db import database, server_clock
+from kit.jobs import decorators, locks, tables
+from kit.jobs.queues.database import LocalQueues
+from kit.jobs.runners import worker
 from kit.testing import enqueued, frozen_clock
 
 OFF = [timedelta(seconds=45), timedelta(hours=-1), timedelta(days=100)]
@@ -35,14 +37,14 @@ def skewed(request: pytest.FixtureRequest) -> Iterator[timedelta]:
 
 def server_time(seconds: float = 0) -> datetime:
     with database.engine().connect() as connection:
-        return database_clock.read(connection) + timedelta(seconds=seconds)
+        return server_clock.read(connection) + timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("seconds", [0, 0.25, -0.25, 30, 366 * 86400 * 10, -90 * 86400])
 def test_the_expression_is_the_servers_time_that_much_later(seconds: float) -> None:
     before = datetime.now(UTC) + timedelta(seconds=seconds)
     with database.engine().connect() as connection:
-        moment: datetime = connection.execute(select(database_clock.now(seconds))).scalar_one()
+        moment: datetime = connection.execute(select(server_clock.now(seconds))).scalar_one()
     after = datetime.now(UTC) + timedelta(seconds=seconds)
     assert before - timedelta(milliseconds=1) <= moment <= after
 
@@ -51,7 +53,7 @@ def test_a_frozen_clock_holds_it_too() -> None:
     with frozen_clock("2026-01-31T12:00:00.123456Z") as held:
         assert server_time() == held.now()
         with database.engine().begin() as connection:
-            connection.execute(tables.runs.insert().values(schedule="a", holder="", held_until=database_clock.now(60)))
+            connection.execute(tables.runs.insert().values(schedule="a", holder="", held_until=server_clock.now(60)))
             assert connection.scalar(select(tables.runs.c.held_until)) == held.now() + timedelta(seconds=60)
 
 
@@ -75,17 +77,17 @@ def test_jobs_run_at_once_and_are_delayed_as_long_as_they_should_be(skewed: time
 
 
 def test_a_schedule_that_is_held_is_held_for_every_worker(skewed: timedelta) -> None:
-    with overlap.hold("nightly", 30, renew=False) as first, overlap.hold("nightly", 30, renew=False) as second:
+    with locks.hold("nightly", 30, renew=False) as first, locks.hold("nightly", 30, renew=False) as second:
         assert (first, second) == (True, False)
-    assert not overlap.remaining("nightly")
+    assert not locks.remaining("nightly")
 
 
 def test_a_starting_worker_does_not_fire_again_what_another_fired(skewed: timedelta) -> None:
-    declare.load()
+    decorators.load()
     clock.use()
     worker.tick(starting=True)
     with database.engine().begin() as connection:
-        connection.execute(tables.runs.update().values(next_at=database_clock.now()))
+        connection.execute(tables.runs.update().values(next_at=server_clock.now()))
     assert worker.tick() == 1
     clock.use(lambda: datetime.now(UTC) + skewed, database=False)
     assert worker.tick(starting=True) == 0

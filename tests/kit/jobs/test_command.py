@@ -8,12 +8,14 @@ from sample_jobs import act, ordered
 from sqlalchemy import insert
 from stage import Queue, effects
 
-from kit import clock, database
-from kit.__main__ import main
-from kit.jobs import batch, declare, enqueue, tables
-from kit.jobs.local import LocalQueues
+from kit import clock
+from kit.cli.main import main
+from kit.db import database
+from kit.jobs import decorators, enqueue, tables
 from kit.jobs.message import Delivery
-from kit.jobs.worker import Worker
+from kit.jobs.queues.database import LocalQueues
+from kit.jobs.runners import aws_lambda
+from kit.jobs.runners.worker import Worker
 
 
 @pytest.fixture(params=["local", "sqs"])
@@ -21,9 +23,9 @@ def dead_job(request: pytest.FixtureRequest, queue: Callable[..., Queue]) -> str
     """A job that was given up: its id."""
     if request.param == "sqs":
         default = queue()
-        declare.load()
+        decorators.load()
         identity = act.enqueue("a", "raise")
-        default.drain(lambda event, context: batch.work(event, context.get_remaining_time_in_millis))
+        default.drain(lambda event, context: aws_lambda.work(event, context.get_remaining_time_in_millis))
     else:
         identity = act.enqueue("a", "raise")
         worker = Worker()
@@ -74,10 +76,10 @@ def test_a_dead_job_of_a_fifo_queue_is_tried_again_within_five_minutes_as_often_
     queue: Callable[..., Queue], jobs: Callable[..., tuple[int, str]]
 ) -> None:
     orders = queue(fifo=True)
-    declare.load()
+    decorators.load()
     identity = ordered.enqueue("a", True, group="g")
     for _ in range(3):
-        orders.drain(lambda event, context: batch.work(event, context.get_remaining_time_in_millis), most=1)
+        orders.drain(lambda event, context: aws_lambda.work(event, context.get_remaining_time_in_millis), most=1)
         assert "ValueError: a (attempt 2 of 2, the last)" in jobs("failed")[1]
         assert jobs("retry", identity) == (0, f"{identity} is in its queue again.\n")
         assert "queue orders.fifo: 1 waiting" in jobs("list")[1]
@@ -88,10 +90,10 @@ def test_all_dead_jobs_of_one_group_are_come_to_though_ten_can_be_seen(
     queue: Callable[..., Queue], jobs: Callable[..., tuple[int, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     orders = queue(fifo=True)
-    declare.load()
+    decorators.load()
     for number in range(25):
         ordered.enqueue(str(number), True, group="g")
-    orders.drain(lambda event, context: batch.work(event, context.get_remaining_time_in_millis), most=1)
+    orders.drain(lambda event, context: aws_lambda.work(event, context.get_remaining_time_in_millis), most=1)
     assert "dead letters: 25" in jobs("list")[1]
     assert jobs("failed")[1].count("ValueError") == 10
     assert jobs("retry", "--all")[1].count("is in its queue again") == 25

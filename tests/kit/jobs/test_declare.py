@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.jobs import JobError, cron, declare, exponential, fixed, schedules
+from kit.jobs import JobError, cron, decorators, exponential, fixed, schedules
 from kit.jobs.backoff import DEFAULT
 
 START = "from kit.jobs import *\nfrom kit.jobs import schedule\n"
@@ -22,9 +22,9 @@ START = "from kit.jobs import *\nfrom kit.jobs import schedule\n"
 
 @pytest.fixture(autouse=True)
 def _registries() -> Iterator[None]:
-    jobs, plans = dict(declare.registry), dict(schedules.registry)
+    jobs, plans = dict(decorators.registry), dict(schedules.registry)
     yield
-    for registry, before in ((declare.registry, jobs), (schedules.registry, plans)):
+    for registry, before in ((decorators.registry, jobs), (schedules.registry, plans)):
         registry.clear()  # type: ignore[attr-defined]
         registry.update(before)  # type: ignore[attr-defined]
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from stage import use
 
-from kit import wiring
-from kit.__main__ import main
-from kit.jobs import JobError, declare, discovery, manifest, schedules
+from kit import references
+from kit.cli.main import main
+from kit.jobs import JobError, decorators, discovery, manifest, schedules
 from kit.testing import run_jobs
 
 JOB = "from kit.jobs import job\n@job\ndef {name}() -> None: ...\n"
@@ -25,10 +25,10 @@ def shop(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     package.mkdir(parents=True)
     package.joinpath("__init__.py").touch()
     monkeypatch.syspath_prepend(str(package.parent))
-    monkeypatch.setattr(wiring, "JOBS", "shop.jobs")
-    before = dict(declare.registry), dict(schedules.registry)
-    for name in [name for name in declare.registry if not name.startswith("kit.")]:
-        del declare.registry[name]  # other tests' jobs
+    monkeypatch.setattr(references, "JOBS", "shop.jobs")
+    before = dict(decorators.registry), dict(schedules.registry)
+    for name in [name for name in decorators.registry if not name.startswith("kit.")]:
+        del decorators.registry[name]  # other tests' jobs
     discovery.worker_jobs.cache_clear()
 
     def make(module: str = "shop.jobs", **files: str) -> Any:
@@ -40,7 +40,7 @@ def shop(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         return importlib.import_module(module)
 
     yield make
-    for registry, names in zip((declare.registry, schedules.registry), before, strict=True):
+    for registry, names in zip((decorators.registry, schedules.registry), before, strict=True):
         registry.clear()  # type: ignore[attr-defined]
         registry.update(names)  # type: ignore[attr-defined]
     for name in [name for name in sys.modules if name.split(".")[0] == "shop"]:

@@ -8,12 +8,13 @@ import sample_jobs
 from sample_jobs import add, cancel_itself, fail, fail_with_a_bad_backoff
 from stage import Context, Queue, effects, use
 
-from kit.jobs import batch, declare, message, run
+from kit.jobs import decorators, executor, message
 from kit.jobs.enqueue import queues
-from kit.jobs.limit import OutOfTime
-from kit.jobs.local import LocalQueues
 from kit.jobs.message import DeadLetter
-from kit.jobs.worker import Worker
+from kit.jobs.queues.database import LocalQueues
+from kit.jobs.runners import aws_lambda
+from kit.jobs.runners.worker import Worker
+from kit.jobs.timeouts import OutOfTime
 from kit.testing import frozen_clock
 
 Drain = Callable[[], None]
@@ -31,10 +32,10 @@ def drain(request: pytest.FixtureRequest, queue: Callable[..., Queue]) -> Drain:
 
         return step_until_idle
     default = queue()
-    declare.load()
+    decorators.load()
 
     def handler(event: object, context: Context) -> object:
-        return batch.work(event, lambda: context.get_remaining_time_in_millis() / 1000)  # type: ignore[arg-type]
+        return aws_lambda.work(event, lambda: context.get_remaining_time_in_millis() / 1000)  # type: ignore[arg-type]
 
     return lambda: default.drain(handler) and None
 
@@ -96,12 +97,12 @@ def test_on_lambda_a_keyboard_interrupt_is_the_jobs_own(
 ) -> None:
     monkeypatch.setitem(sample_jobs.ERRORS, "cancelled", KeyboardInterrupt())
     default = queue()
-    declare.load()
+    decorators.load()
     fail.enqueue("a", "cancelled")
     add.enqueue("b")
     event = default.event()
     assert event
-    answer = batch.work(event, lambda: 60)
+    answer = aws_lambda.work(event, lambda: 60)
     assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == [event["Records"][0]["messageId"]]
     assert effects() == ["a", "b"]
 
@@ -123,16 +124,16 @@ def test_an_inline_job_that_exits_or_is_cancelled_does_not_end_or_cancel_its_cal
 ) -> None:
     use(monkeypatch, JOBS="inline")
     for how in ("exit", "cancelled", "abort"):
-        with pytest.raises(run.InlineError, match=r"sample_jobs\.fail failed: "):
+        with pytest.raises(executor.InlineError, match=r"sample_jobs\.fail failed: "):
             fail.enqueue("a", how)
 
 
 def test_an_inline_job_does_not_hold_up_the_end_of_the_job_around_it(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kit.jobs import limit
+    from kit.jobs import timeouts
 
     use(monkeypatch, JOBS="inline")
     with pytest.raises(OutOfTime):
-        limit.call(sample_jobs.act.enqueue, {"name": "a", "how": "hang"}, 0.1)
+        timeouts.call(sample_jobs.act.enqueue, {"name": "a", "how": "hang"}, 0.1)
 
 
 def test_an_error_that_cannot_be_written_to_the_metrics_changes_nothing(
@@ -143,12 +144,12 @@ def test_an_error_that_cannot_be_written_to_the_metrics_changes_nothing(
             raise BrokenPipeError
 
     default = queue()
-    declare.load()
+    decorators.load()
     add.enqueue("a")
     event = default.event()
     assert event
     monkeypatch.setattr("sys.stdout", Closed())
-    assert batch.work(event, lambda: 60) == {"batchItemFailures": []}
+    assert aws_lambda.work(event, lambda: 60) == {"batchItemFailures": []}
 
 
 def test_the_log_has_the_traceback_of_an_error_without_text(db: None, caplog: pytest.LogCaptureFixture) -> None:

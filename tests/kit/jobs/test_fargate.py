@@ -14,12 +14,15 @@ from sample_jobs import long
 from sqlalchemy import text
 from stage import WIRED, Context, Queue, effects, use
 
-from kit import aws, database, settings
-from kit.jobs import batch, declare, fargate, hours, sqs
+from kit import aws, settings
+from kit.db import database
+from kit.jobs import decorators, hours
 from kit.jobs.message import Message
+from kit.jobs.queues import sqs
+from kit.jobs.runners import aws_lambda, fargate
+from rendering import TEMPLATE
 
 Make = Callable[..., Queue]
-TEMPLATE = Path(fargate.__file__).parents[2]
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def work(default: Queue) -> None:
     event = default.event()
     assert event
-    default.settle(event, batch.work(event, Context().get_remaining_time_in_millis))
+    default.settle(event, aws_lambda.work(event, Context().get_remaining_time_in_millis))
 
 
 def run_task(payload: dict[str, Any]) -> int:
@@ -72,14 +75,14 @@ def run_task(payload: dict[str, Any]) -> int:
     [override] = payload["overrides"]["containerOverrides"]
     environ = {one["name"]: one["value"] for one in override["environment"]}
     paths = os.pathsep.join([str(TEMPLATE), str(Path(__file__).parent)])
-    code = "import sys; from kit import wiring; wiring.JOBS = 'sample_jobs'; from kit.__main__ import main; sys.exit(main())"
+    code = "import sys; from kit import references; references.JOBS = 'sample_jobs'; from kit.cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", code, *override["command"][3:]]
     return subprocess.run(command, env=os.environ | environ | {"PYTHONPATH": paths}, check=False).returncode
 
 
 def test_a_long_job_is_run_by_a_task_and_then_gone(cluster: Any, queue: Make, asked: list[dict[str, Any]]) -> None:
     default = queue()
-    declare.load()
+    decorators.load()
     long.enqueue("export")
     work(default)
     [payload] = asked
@@ -96,7 +99,7 @@ def test_a_long_job_that_fails_is_tried_again_and_ends_in_the_dead_letter_queue(
     cluster: Any, queue: Make, asked: list[dict[str, Any]]
 ) -> None:
     default = queue()
-    declare.load()
+    decorators.load()
     long.enqueue("export", True)
     work(default)
     assert run_task(asked[0]) == 1
@@ -110,18 +113,18 @@ def test_a_long_job_that_fails_is_tried_again_and_ends_in_the_dead_letter_queue(
 
 def test_a_task_that_cannot_be_started_is_a_failed_attempt(queue: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     default = queue()
-    declare.load()
+    decorators.load()
     monkeypatch.setenv("JOBS_CLUSTER", "gone")
     settings.current.cache_clear()
     long.enqueue("export")
-    default.drain(lambda event, context: batch.work(event, context.get_remaining_time_in_millis))
+    default.drain(lambda event, context: aws_lambda.work(event, context.get_remaining_time_in_millis))
     [letter] = sqs.SqsQueues().dead()
     assert letter.reason.startswith("its task could not be started: RunTask was refused: ClusterNotFound")
 
 
 def test_a_delivery_that_is_handled_twice_starts_one_task(cluster: Any, queue: Make) -> None:
     default = queue()
-    declare.load()
+    decorators.load()
     long.enqueue("export")
     event = default.event()
     assert event
@@ -129,7 +132,7 @@ def test_a_delivery_that_is_handled_twice_starts_one_task(cluster: Any, queue: M
     for subnets in ("", "", ",subnet-9"):  # the last with settings that have changed: ECS answers with a conflict
         with pytest.MonkeyPatch.context() as patch:
             use(patch, JOBS_SUBNETS=WIRED["JOBS_SUBNETS"] + subnets)
-            answer = batch.work(event, Context().get_remaining_time_in_millis)
+            answer = aws_lambda.work(event, Context().get_remaining_time_in_millis)
             assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == [event["Records"][0]["messageId"]]
             assert default.event() is None, "the message must stay hidden while its task runs"
     assert len(set(cluster.list_tasks(cluster="app")["taskArns"]) - before) == 1
@@ -140,7 +143,7 @@ def test_a_dead_job_that_is_redriven_gets_a_task_of_its_own(
     cluster: Any, queue: Make, asked: list[dict[str, Any]]
 ) -> None:
     default = queue()
-    declare.load()
+    decorators.load()
     long.enqueue("export")
     for number in range(1, 4):
         work(default)
@@ -159,7 +162,7 @@ def test_a_copy_that_waits_for_another_run_gets_a_task_of_its_own(
 ) -> None:
     """With overlap="queue" a run that waits is sent again, and no attempt is counted."""
     default = queue()
-    declare.load()
+    decorators.load()
     long.enqueue("export")
     for _ in range(3):
         event = default.event()
@@ -203,8 +206,8 @@ def test_the_message_is_kept_hidden_while_the_task_lives(queue: Make) -> None:
 
 
 def test_the_longest_job_fits_into_the_time_that_sqs_hides_a_message() -> None:
-    assert declare.LONGEST + fargate.START < sqs.MAX_HIDDEN
-    assert hours(11).total_seconds() == declare.LONGEST
+    assert decorators.LONGEST + fargate.START < sqs.MAX_HIDDEN
+    assert hours(11).total_seconds() == decorators.LONGEST
     database.engine.cache_clear()
 
 
@@ -213,11 +216,12 @@ def test_the_task_is_the_image_with_another_command(
 ) -> None:
     """What ECS was asked for is run as a container of the app's image; the long job prints the wall."""
     import containers
-    from kit import migrations, wiring
+    from kit import references
+    from kit.db import migrations
 
     default = queue()
-    monkeypatch.setattr(wiring, "JOBS", "app.jobs")
-    declare.load()
+    monkeypatch.setattr(references, "JOBS", "app.jobs")
+    decorators.load()
     folder = tmp_path / "database"
     folder.mkdir(mode=0o777)
     use(monkeypatch, DATABASE_URL=f"sqlite:///{folder / 'wall.db'}")
@@ -228,7 +232,7 @@ def test_the_task_is_the_image_with_another_command(
     folder.chmod(0o777)
     for file in folder.iterdir():
         file.chmod(0o666)
-    declare.registry["app.jobs.export"].enqueue()
+    decorators.registry["app.jobs.export"].enqueue()
     work(default)
     [override] = asked[0]["overrides"]["containerOverrides"]
     names = ("JOBS", "JOBS_QUEUES", "JOBS_DEAD_QUEUES", *(name for name in WIRED if name.startswith("AWS")))

@@ -9,10 +9,11 @@ from sample_jobs import add, ordered
 from sqlalchemy import update
 from stage import make_tables, use
 
-from kit import database
-from kit.jobs import local, tables
-from kit.jobs.local import LocalQueues
+from kit.db import database
+from kit.jobs import tables
 from kit.jobs.message import Delivery, Message
+from kit.jobs.queues import database as local
+from kit.jobs.queues.database import LocalQueues
 from kit.testing import frozen_clock
 
 

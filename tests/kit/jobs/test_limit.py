@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from kit.jobs import limit
-from kit.jobs.limit import OutOfTime
+from kit.jobs import timeouts
+from kit.jobs.timeouts import OutOfTime
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def take_the_alarm() -> None:
 def test_a_job_is_ended(job: Any) -> None:
     begun = time.monotonic()
     with pytest.raises(OutOfTime):
-        limit.call(job, {}, 0.05)
+        timeouts.call(job, {}, 0.05)
     assert time.monotonic() - begun < 10
 
 
@@ -58,25 +58,25 @@ def test_a_job_is_ended(job: Any) -> None:
 @pytest.mark.parametrize("seconds", [5, math.inf])
 def test_a_job_that_has_time_is_run_to_its_end(job: Any, seconds: float) -> None:
     begun = time.monotonic()
-    limit.call(job, {"seconds": 0.05}, seconds)
+    timeouts.call(job, {"seconds": 0.05}, seconds)
     assert time.monotonic() - begun >= 0.05
 
 
 def test_each_job_of_a_batch_has_its_own_time() -> None:
-    with limit.alarm():
+    with timeouts.alarm():
         for _ in range(3):
-            limit.call(hang, {"seconds": 0.4}, 1)
+            timeouts.call(hang, {"seconds": 0.4}, 1)
             assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
             with pytest.raises(OutOfTime):
-                limit.call(hang, {}, 0.05)
+                timeouts.call(hang, {}, 0.05)
 
 
 def test_a_job_that_takes_the_alarm_takes_it_from_itself_alone() -> None:
-    with limit.alarm():
-        limit.call(take_the_alarm, {}, 5)
+    with timeouts.alarm():
+        timeouts.call(take_the_alarm, {}, 5)
         for _ in range(2):
             with pytest.raises(OutOfTime):
-                limit.call(hang, {}, 0.05)
+                timeouts.call(hang, {}, 0.05)
 
 
 def test_a_ring_that_another_handler_took_is_repeated() -> None:
@@ -91,7 +91,7 @@ def test_a_ring_that_another_handler_took_is_repeated() -> None:
         time.sleep(30)
 
     with pytest.raises(OutOfTime):
-        limit.call(job, {}, 0.05)
+        timeouts.call(job, {}, 0.05)
     assert taken == [True]
 
 
@@ -100,11 +100,11 @@ def test_a_call_within_a_call_is_ended_and_the_outer_one_goes_on() -> None:
 
     def outer() -> None:
         try:
-            limit.call(hang, {}, 0.05)
+            timeouts.call(hang, {}, 0.05)
         except OutOfTime:
             ended.append("inner")
 
-    limit.call(outer, {}, 5)
+    timeouts.call(outer, {}, 5)
     assert ended == ["inner"]
 
 
@@ -175,19 +175,19 @@ def swallow_in_a_finalizer() -> None:
 )
 def test_a_job_that_swallows_the_interruption_is_interrupted_until_it_ends(job: Any) -> None:
     with pytest.raises(OutOfTime):
-        limit.call(job, {}, 0.05)
+        timeouts.call(job, {}, 0.05)
     gc.collect()
 
 
 def test_each_further_interruption_is_logged_with_the_place_that_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(OutOfTime):
-        limit.call(swallow, {}, 0.05)
+        timeouts.call(swallow, {}, 0.05)
     assert [record.levelname for record in caplog.records[:3]] == ["WARNING", "WARNING", "ERROR"]
     assert all("test_limit.py" in record.getMessage() for record in caplog.records)
 
 
 def test_a_job_has_time_to_clean_up_after_it_was_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limit, "REPEAT", 20)
+    monkeypatch.setattr(timeouts, "REPEAT", 20)
     cleaned = []
 
     def job() -> None:
@@ -198,18 +198,18 @@ def test_a_job_has_time_to_clean_up_after_it_was_interrupted(monkeypatch: pytest
             cleaned.append(True)
 
     with pytest.raises(OutOfTime):
-        limit.call(job, {}, 0.05)
+        timeouts.call(job, {}, 0.05)
     assert cleaned == [True]
 
 
 @pytest.mark.parametrize("inner", [hang, wait])
 def test_a_call_within_a_call_leaves_the_outer_one_its_limit(inner: Any) -> None:
     def outer() -> None:
-        limit.call(inner, {"seconds": 0.01}, 5)
+        timeouts.call(inner, {"seconds": 0.01}, 5)
         time.sleep(30)
 
     with pytest.raises(OutOfTime):
-        limit.call(outer, {}, 0.2)
+        timeouts.call(outer, {}, 0.2)
 
 
 def test_a_call_within_a_call_is_ended_when_the_outer_ones_time_is_up() -> None:
@@ -217,22 +217,22 @@ def test_a_call_within_a_call_is_ended_when_the_outer_ones_time_is_up() -> None:
 
     def outer() -> None:
         try:
-            limit.call(hang, {}, 30)
+            timeouts.call(hang, {}, 30)
         except OutOfTime:
-            seen.append(limit.expired())
+            seen.append(timeouts.expired())
             raise
 
     with pytest.raises(OutOfTime):
-        limit.call(outer, {}, 0.05)
+        timeouts.call(outer, {}, 0.05)
     assert seen == [True]
-    assert not limit.expired()
+    assert not timeouts.expired()
 
 
 def test_a_call_in_a_thread_has_no_limit_and_leaves_that_of_the_main_thread() -> None:
     done = []
 
     def beside() -> None:
-        limit.call(hang, {"seconds": 0.05}, 0.01)
+        timeouts.call(hang, {"seconds": 0.05}, 0.01)
         done.append("beside")
 
     def job() -> None:
@@ -242,5 +242,5 @@ def test_a_call_in_a_thread_has_no_limit_and_leaves_that_of_the_main_thread() ->
         hang()
 
     with pytest.raises(OutOfTime):
-        limit.call(job, {}, 0.5)
+        timeouts.call(job, {}, 0.5)
     assert done == ["beside"]

@@ -13,10 +13,12 @@ from sample_jobs import act, add, ordered, stubborn, two_steps
 from sqlalchemy import func, select
 from stage import effects, make_tables, use
 
-from kit import clock, database
-from kit.jobs import days, declare, enqueue, keys, outbox, tables, worker
-from kit.jobs.local import LocalQueues
+from kit import clock
+from kit.db import database
+from kit.jobs import days, decorators, enqueue, idempotency, outbox, tables
 from kit.jobs.message import Message, Queues
+from kit.jobs.queues.database import LocalQueues
+from kit.jobs.runners import worker
 from kit.testing import JobFailed, assert_enqueued, enqueued, frozen_clock, run_jobs
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -77,17 +79,19 @@ def test_a_job_with_a_key_is_one_transaction() -> None:
 
 
 def test_of_two_runs_with_one_key_at_the_same_time_one_is_rolled_back() -> None:
-    with pytest.raises(keys.AlreadyDone), keys.once("job", "k"):
+    with pytest.raises(idempotency.AlreadyDone), idempotency.once("job", "k"):
         with database.engine().begin() as other:
-            other.execute(tables.keys.insert().values(digest=keys.digest("job", "k"), job="job", done_at=clock.now()))
+            other.execute(
+                tables.keys.insert().values(digest=idempotency.digest("job", "k"), job="job", done_at=clock.now())
+            )
         sample_jobs.note("second")
     assert effects() == []
 
 
 def test_an_error_that_a_keyed_job_swallows_still_rolls_it_back() -> None:
-    from kit.transactions import RolledBack
+    from kit.db.transactions import RolledBack
 
-    with pytest.raises(RolledBack), keys.once("job", "k"):
+    with pytest.raises(RolledBack), idempotency.once("job", "k"):
         sample_jobs.note("first")
         with pytest.raises(ValueError, match="inner"), database.session():
             raise ValueError("inner")
@@ -99,7 +103,7 @@ def test_old_keys_are_forgotten() -> None:
         add.enqueue("a", key="k")
         run_jobs()
         held.move(days=91)
-        keys.prune()
+        idempotency.prune()
         add.enqueue("a", key="k")
         run_jobs()
     assert effects() == ["a", "a"]
@@ -198,7 +202,7 @@ def test_inline_runs_at_once_and_after_the_commit(monkeypatch: pytest.MonkeyPatc
 
 
 def test_schedules_tick_once_each_time_and_make_up_for_one_that_was_missed() -> None:
-    declare.load()
+    decorators.load()
     with frozen_clock("2026-01-01T00:00:00Z") as held:
         worker.tick(starting=True)
         assert worker.tick() == 0
@@ -206,7 +210,7 @@ def test_schedules_tick_once_each_time_and_make_up_for_one_that_was_missed() -> 
         assert worker.tick(starting=True) == 1
         assert worker.tick() == 0
         [message] = enqueued()
-        assert (message.job, message.schedule) == ("kit.jobs.sweep.sweep", "kit-sweep")
+        assert (message.job, message.schedule) == ("kit.jobs.maintenance.sweep", "kit-sweep")
         held.move(minutes=5)
         assert worker.tick() == 1
         assert run_jobs() == 2

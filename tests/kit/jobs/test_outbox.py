@@ -8,9 +8,11 @@ from sample_jobs import add
 from sqlalchemy import insert, select
 from stage import use
 
-from kit import aws, database
-from kit.jobs import enqueue, keys, outbox, sqs, sweep, tables
+from kit import aws
+from kit.db import database
+from kit.jobs import enqueue, idempotency, maintenance, outbox, tables
 from kit.jobs.message import Message
+from kit.jobs.queues import sqs
 from kit.testing import frozen_clock
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -55,13 +57,13 @@ def test_keys_are_pruned_although_the_queue_cannot_be_reached(queue: Any, monkey
     queue()
     leave(job("one").to_json())
     with frozen_clock() as held:
-        with keys.once("job", "k"):
+        with idempotency.once("job", "k"):
             pass
         held.move(days=91)
         use(monkeypatch, JOBS_QUEUES="default=http://127.0.0.1:9/1/a", AWS_ENDPOINT_URL="http://127.0.0.1:9")
         monkeypatch.setattr(aws, "sleep", lambda _: None)
         with pytest.raises(OSError, match="refused"):
-            sweep.sweep()
+            maintenance.sweep()
     with database.engine().connect() as connection:
         assert connection.scalars(select(tables.keys.c.digest)).all() == []
     assert left() == ["0"]

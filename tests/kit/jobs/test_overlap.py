@@ -10,11 +10,12 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from stage import Context, Queue, effects
 
-from kit import database
-from kit.jobs import batch, declare, enqueue, overlap, run, schedules
-from kit.jobs.declare import Job
-from kit.jobs.local import LocalQueues
+from kit.db import database
+from kit.jobs import decorators, enqueue, executor, locks, schedules
+from kit.jobs.decorators import Job
 from kit.jobs.message import Delivery, Message
+from kit.jobs.queues.database import LocalQueues
+from kit.jobs.runners import aws_lambda
 from kit.testing import enqueued, frozen_clock, run_jobs
 
 TICK = "2026-01-01T00:00:00Z"
@@ -31,13 +32,13 @@ def nightly(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[...,
             during()
 
         nightly.__qualname__ = "nightly"
-        job = declare.job(backoff=0, **options)(nightly)
+        job = decorators.job(backoff=0, **options)(nightly)
         schedules.schedule("rate(5 minutes)", overlap=overlap)(job)
         return job
 
-    declare.load()
+    decorators.load()
     monkeypatch.setattr(schedules, "registry", dict(schedules.registry))
-    monkeypatch.setattr(declare, "registry", dict(declare.registry))
+    monkeypatch.setattr(decorators, "registry", dict(decorators.registry))
     yield make
 
 
@@ -45,10 +46,10 @@ def deliver() -> None:
     enqueue.submit([schedules.due("nightly", TICK)], 0)
 
 
-def process(delivery: Delivery | None) -> run.Outcome:
+def process(delivery: Delivery | None) -> executor.Outcome:
     assert delivery
     queues = LocalQueues()
-    outcome = run.process(delivery, run.Place(queues))
+    outcome = executor.process(delivery, executor.Place(queues))
     if outcome.finished:
         queues.remove(delivery)
     return outcome
@@ -56,17 +57,17 @@ def process(delivery: Delivery | None) -> run.Outcome:
 
 def test_a_run_is_skipped_while_another_is_under_way(nightly: Any) -> None:
     nightly()
-    with overlap.hold("nightly", 60, renew=False):
+    with locks.hold("nightly", 60, renew=False):
         deliver()
-        assert process(LocalQueues().receive()) is run.Outcome.SKIPPED
+        assert process(LocalQueues().receive()) is executor.Outcome.SKIPPED
     deliver()
-    assert process(LocalQueues().receive()) is run.Outcome.SUCCEEDED
+    assert process(LocalQueues().receive()) is executor.Outcome.SUCCEEDED
     assert effects() == ["ran"]
 
 
 def test_a_tick_that_is_delivered_twice_does_not_run_twice_at_once(nightly: Any) -> None:
     """Nor does the delivery that ends first let a third one in."""
-    others: list[run.Outcome] = []
+    others: list[executor.Outcome] = []
 
     def during() -> None:
         note("ran")
@@ -77,8 +78,8 @@ def test_a_tick_that_is_delivered_twice_does_not_run_twice_at_once(nightly: Any)
     nightly(during)
     for _ in range(3):
         deliver()
-    assert process(LocalQueues().receive()) is run.Outcome.SUCCEEDED
-    assert others == [run.Outcome.SKIPPED, run.Outcome.SKIPPED]
+    assert process(LocalQueues().receive()) is executor.Outcome.SUCCEEDED
+    assert others == [executor.Outcome.SKIPPED, executor.Outcome.SKIPPED]
     assert effects() == ["ran"]
 
 
@@ -87,10 +88,10 @@ def test_waiting_for_the_run_before_it_costs_no_attempt(nightly: Any, queue_name
     nightly(overlap="queue", attempts=1, queue=queue_name)
     with frozen_clock(TICK) as clock:
         deliver()
-        with overlap.hold("nightly", 3600, renew=False):
+        with locks.hold("nightly", 3600, renew=False):
             for _ in range(20):
                 assert run_jobs() == 1
-                clock.move(seconds=run.BETWEEN)
+                clock.move(seconds=executor.BETWEEN)
             assert effects() == []
         assert run_jobs() == 1
         assert (effects(), enqueued(), LocalQueues().dead()) == (["ran"], [], [])
@@ -99,11 +100,11 @@ def test_waiting_for_the_run_before_it_costs_no_attempt(nightly: Any, queue_name
 def test_waiting_on_sqs_costs_no_attempt_whatever_the_queues_max_receive_count(
     nightly: Any, queue: Callable[..., Queue], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "BETWEEN", 0)
+    monkeypatch.setattr(executor, "BETWEEN", 0)
     default = queue(2)
     nightly(overlap="queue", attempts=1)
     deliver()
-    with overlap.hold("nightly", 3600, renew=False):
+    with locks.hold("nightly", 3600, renew=False):
         for _ in range(10):
             deliver_batch(default)
     assert effects() == []
@@ -116,7 +117,7 @@ def test_waiting_on_sqs_costs_no_attempt_whatever_the_queues_max_receive_count(
 def deliver_batch(default: Queue) -> None:
     event = default.event()
     assert event
-    default.settle(event, batch.work(event, Context().get_remaining_time_in_millis))
+    default.settle(event, aws_lambda.work(event, Context().get_remaining_time_in_millis))
 
 
 def test_no_task_is_started_for_a_long_job_that_would_only_wait(nightly: Any) -> None:
@@ -130,39 +131,39 @@ def test_no_task_is_started_for_a_long_job_that_would_only_wait(nightly: Any) ->
     deliver()
     delivery = LocalQueues().receive()
     assert delivery
-    with overlap.hold("nightly", 60, renew=False):
-        assert run.process(delivery, run.Place(LocalQueues(), launch=launch)) is run.Outcome.REPLACED
+    with locks.hold("nightly", 60, renew=False):
+        assert executor.process(delivery, executor.Place(LocalQueues(), launch=launch)) is executor.Outcome.REPLACED
     assert started == []
-    assert run.process(delivery, run.Place(LocalQueues(), launch=launch)) is run.Outcome.STARTED
+    assert executor.process(delivery, executor.Place(LocalQueues(), launch=launch)) is executor.Outcome.STARTED
 
 
 def test_the_lease_is_renewed_while_the_job_runs_and_ends_when_its_process_dies(
     nightly: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renewed = threading.Event()
-    renew = overlap._renew
-    monkeypatch.setattr(overlap, "_renew", lambda *arguments: (renew(*arguments), renewed.set()))
-    with overlap.hold("nightly", 0.06, renew=True):
+    renew = locks._renew
+    monkeypatch.setattr(locks, "_renew", lambda *arguments: (renew(*arguments), renewed.set()))
+    with locks.hold("nightly", 0.06, renew=True):
         assert renewed.wait(30)
-    assert not overlap.remaining("nightly")
+    assert not locks.remaining("nightly")
     with frozen_clock() as clock:
-        assert overlap._take("nightly", "died", 60)
-        assert overlap.remaining("nightly")
+        assert locks._take("nightly", "died", 60)
+        assert locks.remaining("nightly")
         clock.move(seconds=60)
-        with overlap.hold("nightly", 60, renew=False) as held:
+        with locks.hold("nightly", 60, renew=False) as held:
             assert held
 
 
 def test_a_run_that_lost_its_lease_takes_it_from_nobody(db: None) -> None:
     with frozen_clock() as clock:
-        with overlap.hold("nightly", 60, renew=False):
+        with locks.hold("nightly", 60, renew=False):
             clock.move(seconds=61)
-            with overlap.hold("nightly", 120, renew=False) as other:
+            with locks.hold("nightly", 120, renew=False) as other:
                 assert other
                 with pytest.raises(RuntimeError, match="another run holds the schedule"):
-                    overlap._renew("nightly", "mine", 60)
-            assert overlap._take("nightly", "third", 60)
-        assert overlap.remaining("nightly")
+                    locks._renew("nightly", "mine", 60)
+            assert locks._take("nightly", "third", 60)
+        assert locks.remaining("nightly")
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -183,8 +184,8 @@ def test_a_release_that_fails_changes_nothing_about_the_outcome(nightly: Any, fa
         clock.move(hours=24)
         outcome = process(LocalQueues().receive())
         event.remove(database.engine(), "before_cursor_execute", refuse)
-        assert outcome is (run.Outcome.DEAD if fails else run.Outcome.SUCCEEDED)
+        assert outcome is (executor.Outcome.DEAD if fails else executor.Outcome.SUCCEEDED)
         assert (effects(), enqueued()) == (["ran"], [])
-        assert overlap.remaining("nightly")
+        assert locks.remaining("nightly")
         clock.move(seconds=60)
-        assert not overlap.remaining("nightly")
+        assert not locks.remaining("nightly")

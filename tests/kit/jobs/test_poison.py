@@ -17,11 +17,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from stage import WIRED, use
 
-from kit.__main__ import main
+from kit.cli.main import main
 from kit.errors import UsageError
-from kit.jobs import declare, fargate, run, sqs
-from kit.jobs.local import LocalQueues
+from kit.jobs import decorators, executor
 from kit.jobs.message import Message, Unreadable
+from kit.jobs.queues import sqs
+from kit.jobs.queues.database import LocalQueues
+from kit.jobs.runners import fargate
 
 EXAMPLES = int(os.environ.get("POISON_EXAMPLES", "40"))
 GOOD = {"v": 1, "job": "sample_jobs.travel", "arguments": {"value": 1}, "id": "7", "enqueued": 1.5}
@@ -114,7 +116,7 @@ def sides(
     places = {"JOBS_QUEUES": f"default={made.url}", "JOBS_DEAD_QUEUES": f"default={made.dead_url}"}
     use(monkeypatch, **WIRED, **places, AWS_ENDPOINT_URL=emulator.sqs.address, JOBS="sqs")
     sqs._max_receive_count.cache_clear()
-    declare.load()
+    decorators.load()
     yield [Local("default"), made]
     capsys.readouterr()
 
@@ -133,11 +135,11 @@ def is_set_aside(side: Side, body: str) -> bool:
     side.put(body)
     delivery = side.receive()
     assert delivery
-    outcome = run.process(delivery, run.Place(side.queues))
+    outcome = executor.process(delivery, executor.Place(side.queues))
     assert outcome.finished, "it stays in its queue"
     side.queues.remove(delivery)
     dead = side.queues.dead()
-    assert (side.count(), len(dead)) == (0, outcome is run.Outcome.DEAD)
+    assert (side.count(), len(dead)) == (0, outcome is executor.Outcome.DEAD)
     if dead:
         [letter] = dead
         assert letter.body == body

@@ -3,8 +3,8 @@
 import pytest
 from sample_jobs import add, block
 
-from kit import database
-from kit.jobs import worker
+from kit.db import database
+from kit.jobs.runners import worker
 
 pytestmark = pytest.mark.usefixtures("db")
 

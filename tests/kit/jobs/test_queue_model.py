@@ -21,11 +21,12 @@ from modelled_jobs import perform, perform_in_order, plans
 from sqlalchemy import delete, func, select
 from stage import effects, make_tables, use
 
-from kit import clock, database, wiring
-from kit.jobs import run, tables
-from kit.jobs.local import LocalQueues
+from kit import clock, references
+from kit.db import database
+from kit.jobs import executor, tables
 from kit.jobs.message import Delivery
-from kit.jobs.worker import Worker
+from kit.jobs.queues.database import LocalQueues
+from kit.jobs.runners.worker import Worker
 from kit.testing import FrozenClock, enqueued
 
 STEPS = int(os.environ.get("QUEUE_STEPS", "240"))
@@ -123,7 +124,7 @@ class QueueModel(RuleBasedStateMachine):
                 if moment == "in the transaction":
                     patch.setattr(modelled_jobs, "dies", True)
                 elif moment == "claimed":
-                    patch.setattr(run, "process", _die)
+                    patch.setattr(executor, "process", _die)
                 else:
                     method = {"succeeded": "remove", "failed": "postpone", "given up": "bury"}[moment]
                     patch.setattr(LocalQueues, method, _die)
@@ -143,7 +144,7 @@ class QueueModel(RuleBasedStateMachine):
     def go_on(self) -> None:
         """A worker that stood still goes on, perhaps long after its lease has ended."""
         delivery = self.held.pop()
-        if run.process(delivery, run.Place(LocalQueues())).finished:
+        if executor.process(delivery, executor.Place(LocalQueues())).finished:
             LocalQueues().remove(delivery)
 
     @rule(seconds=st.sampled_from([0.5, 9, 31, 70, 3600]))
@@ -193,7 +194,7 @@ class QueueModel(RuleBasedStateMachine):
 
 @pytest.fixture(autouse=True)
 def _found_by_workers(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "JOBS", modelled_jobs.__name__)
+    monkeypatch.setattr(references, "JOBS", modelled_jobs.__name__)
 
 
 def _die(*_: Any) -> Any:

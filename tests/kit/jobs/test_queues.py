@@ -9,8 +9,8 @@ from both_queues import Aws, Local, Side, letters, seen
 from stage import WIRED, use
 
 from kit.errors import UsageError
-from kit.jobs import sqs
 from kit.jobs.message import Message
+from kit.jobs.queues import sqs
 from kit.testing import FrozenClock, frozen_clock
 
 

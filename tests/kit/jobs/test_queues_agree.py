@@ -16,9 +16,11 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from sqlalchemy import delete
 from stage import WIRED, use
 
-from kit import clock, database
-from kit.jobs import sqs, tables
+from kit import clock
+from kit.db import database
+from kit.jobs import tables
 from kit.jobs.message import Delivery, Message
+from kit.jobs.queues import sqs
 from kit.testing import FrozenClock
 
 EXAMPLES = int(os.environ.get("QUEUE_EXAMPLES", "8"))

@@ -10,13 +10,11 @@ from pathlib import Path
 import httpx2 as httpx
 from stage import Queue
 
-import kit
 import rie
 import waiting
-from kit.jobs import sqs
 from kit.jobs.message import Message
-
-TEMPLATE = Path(kit.__file__).parents[1]
+from kit.jobs.queues import sqs
+from rendering import TEMPLATE
 
 
 def free_port() -> int:
@@ -27,7 +25,7 @@ def free_port() -> int:
 
 def test_a_batch_is_worked_off_inside_the_runtime(queue: Callable[..., Queue], tmp_path: Path) -> None:
     default = queue(4)
-    good = Message.new(job="kit.jobs.sweep.sweep", arguments={})
+    good = Message.new(job="kit.jobs.maintenance.sweep", arguments={})
     sqs.SqsQueues().send([good, Message.new(job="app.gone", arguments={}), good.again(spent=0)])
     event = default.event()
     assert event
@@ -35,7 +33,7 @@ def test_a_batch_is_worked_off_inside_the_runtime(queue: Callable[..., Queue], t
     command = [
         *(str(rie.program()), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
         *("--runtime-api-address", f"127.0.0.1:{api}"),
-        *(sys.executable, "-m", "kit.start", "kit.lambda_jobs.handler"),
+        *(sys.executable, "-m", "kit.aws_lambda.bootstrap", "kit.aws_lambda.jobs.handler"),
     ]
     log = tmp_path / "log"
     with log.open("wb") as stream:

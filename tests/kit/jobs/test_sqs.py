@@ -15,21 +15,22 @@ from hypothesis import strategies as st
 from sample_jobs import act, add, long, ordered, stubborn, wait
 from stage import Context, Queue, effects
 
-from kit import database
-from kit.jobs import JobError, days, declare, enqueue, minutes, sqs
+from kit.db import database
+from kit.jobs import JobError, days, decorators, enqueue, minutes
 from kit.jobs.message import Message
+from kit.jobs.queues import sqs
 
 Make = Callable[..., Queue]
 
 
 @pytest.fixture
 def handler(db: None) -> Callable[[Any, Any], Any]:
-    declare.load()
+    decorators.load()
     from kit import logs
-    from kit.jobs import batch
+    from kit.jobs.runners import aws_lambda
 
     logs.configure()
-    return lambda event, context: batch.work(event, lambda: context.get_remaining_time_in_millis() / 1000)
+    return lambda event, context: aws_lambda.work(event, lambda: context.get_remaining_time_in_millis() / 1000)
 
 
 def reasons() -> Counter[str]:
@@ -274,7 +275,7 @@ def test_dead_letters_can_be_tried_again_or_deleted(queue: Make, handler: Any) -
 
 
 def test_a_tick_of_a_schedule_becomes_one_job(queue: Make, handler: Any) -> None:
-    from kit import lambda_jobs
+    from kit.aws_lambda import jobs as lambda_jobs
 
     default = queue()
     tick = {"schedule": "kit-sweep", "time": "2026-01-01T00:00:00Z"}
@@ -285,7 +286,7 @@ def test_a_tick_of_a_schedule_becomes_one_job(queue: Make, handler: Any) -> None
 
 
 def test_an_event_of_another_kind_is_refused(queue: Make) -> None:
-    from kit import lambda_jobs
+    from kit.aws_lambda import jobs as lambda_jobs
 
     queue()
     with pytest.raises(lambda_jobs.UnknownEvent, match="not an event with: rawPath, version"):
@@ -309,10 +310,10 @@ def test_metrics_are_one_line_of_json_each(queue: Make, handler: Any, capsys: py
 def test_the_kits_own_jobs_write_no_metrics_for_they_run_while_nobody_comes(
     queue: Make, handler: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from kit.jobs import sweep
+    from kit.jobs import maintenance
 
     default = queue()
-    sweep.sweep.enqueue()
+    maintenance.sweep.enqueue()
     default.drain(handler)
     assert waiting() == 0
     assert capsys.readouterr().out == ""

@@ -16,17 +16,15 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from stage import effects, use
 
-import kit
 import waiting
-from kit import database
-from kit.jobs import outage, reload
-from kit.jobs.local import LocalQueues
-from kit.jobs.worker import Worker
+from kit.db import database
+from kit.jobs import autoreload, outage
+from kit.jobs.queues.database import LocalQueues
+from kit.jobs.runners.worker import Worker
 from kit.testing import enqueued
+from rendering import TEMPLATE
 
 pytestmark = pytest.mark.usefixtures("db")
-
-TEMPLATE = Path(kit.__file__).parents[1]
 
 
 class Sleep:
@@ -131,7 +129,7 @@ def test_a_job_swallows_sigterm_and_the_worker_stops_after_it() -> None:
     add.enqueue("b")
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        stop = reload.Stop()
+        stop = autoreload.Stop()
         Worker(sleep=Sleep()).work(lambda: not stop.requested)
     finally:
         for number, handler in before.items():
@@ -146,7 +144,7 @@ def test_a_worker_starts_before_its_database_and_ends_when_it_is_told_to(
 ) -> None:
     use(monkeypatch, DATABASE_URL=f"mysql://app:secret@127.0.0.1:{waiting.free_port()}/app")
     paths = os.pathsep.join([str(TEMPLATE), str(Path(__file__).parent)])
-    code = "import sys; from kit import wiring; wiring.JOBS = 'sample_jobs'; from kit.__main__ import main; sys.exit(main())"
+    code = "import sys; from kit import references; references.JOBS = 'sample_jobs'; from kit.cli.main import main; sys.exit(main())"
     log = tmp_path / "log"
     with log.open("wb") as stream:
         command = [sys.executable, "-c", code, "jobs", "worker", *options]

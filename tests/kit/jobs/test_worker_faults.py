@@ -21,17 +21,16 @@ from sample_jobs import add
 from sqlalchemy.exc import SQLAlchemyError
 from stage import effects, make_tables, use
 
-import kit
 import mysql
 import waiting
-from kit import database
-from kit.jobs.local import LocalQueues
+from kit.db import database
+from kit.jobs.queues.database import LocalQueues
 from relay import relay
+from rendering import TEMPLATE
 
 KILLS = int(os.environ.get("WORKER_KILLS", "8"))
 RESTARTS = max(1, KILLS // 40)
 LOCK_TIMEOUTS = KILLS // 2
-TEMPLATE = Path(kit.__file__).parents[1]
 
 
 @dataclass
@@ -102,7 +101,7 @@ def server(tmp_path: Path, db: None, monkeypatch: pytest.MonkeyPatch) -> Iterato
 def workers(log: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Three workers, one of them as `make dev` runs it."""
     paths = os.pathsep.join([str(TEMPLATE), str(Path(__file__).parent)])
-    code = "import sys; from kit import wiring; wiring.JOBS = 'sample_jobs'; from kit.__main__ import main; sys.exit(main())"
+    code = "import sys; from kit import references; references.JOBS = 'sample_jobs'; from kit.cli.main import main; sys.exit(main())"
     running = []
     with log.open("wb") as stream:
         for options in ([], [], ["--reload"]):

@@ -1,0 +1,86 @@
+"""`python -m kit migrate`: bring the database to the newest schema, on PlanetScale by a deploy request."""
+
+import argparse
+import sys
+from typing import Any
+
+from kit.errors import UsageError
+
+
+def register(commands: Any) -> None:
+    """Add the command and its options."""
+    migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
+    migrate.add_argument("--dry-run", action="store_true", help="say each step, and do nothing")
+    migrate.add_argument(
+        "--planetscale", action="store_true", help="the database of .pscale.yml, whatever the URL says"
+    )
+    migrate.add_argument("--skip-revert", action="store_true", help="make deploys final at once, not after 30 minutes")
+    migrate.add_argument(
+        "--direct", action="store_true", help="without a deploy request: for a branch without safe migrations"
+    )
+    migrate.add_argument(
+        "--into",
+        metavar="BRANCH",
+        help="the PlanetScale branch to deploy into, by default the database's default branch",
+    )
+    migrate.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Apply what the database does not have yet."""
+    from kit import settings
+    from kit.db import database, migrations
+
+    if arguments.direct and arguments.planetscale:
+        raise UsageError("--planetscale goes by a deploy request and --direct goes without one. Choose one of them.")
+    if arguments.direct and arguments.into:
+        raise UsageError(
+            "--into names the branch of a deploy request and --direct goes without one. Choose one of them."
+        )
+    url = settings.current().database_url if not arguments.planetscale else ""
+    if arguments.planetscale or (database.is_planetscale(url) and not arguments.direct):
+        return planetscale(arguments)
+    if not arguments.dry_run:
+        return migrations.upgrade_branch(database.engine()) if arguments.direct else migrations.upgrade()
+    where = database.address()
+    for revision in migrations.pending(database.engine()):
+        print(f"Apply {revision} to {where}.", file=sys.stderr)
+
+
+def planetscale(arguments: argparse.Namespace) -> None:
+    """The way by branch and deploy request; raises `UsageError` with the reason when PlanetScale refuses."""
+    from kit import settings
+    from kit.cli import schema
+    from kit.db import connection, migrations
+    from kit.planetscale import client as api
+    from kit.planetscale import deploy_requests, project, transport
+
+    # The image has nothing of what only a laptop and CI need; there `make check` has looked already.
+    if schema.can_check() and (found := schema.check(settings.PROJECT / "migrations")):
+        raise UsageError("\n\n".join(found) + "\n\nPlanetScale would refuse this, so nothing was begun.")
+    which = project.read(settings.PROJECT)
+
+    def migrate(url: str) -> None:
+        engine = connection.connect(url)
+        try:
+            migrations.upgrade_branch(engine)
+        finally:
+            engine.dispose()
+
+    deploy = deploy_requests.Deploy(
+        project=which,
+        api=api.Api(which, _untouched if arguments.dry_run else transport.choose()),
+        newest=migrations.newest(),
+        migrate=migrate,
+        say=lambda line: print(line, file=sys.stderr),
+        into=arguments.into,
+        skip_revert=arguments.skip_revert,
+    )
+    try:
+        deploy.dry_run() if arguments.dry_run else deploy.run()
+    except api.ApiError as error:
+        raise UsageError(f"{error}\nNothing is lost. Continue with: {deploy.again}") from error
+
+
+def _untouched(method: str, path: str, body: dict[str, Any] | None) -> Any:
+    raise RuntimeError(f"a dry run asks nothing: {method} {path} {body}")

@@ -1,0 +1,80 @@
+"""`python -m kit schema`: what PlanetScale would say of the migrations, without asking it."""
+
+import argparse
+import sys
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from kit.errors import UsageError
+
+
+def register(commands: Any) -> None:
+    """Add the command and what it can do."""
+    schema = commands.add_parser("schema", help="check the migrations against PlanetScale's rules, or rename a column")
+    verbs = schema.add_subparsers(required=True, metavar="VERB")
+    check = verbs.add_parser("check", help="name what a deploy request would refuse, and the way round")
+    check.set_defaults(run=run_check)
+    rename = verbs.add_parser("rename", help="make the two migrations that rename a column without losing data")
+    rename.add_argument("column", metavar="TABLE.COLUMN", help="the column as it is called now")
+    rename.add_argument("new", metavar="NAME", help="its new name")
+    rename.set_defaults(run=run_rename)
+
+
+def run_check(_: argparse.Namespace) -> None:
+    """Print each finding with its file and line; raises `UsageError` when there is one."""
+    from kit import settings
+
+    if found := check(settings.PROJECT / "migrations"):
+        raise UsageError("\n\n".join(found) + f"\n\nPlanetScale would refuse {len(found)} of your migrations' changes.")
+    print("The migrations are as PlanetScale takes them.", file=sys.stderr)
+
+
+def can_check() -> bool:
+    """Whether what the check needs is installed here."""
+    return find_spec("sqlglot") is not None
+
+
+def check(folder: Path) -> list[str]:
+    """Check the migrations in `folder`: a paragraph for each finding, its file and line first."""
+    from kit import settings
+
+    try:
+        from kit.planetscale.lint import linter
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"The check needs {error.name}, which is not installed here: run it on a laptop or in CI."
+        ) from error
+    options = tomllib.loads((settings.PROJECT / "pyproject.toml").read_text(encoding="utf-8")) if _has_options() else {}
+    allowed = bool(options.get("tool", {}).get("kit", {}).get("foreign_keys", False))
+    return [
+        f"{_relative(one.file, settings.PROJECT)}:{one.line}: {one.code}: {one.problem.what}\n    {one.problem.instead}"
+        for one in linter.check(folder, foreign_keys=allowed)
+    ]
+
+
+def run_rename(arguments: argparse.Namespace) -> None:
+    """Write the migration that adds the new column, and the one that drops the old."""
+    from kit.db import migrations
+
+    table, _, column = arguments.column.partition(".")
+    if not column:
+        raise UsageError("Name the column with its table, such as: python -m kit schema rename messages.text body")
+    for file in migrations.rename(table, column, arguments.new):
+        print(_relative(file, Path.cwd()))
+    print(
+        "\nDeploy the first. Then write both columns, backfill with kit.db.bulk and read the new one only.\n"
+        "Keep the second out of the project until then, and deploy it last.",
+        file=sys.stderr,
+    )
+
+
+def _has_options() -> bool:
+    from kit import settings
+
+    return (settings.PROJECT / "pyproject.toml").is_file()
+
+
+def _relative(file: Path, to: Path) -> Path:
+    return file.relative_to(to) if file.is_relative_to(to) else file

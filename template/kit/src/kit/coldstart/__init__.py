@@ -1,0 +1,1 @@
+"""Shortening and profiling cold starts."""

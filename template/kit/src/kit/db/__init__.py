@@ -1,0 +1,1 @@
+"""The database: an engine, sessions, and what production would refuse, felt everywhere."""

@@ -1,0 +1,1 @@
+"""Where messages wait: the app's own database, or SQS."""

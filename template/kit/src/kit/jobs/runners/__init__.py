@@ -1,0 +1,1 @@
+"""What runs jobs: a worker process, Lambda, or a Fargate task."""

@@ -1,0 +1,69 @@
+"""The kit's own tables, beside yours in the same database, each named kit_….
+
+Migrations are compared with them as with your models, so a table or column that an update of the template brings
+appears in your next migration. They keep to PlanetScale's rules: a key each, no foreign keys, no renames ever.
+"""
+
+from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
+
+from kit.db.database import BigKey, UtcDateTime
+
+metadata = MetaData()
+Body = Text().with_variant(MEDIUMTEXT(), "mysql")
+"""Text of up to 16 MB."""
+
+jobs = Table(
+    "kit_jobs",
+    metadata,
+    Column("number", BigKey, primary_key=True),
+    Column("id", String(64), nullable=False),
+    Column("queue", String(80), nullable=False),
+    Column("job", String(255), nullable=False),
+    Column("body", Body, nullable=False),
+    Column("group_name", String(128)),
+    Column("visible_at", UtcDateTime(), nullable=False),
+    Column("receipt", String(32), nullable=False),
+    Column("receives", Integer, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("reason", Body),
+    Index("kit_jobs_next", "state", "visible_at"),
+    Index("kit_jobs_id", "id"),
+    Index("kit_jobs_receipt", "receipt"),
+    comment="The local queue: what waits, runs, or is dead.",
+    mysql_charset="utf8mb4",
+    mysql_engine="InnoDB",
+)
+outbox = Table(
+    "kit_outbox",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("body", Body, nullable=False),
+    Column("claimed_until", UtcDateTime(), nullable=False),
+    Index("kit_outbox_claimed_until", "claimed_until"),
+    comment="What is committed and not yet sent.",
+    mysql_charset="utf8mb4",
+    mysql_engine="InnoDB",
+)
+keys = Table(
+    "kit_job_keys",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("job", String(255), nullable=False),
+    Column("done_at", UtcDateTime(), nullable=False),
+    Index("kit_job_keys_done_at", "done_at"),
+    comment="Jobs with a key that have had their effect.",
+    mysql_charset="utf8mb4",
+    mysql_engine="InnoDB",
+)
+runs = Table(
+    "kit_schedule_runs",
+    metadata,
+    Column("schedule", String(64), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("held_until", UtcDateTime(), nullable=False),
+    Column("next_at", UtcDateTime()),
+    comment="Which run of a schedule is under way, and (locally) when the next is due.",
+    mysql_charset="utf8mb4",
+    mysql_engine="InnoDB",
+)

@@ -1,0 +1,70 @@
+"""Checking the migrations from the first to the last, as a deploy request would see each."""
+
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlglot
+
+from kit.planetscale.lint import render_sql, rules
+from kit.planetscale.lint.rules import Problem
+from kit.planetscale.lint.tables import Tables
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A problem, and the line of the migration that has it."""
+
+    file: Path
+    line: int
+    problem: Problem
+
+    @property
+    def code(self) -> str:
+        """The rule's code."""
+        return self.problem.code
+
+
+def check(folder: Path, *, foreign_keys: bool = False) -> list[Finding]:
+    """Give what PlanetScale would refuse of the migrations in `folder`, in their order."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it announces every migration that it reads
+    tables = Tables()
+    findings = []
+    for script in render_sql.scripts(folder):
+        findings += _of_script(script, tables, foreign_keys)
+    return findings
+
+
+def _of_script(script: Any, tables: Tables, foreign_keys: bool) -> list[Finding]:
+    found: list[Finding] = []
+    touched: dict[str, int] = {}
+    file = Path(script.path)
+    try:
+        statements = render_sql.statements(script)
+    except render_sql.Unreadable as error:
+        return [Finding(file, error.line, rules.problem("NOT_CHECKABLE", f"it cannot be read offline ({error.why})"))]
+    for statement in statements:
+        problems = list(rules.of_text(statement.sql))
+        if not problems:
+            tree = _parse(statement.sql)
+            if tree is None or isinstance(tree, sqlglot.exp.Command):
+                problems = list(rules.of_unparsed(statement.sql, foreign_keys=foreign_keys))
+                if tree is None and not problems:
+                    problems = [rules.problem("NOT_CHECKABLE", f"`{statement.sql[:70]}` cannot be read")]
+            else:
+                problems = list(rules.of_statement(tree, tables, foreign_keys=foreign_keys))
+                touched |= dict.fromkeys(tables.apply(tree), statement.line)
+        found += [Finding(file, statement.line, one) for one in problems]
+    found += [Finding(file, touched.get(name, 1), one) for name, one in rules.of_tables(tables, set(touched))]
+    return found
+
+
+def _parse(sql: str) -> Any:
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of what it keeps as plain text
+    partitions = re.search(r"\bPARTITION\s+BY\b", rules.bare(sql), re.IGNORECASE)
+    try:
+        return sqlglot.parse_one(sql[: partitions.start()] if partitions else sql, dialect="mysql")
+    except sqlglot.errors.SqlglotError:
+        return None

@@ -1,0 +1,39 @@
+"""What your tests lean on: a database of their own, settings that are read anew, and jobs run at once."""
+
+import os
+
+from sqlalchemy import MetaData
+
+from kit import references, settings
+from kit.cli.cold import loaded as loaded_by_a_start
+from kit.db import database, migrations
+from kit.jobs import tables
+from kit.testing.jobs import FrozenClock, JobFailed, assert_enqueued, enqueued, frozen_clock, run_jobs
+
+__all__ = [
+    "FrozenClock",
+    "JobFailed",
+    "assert_enqueued",
+    "empty_tables",
+    "enqueued",
+    "frozen_clock",
+    "loaded_by_a_start",
+    "run_jobs",
+    "use_database",
+]
+
+
+def use_database(url: str) -> None:
+    """Point this process at another database, from now on, and bring it to the newest schema."""
+    os.environ["DATABASE_URL"] = url
+    settings.current.cache_clear()
+    database.engine.cache_clear()
+    migrations.upgrade()
+
+
+def empty_tables() -> None:
+    """Delete every row of the app's tables, and of the kit's."""
+    metadata: MetaData = references.load(references.METADATA)
+    with database.engine().begin() as connection:
+        for table in [*reversed(metadata.sorted_tables), *tables.metadata.sorted_tables]:
+            connection.execute(table.delete())

@@ -1,0 +1,1 @@
+"""`make update`: bring the template's newest version into a generated project."""

@@ -1,0 +1,215 @@
+"""`make update`: bring the template's newest version, or change an answer.
+
+The Makefile runs it beside Copier, in an environment of its own. What it brings is left uncommitted. Exit code 0: done,
+or already up to date. 1: refused, and nothing was changed; or the report says what is left to settle. Run it again
+then: it checks what is in the work tree, and reports what is left.
+"""
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kit.update.environment import git_environment
+from kit.update.project import (
+    ANSWERS,
+    UNDO,
+    Refused,
+    answers_alone,
+    committed_answers,
+    fatal,
+    git,
+    read_answers,
+    require_clean,
+    require_repository,
+    uncommitted,
+)
+
+REPORT = "UPDATE_REPORT"
+"""Names a file that the template's own step writes its report to."""
+AGAIN = "UPDATE_AGAIN"
+"""Names the project whose uncommitted update the template's own step checks again."""
+
+
+def main(arguments: list[str]) -> int:
+    """Update the project in this folder; give the exit code."""
+    parser = argparse.ArgumentParser(prog="make update", description=__doc__)
+    parser.add_argument("--vcs-ref", metavar="VERSION", help="a version of the template; else its newest")
+    parser.add_argument("--data", metavar="NAME=ANSWER", action="append", default=[], help="another answer")
+    parser.add_argument("--report", metavar="FILE", help="write the report of the update there, too")
+    options = parser.parse_args(arguments)
+    given = dict(pair.partition("=")[::2] for pair in options.data)
+    try:
+        with git_environment():
+            if options.report:
+                os.environ[REPORT] = str(Path(options.report).absolute())
+            return update(Path.cwd(), options.vcs_ref, given)
+    except Refused as reason:
+        sys.exit(str(reason))
+    except FileNotFoundError as error:
+        if error.filename != "git":
+            raise
+        sys.exit("Git is not installed, and an update needs it. Nothing was changed.\nNext: git --version")
+
+
+def update(project: Path, version: str | None, given: dict[str, str]) -> int:
+    """Check the project and let Copier update it; give the exit code. Raises `Refused`."""
+    require_repository(project)
+    answers = read_answers(project)
+    source, asked = str(answers["_src_path"]), answers_alone(answers)
+    if strangers := sorted(given.keys() - asked.keys()):
+        raise Refused(
+            f"The template asked nothing called {strangers[0]}; it asked {', '.join(asked)}, and what a newer version "
+            "asks is answered after an update to it.",
+            "make update",
+        )
+    committed = committed_answers(project)
+    if committed and committed != answers and uncommitted(project) != [ANSWERS]:
+        return check_again(project, answers, version or given)
+    require_clean(project)
+    print(f"Reading {source} …", file=sys.stderr)
+    bring(project, source, version, answers, asked | given)
+    if git(project, "status", "--porcelain", "--", "."):
+        version = read_answers(project)["_commit"]
+        print(
+            f"\nThe project has {version} of the template. Next: git status && git diff && make check", file=sys.stderr
+        )
+    else:
+        print("Already up to date.", file=sys.stderr)
+    return bool(git(project, "ls-files", "--unmerged", "--", "."))
+
+
+def bring(project: Path, source: str, version: str | None, answers: dict[str, Any], data: dict[str, Any]) -> None:
+    """Let Copier update the project; exits, or raises `Refused`, when it cannot."""
+    import copier
+    from copier.errors import UserMessageError
+
+    # Copier marks a conflict in the index by object names of SHA-1: in another repository it leaves *.rej files.
+    conflict: Any = "inline" if git(project, "rev-parse", "--show-object-format") == "sha1" else "rej"
+
+    def run(reference: str | None) -> None:
+        # Every answer is handed over as if given now: one that no longer holds is refused then, not replaced.
+        copier.run_update(
+            project,
+            data,
+            vcs_ref=reference,
+            conflict=conflict,
+            defaults=True,
+            overwrite=True,
+            unsafe=True,
+            quiet=True,
+        )
+
+    with explained(source, version):
+        try:
+            run(version)
+        except UserMessageError as error:
+            if version or "downgrading" not in error.message:
+                raise
+            # Made from the template's repository between two versions, or from a copy of it: there is nothing newer.
+            print(
+                f"{answers['_commit']}, which this project has, is ahead of the template's newest version. The next one "
+                "will be brought; VCS_REF=HEAD brings what is there now.",
+                file=sys.stderr,
+            )
+            run(str(answers["_commit"]))
+
+
+def check_again(project: Path, answers: dict[str, Any], more: object) -> int:
+    """Check an update that is in the work tree, not committed, and report what is left of it; give the exit code."""
+    if more:
+        raise Refused(
+            "An update is in the work tree that is not committed, so that no other can be told from it.",
+            "make update",
+            otherwise=f"to drop it: {UNDO}",
+        )
+    os.environ[AGAIN] = str(project)
+    import copier
+
+    print(f"Checking the update to {answers['_commit']}, which is not committed yet …", file=sys.stderr)
+    # The template's step runs where Copier has its files: in a copy of the project, which is not kept.
+    with explained(str(answers["_src_path"]), None), tempfile.TemporaryDirectory() as folder:
+        copier.run_copy(
+            str(answers["_src_path"]),
+            folder,
+            answers_alone(answers),
+            vcs_ref=str(answers["_commit"]),
+            defaults=True,
+            unsafe=True,
+            quiet=True,
+        )
+    print("The update is complete. Next: make check, and commit it.", file=sys.stderr)
+    return 0
+
+
+@contextmanager
+def explained(template: str, version: str | None) -> Iterator[None]:
+    """Raise `Refused` where Copier would end in a traceback; `version` is the one that was asked for."""
+    from copier.errors import TaskError, UserMessageError
+    from plumbum import ProcessExecutionError
+
+    try:
+        yield
+    except TaskError:  # the task has said what is wrong
+        sys.exit(1)
+    except UserMessageError as error:
+        if "git-tracked templates" in error.message:
+            raise unreachable(template, "there is no repository at this place") from None
+        if "owngrad" in error.message:
+            raise Refused(f"{version} is older than the version that this project has.", "make update") from None
+        raise Refused(f"{error.message.rstrip('.')}.", "make update") from None
+    except ValueError as error:
+        raise explanation(str(error), template, version) from None
+    except ProcessExecutionError as error:
+        said = error.stderr if isinstance(error.stderr, str) else str(error.stderr)
+        if {"ls-remote", "clone", "remote", "worktree"} & set(error.argv):
+            raise explanation(f"fatal: {fatal(said)}", template, version) from None
+        sys.exit(f"Git failed, and the update broke off: {fatal(said)}.\nUndo what it began, and try again: {UNDO}")
+    except OSError as error:
+        sys.exit(f"The update broke off: {error}.\nUndo what it began, and try again: {UNDO}")
+    except KeyboardInterrupt:
+        sys.exit(f"\nStopped. Undo what it began: {UNDO}")
+
+
+def unreachable(template: str, reason: str) -> Refused:
+    """Give the refusal for a template that cannot be read."""
+    return Refused(
+        f"The template at {template} cannot be read: {reason}.",
+        "make update",
+        otherwise=f"if it has moved: put its new address at _src_path in {ANSWERS}, and commit",
+    )
+
+
+def explanation(message: str, template: str, version: str | None) -> Refused:
+    """Give a sentence for what Copier, or Git for it, said before anything was changed."""
+    if refused := re.search(r"Validation error for question '(\w+)': (.+)", message):
+        return Refused(
+            f"{refused[1]}: {refused[2]}.",
+            f"git log --patch -- {ANSWERS}",
+            otherwise=f'another answer: make update DATA="{refused[1]}=ANSWER"',
+        )
+    if unknown := re.search(r"(?:Unknown revision: '|invalid reference: )([^\s']+)", message):
+        if unknown[1] == version:
+            return Refused(
+                f"The template at {template} has no version {version}; its versions are its tags.",
+                f"git ls-remote --tags {template}",
+            )
+        problem = (
+            f"The template at {template} does not have {unknown[1]}, which {ANSWERS} says that this project was made "
+            "from (_commit)."
+        )
+        if base := re.fullmatch(r"(.+)-\d+-g[0-9a-f]+", unknown[1]):  # as `git describe` names a commit after a tag
+            return Refused(
+                f"{problem} Take the version before it.",
+                f"sed -i.bak 's/^_commit: .*/_commit: {base[1]}/' {ANSWERS} && rm {ANSWERS}.bak && "
+                f"git commit --message 'Name a version of the template' -- {ANSWERS}",
+            )
+        return Refused(f"{problem} Put the nearest there that it has.", f"git ls-remote --tags {template}")
+    if message.startswith("fatal:"):
+        return unreachable(template, message.removeprefix("fatal: ").rstrip("."))
+    return Refused(f"{message.rstrip('.')}.", "make update")

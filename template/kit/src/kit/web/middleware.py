@@ -1,0 +1,226 @@
+"""What every request gets: an id and a log line, security headers, compression, a same-origin check.
+
+    app = web.wrap(Starlette(routes=[…]))
+
+It wraps any ASGI app from the outside, so that even the answer to a crash has all of it. An app from elsewhere may need
+some of it looser, such as styles from its own files, and another site of yours that sends it forms:
+
+    app = web.wrap(shop, policy="default-src 'self'", origins=["https://admin.example.com"])
+
+A log line has a request's method and path, and nothing else of what the client sent.
+"""
+
+import asyncio
+import hashlib
+import logging
+import os
+import re
+import secrets
+from collections.abc import Collection
+from time import perf_counter
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kit import logs
+from kit.web.asgi import RESTART, check_headers
+from kit.web.compression import Compressed
+
+log = logging.getLogger("kit.web")
+
+
+POLICY = (
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""The content security policy: nothing but the app's own. `{nonce}` becomes the request's."""
+
+
+def wrap(app: ASGIApp, *, policy: str = POLICY, origins: Collection[str] = ()) -> ASGIApp:
+    """Put the app inside the layers below, and set up the logs.
+
+    policy: the content security policy of responses that set none.
+    origins: other sites whose pages may send requests that change something, such as `["https://admin.example.com"]`.
+
+    Raises `TypeError` or `ValueError` where `origins` could match anything but such sites.
+    """
+    logs.configure()
+    if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
+        # What warns on a laptop costs no time on Lambda.
+        from kit.jobs.notice import WorkerNotice
+        from kit.web.background import BackgroundTaskWarning
+
+        app = WorkerNotice(BackgroundTaskWarning(app))
+    return SafeHeaders(RequestLog(Compressed(SameOrigin(app, origins))), policy)
+
+
+class SafeHeaders:
+    """Sets the security headers that a response does not set itself.
+
+    Scripts and styles run only with the request's nonce: `<script nonce="{{ request.state.csp_nonce }}">`.
+    """
+
+    def __init__(self, app: ASGIApp, policy: str = POLICY) -> None:
+        self.app = app
+        self.policy = " ".join(policy.split())  # written over several lines, it would be no header
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        nonce = secrets.token_urlsafe(16)
+        scope.setdefault("state", {})["csp_nonce"] = nonce
+        safe = {
+            "content-security-policy": self.policy.replace("{nonce}", nonce),
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "same-origin",
+            "cross-origin-opener-policy": "same-origin",
+        }
+        if scope["scheme"] == "https":
+            safe["strict-transport-security"] = "max-age=31536000"
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in safe.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, send_safely)
+
+
+class RequestLog:
+    """Gives each request an id, answers with it in `X-Request-Id`, and logs one line when it is done.
+
+    An app that fails is logged with its traceback, and the client gets a plain 500 without details; so it does if the
+    app failed in the middle of a response of which the server has not sent anything yet. `SystemExit` is a failure
+    like any other, and so is `CancelledError`, unless this request itself is being cancelled.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        current = _id_of(scope)
+        token = logs.request_id.set(current)
+        status = 0
+        complete = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status, complete
+            if message["type"] == "http.response.start":
+                check_headers(message["headers"])
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = current
+            elif message["type"] == "http.response.body":
+                complete = not message.get("more_body", False)
+            await send(message)
+
+        start = perf_counter()
+        restartable = RESTART in scope.get("extensions", {})
+        try:
+            try:
+                await self.app(scope, receive, send_with_id)
+            except (Exception, SystemExit, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and _cancelled():
+                    raise
+                log.exception("%s %s failed", scope["method"], scope["path"])
+            else:
+                if not status or (restartable and not complete):
+                    log.error("%s %s returned without completing its response", scope["method"], scope["path"])
+            if restartable and not complete:
+                await send({"type": RESTART})
+                status = 0
+            if not status:
+                response = PlainTextResponse("Something went wrong on our side.", status_code=500)
+                await response(scope, receive, send_with_id)
+        finally:
+            fields = {"status": status, "ms": round((perf_counter() - start) * 1000, 1)}
+            log.info("%s %s", scope["method"], scope["path"], extra=fields)
+            logs.request_id.reset(token)
+
+
+def _id_of(scope: Scope) -> str:
+    """API Gateway's own id, so that its logs and ours can be joined; elsewhere a new one."""
+    event = scope.get("aws.event") or {}
+    return event.get("requestContext", {}).get("requestId") or secrets.token_hex(8)
+
+
+def _cancelled() -> bool:
+    """Whether the current task was cancelled from the outside, rather than by an error of the app's."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+class SameOrigin:
+    """Refuses a request that changes something when another site's page sent it (CSRF), and another site's WebSocket.
+
+    A browser says where a request comes from, so no token and no cookie is needed: `Sec-Fetch-Site` over HTTPS
+    and on localhost, `Origin` everywhere. A client that sends neither is no browser and carries no one's cookies.
+    Source: OWASP's CSRF cheat sheet, "Fetch Metadata headers".
+
+    Raises `TypeError` if `origins` is a string, and `ValueError` if one of them is not an origin.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Collection[str] = ()) -> None:
+        self.app = app
+        self.origins = _origins(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" or (
+            scope["type"] == "http" and scope["method"] not in {"GET", "HEAD", "OPTIONS"}
+        ):
+            headers = Headers(scope=scope)
+            if headers.get("origin") not in self.origins and not same_origin(headers):
+                log.warning("refused a forged request", extra={"origin": headers.get("origin")})
+                if scope["type"] == "websocket":
+                    return await send({"type": "websocket.close", "code": 1008})
+                refusal = "This form was sent from another site, so it was not accepted. Open the page and try again."
+                return await PlainTextResponse(refusal, status_code=403)(scope, receive, send)
+        await self.app(scope, receive, send)
+
+
+def _origins(origins: Collection[str]) -> frozenset[str]:
+    if isinstance(origins, str | bytes):
+        raise TypeError(f"origins takes a list of sites, not a single string. Write it as [{origins!r}].")
+    for origin in origins:
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", origin):
+            raise ValueError(f"{origin!r} is not an origin. Write it as https://admin.example.com, without a path.")
+    return frozenset(origins)
+
+
+def same_origin(headers: Headers) -> bool:
+    """Whether the browser says that the app's own page (or the user) sent this, or no browser did."""
+    if (site := headers.get("sec-fetch-site")) is not None:
+        return site in {"same-origin", "none"}
+    if (origin := headers.get("origin")) is not None:
+        host = origin.partition("://")[2]
+        return host != "" and host == headers.get("host")
+    return True
+
+
+_ETAG = re.compile(r'"[^"]*"')
+"""An entity tag without its `W/`: `If-None-Match` compares weakly (RFC 9110, section 13.1.2)."""
+
+_KEPT_BY_304 = {b"cache-control", b"content-location", b"date", b"etag", b"expires", b"set-cookie", b"vary"}
+"""The headers of a 304 (RFC 9110, section 15.4.5), and cookies."""
+
+
+def conditional(request: Request, response: Response) -> Response:
+    """Give the response to a GET an `ETag`, and return a 304 instead where the client has it already.
+
+    response: a 200 whose body is in one piece. If it has an `ETag`, it keeps that.
+
+    Example: `return web.conditional(request, pages.TemplateResponse(request, "messages.html", {…}))`
+    """
+    # Weak, as the same page may be sent compressed or not.
+    etag = response.headers.setdefault("etag", f'W/"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"')
+    known = ",".join(request.headers.getlist("if-none-match"))
+    if known.strip() != "*" and etag.removeprefix("W/") not in _ETAG.findall(known):
+        return response
+    unchanged = Response(status_code=304)
+    unchanged.raw_headers += [header for header in response.raw_headers if header[0] in _KEPT_BY_304]
+    return unchanged
