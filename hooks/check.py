@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     """Run the checks in order up to the first that fails; give the exit code."""
     if updated := os.environ.get(
         "UPDATE_AGAIN"
-    ):  # this copy is only made to run the template's step: see kit/update.py
+    ):  # this copy is only made to run the template's step: see kit/src/kit/update/
         import update
 
         return update.check_again(Path(updated))

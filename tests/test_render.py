@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import render as rendered
-from rendering import ODD, QUESTIONS, ROOT, TEMPLATE, render
+from rendering import ODD, QUESTIONS, TEMPLATE, render
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +64,6 @@ def test_every_path_is_legal_on_windows(tmp_path: Path, tool: str) -> None:
     assert not [name for name in names if re.search(r'[<>:"\\|?*\x00-\x1f]|[ .](/|$)', name) or reserved.search(name)]
     assert len({name.lower() for name in names}) == len(names)
     assert max(map(len, names)) < 100, "Windows takes 260 characters, with the folder that the project lies in"
-
-
-def test_the_tests_run_with_what_the_app_depends_on(app: Path) -> None:
-    ours = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["app"]
-    theirs = tomllib.loads((app / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    assert ours == theirs
 
 
 def test_every_setting_is_documented(app: Path) -> None:

@@ -149,7 +149,7 @@ def test_a_line_that_both_changed_is_a_conflict_and_the_only_one(
     update(project)
     assert re.findall(r"\d\t(.+)", git(project, "ls-files", "--unmerged")) == ["Dockerfile"] * 3
     assert "You and the template changed the same lines:\n\n    Dockerfile\n" in capfd.readouterr().err
-    assert "batches" in {path.stem for path in (project / "kit").iterdir()}
+    assert "bulk" in {path.stem for path in (project / "kit/src/kit/db").iterdir()}
     git(project, "checkout", "--ours", "Dockerfile")
     assert "PYTHONUNBUFFERED=1 TZ=UTC\n" in (project / "Dockerfile").read_text()
 
@@ -223,7 +223,7 @@ def test_a_file_that_the_template_gave_up_goes_with_its_changes_and_is_named(
     update(project)
     assert not (project / "kit/src/kit/gone.py").exists()
     assert (
-        "You had changed these files, which the template no longer has:\n\n    git show HEAD:./kit/gone.py\n"
+        "You had changed these files, which the template no longer has:\n\n    git show HEAD:./kit/src/kit/gone.py\n"
         in capfd.readouterr().err
     )
-    assert "MINE = 1" in git(project, "show", "HEAD:kit/gone.py")
+    assert "MINE = 1" in git(project, "show", "HEAD:kit/src/kit/gone.py")

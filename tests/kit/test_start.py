@@ -18,10 +18,11 @@ from kit.db import connection, database, preconnect
 from kit.web import templates
 
 AT_A_START = {
-    "ahead", "asgi", "clock", "columns", "compression", "connection", "database", "dialect", "errors", "forms", "gateway",
-    "lambda_web", "lifespan", "limits", "logs", "mysql", "packed", "results", "runtime", "settings", "start",
-    "templates", "transactions", "web", "wiring",
-    "jobs", "jobs.backoff", "jobs.cron", "jobs.declare", "jobs.message", "jobs.schedules",
+    "aws_lambda", "aws_lambda.apigateway", "aws_lambda.bootstrap", "aws_lambda.lifespan", "aws_lambda.runtime",
+    "aws_lambda.web", "clock", "coldstart", "coldstart.bytecode_pack", "db", "db.connection", "db.database", "db.dialect",
+    "db.limits", "db.mysql", "db.preconnect", "db.results", "db.transactions", "db.types", "errors", "logs", "references",
+    "settings", "web", "web.asgi", "web.compression", "web.forms", "web.middleware", "web.templates",
+    "jobs", "jobs.backoff", "jobs.cron", "jobs.decorators", "jobs.message", "jobs.schedules",
 }  # fmt: skip
 """What of the kit the web function may load; another is to be imported where it is needed, or told here with its price."""
 
@@ -69,6 +70,7 @@ def pack(app: Path, folder: Path) -> Path:
 
 def python(folder: Path, *arguments: str) -> str:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "PYTHON"))}
+    environ |= {"PYTHONPATH": str(folder / "kit" / "src")}  # its own kit, not the one that these tests import
     environ |= {"DATABASE_URL": cold.NOBODY, "AWS_LAMBDA_FUNCTION_NAME": "web", "LOG_LEVEL": "error"}
     done = subprocess.run([sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -77,7 +79,7 @@ def python(folder: Path, *arguments: str) -> str:
 
 def origins(folder: Path, *modules: str) -> dict[str, str]:
     """The class that has loaded each of these modules in a start of the app."""
-    code = "import json, sys; from kit import packed; packed.use(); import kit.aws_lambda.web\n"
+    code = "import json, sys; from kit.coldstart import bytecode_pack; bytecode_pack.use(); import kit.aws_lambda.web\n"
     code += f"print(json.dumps({{name: type(sys.modules[name].__spec__.loader).__module__ for name in {modules!r}}}))"
     found: dict[str, str] = json.loads(python(folder, "-c", code))
     return found
@@ -97,13 +99,13 @@ def test_a_module_that_has_changed_since_is_loaded_from_its_own_file(another: Pa
 
 
 def test_a_pack_of_another_python_is_left_alone(another: Path) -> None:
-    file = next(another.joinpath("kit", "__pycache__").glob("start.*.pack"))
+    file = next(another.joinpath("kit/src/kit/coldstart/__pycache__").glob("start.*.pack"))
     file.write_bytes(file.read_bytes().replace(sys.version[:6].encode(), b"2.7.18", 1))
     assert origins(another, "app.web")["app.web"] == "_frozen_importlib_external"
 
 
 def test_what_is_loaded_later_is_whole_once_it_is_used(packed: Path) -> None:
-    code = "from kit import packed; packed.use(); import kit.aws_lambda.web, sys; import importlib.metadata as m\n"
+    code = "from kit.coldstart import bytecode_pack; bytecode_pack.use(); import kit.aws_lambda.web, sys; import importlib.metadata as m\n"
     code += "before = 'zipfile' in sys.modules; print(before, m.version('sqlalchemy') > '2', 'zipfile' in sys.modules)"
     assert python(packed, "-c", code).split() == ["False", "True", "True"]
 
@@ -114,7 +116,7 @@ def test_an_app_that_cannot_start_while_the_image_is_built_does_not_end_the_buil
 
 
 def test_sqlalchemy_is_packed_without_its_docstrings_and_others_with_theirs(packed: Path) -> None:
-    code = "from kit import packed; packed.use(); from sqlalchemy.orm import Session; from starlette.applications import Starlette\n"
+    code = "from kit.coldstart import bytecode_pack; bytecode_pack.use(); from sqlalchemy.orm import Session; from starlette.applications import Starlette\n"
     code += "print(Session.__doc__, Session.execute.__doc__, bool(Starlette.__doc__))"
     assert python(packed, "-c", code).split() == ["None", "None", "True"]
 
@@ -213,7 +215,7 @@ def test_what_is_not_async_sees_no_event_loop_as_in_a_thread(app: Path) -> None:
 
 def test_cold_tells_where_the_time_goes_and_whose_it_is(app: Path, tmp_path: Path) -> None:
     database_file = tmp_path / "app.db"
-    environ = os.environ | {"DATABASE_URL": f"sqlite:///{database_file}"}
+    environ = os.environ | {"DATABASE_URL": f"sqlite:///{database_file}", "PYTHONPATH": str(app / "kit" / "src")}
     for command in (["migrate"], ["cold", "--runs", "1"]):
         done = subprocess.run(
             [sys.executable, "-m", "kit", *command], cwd=app, env=environ, capture_output=True, text=True
@@ -230,6 +232,12 @@ def test_cold_says_what_keeps_the_app_from_starting(app: Path, tmp_path: Path) -
     broken = tmp_path / "app"
     shutil.copytree(app, broken)
     broken.joinpath("app", "web.py").write_text("raise RuntimeError('the paint is wet')\n")
-    done = subprocess.run([sys.executable, "-m", "kit", "cold"], cwd=broken, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "kit", "cold"],
+        cwd=broken,
+        env=os.environ | {"PYTHONPATH": str(broken / "kit" / "src")},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 2
     assert "RuntimeError: the paint is wet" in done.stderr

@@ -11,7 +11,7 @@ def test_the_console_has_the_app_its_models_and_a_database_session(aws: Exec) ->
     terminal.expect("start a task")
     terminal.expect("wait for its exec agent")
     terminal.expect(">>> ")
-    terminal.sendline("from kit import migrations; migrations.upgrade()")
+    terminal.sendline("from kit.db import migrations; migrations.upgrade()")
     terminal.expect(">>> ")
     terminal.sendline("with database.session() as s: s.add(Message(text='from the console'))")
     terminal.expect(r"\.\.\. ")
