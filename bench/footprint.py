@@ -14,9 +14,9 @@ def note(event, arguments):
 sys.addaudithook(note)
 sys.path.insert(0, os.getcwd())
 try:
-    from kit import packed
-    packed.use()
-    from kit import runtime
+    from kit.coldstart import bytecode_pack
+    bytecode_pack.use()
+    from kit.aws_lambda import runtime
 except ImportError:
     import awslambdaric.bootstrap
 module, _, name = sys.argv[1].rpartition(".")

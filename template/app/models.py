@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from kit.db.database import BigKey, UtcDateTime
+from kit.db.types import BigKey, UtcDateTime
 
 MAX_TEXT = 280
 """The longest message, in characters."""

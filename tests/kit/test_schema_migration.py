@@ -39,7 +39,7 @@ def test_a_migration_is_written_from_the_models_and_runs(metadata: MetaData, tmp
     file = migrations.write("tags and edits")
     assert file == tmp_path / "migrations" / "versions" / "0003_tags_and_edits.py"
     text = file.read_text()
-    assert "from kit.db.database import UtcDateTime" in text
+    assert "from kit.db.types import UtcDateTime" in text
     assert 'batch_op.add_column(sa.Column("edited_at", UtcDateTime()' in text
     assert migrations.write("nothing more") is None
 

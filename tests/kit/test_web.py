@@ -229,7 +229,7 @@ def log() -> Iterator[Log]:
 
 
 def test_each_request_is_one_line_with_its_status_time_and_id(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "perf_counter", iter([100.0, 100.03456, 200.0, 201.5]).__next__)
+    monkeypatch.setattr("kit.web.middleware.perf_counter", iter([100.0, 100.03456, 200.0, 201.5]).__next__)
     app = client(PlainTextResponse("ok", status_code=201))
     first, second = (app.get("/some%20path?a=query") for _ in range(2))
     assert log.lines() == ["INFO GET /some path"] * 2

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
-from kit.db.database import BigKey, UtcDateTime
+from kit.db.types import BigKey, UtcDateTime
 
 revision = "0001"
 down_revision = None

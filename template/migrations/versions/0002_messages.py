@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from kit.db.database import BigKey, UtcDateTime
+from kit.db.types import BigKey, UtcDateTime
 
 revision = "0002"
 down_revision = "0001"

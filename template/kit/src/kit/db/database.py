@@ -24,13 +24,10 @@ from sqlalchemy.pool import QueuePool
 
 from kit import settings
 from kit.db import connection, limits, transactions
-from kit.db.types import BigKey, UtcDateTime
 from kit.errors import UsageError
 
 __all__ = [
-    "BigKey",
     "NestedSession",
-    "UtcDateTime",
     "address",
     "console",
     "engine",

@@ -22,10 +22,10 @@ TIMEOUT = 60
 _CODE = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
-from kit import wiring
-wiring.JOBS = sys.argv[2]
-from kit.jobs import declare
-print(json.dumps(sorted(declare.load())))
+from kit import references
+references.JOBS = sys.argv[2]
+from kit.jobs import decorators
+print(json.dumps(sorted(decorators.load())))
 """
 
 
@@ -70,9 +70,9 @@ def worker_jobs(module: str) -> frozenset[str] | None:
 
 def unfindable() -> list[str]:
     """A sentence for each job of the app that no worker finds, whether or not this process has imported it."""
-    from kit.jobs import decorators as declare
+    from kit.jobs import decorators
 
-    modules = {name: job.function.__module__ for name, job in declare.load().items()} | dict(declared_in_files())
+    modules = {name: job.function.__module__ for name, job in decorators.load().items()} | dict(declared_in_files())
     elsewhere = {name: module for name, module in modules.items() if not _is_at_home(module)}
     known = worker_jobs(references.JOBS) if elsewhere else None
     return [_problem(name, module) for name, module in sorted(elsewhere.items()) if known and name not in known]

@@ -7,7 +7,7 @@ appears in your next migration. They keep to PlanetScale's rules: a key each, no
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
-from kit.db.database import BigKey, UtcDateTime
+from kit.db.types import BigKey, UtcDateTime
 
 metadata = MetaData()
 Body = Text().with_variant(MEDIUMTEXT(), "mysql")
