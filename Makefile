@@ -28,7 +28,7 @@ demo: ## generate an app into $DEMO (build/demo), check it, and serve it on http
 	@$(MAKE) --no-print-directory -C "$$ARG_DEMO" dev PORT="$$ARG_PORT"
 
 test: ## run the template's tests
-	@$(UV) run --quiet pytest
+	@$(UV) run --quiet pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: ## format, lint and types
 	@$(UV) run --quiet ruff format --check

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,14 @@ from rendering import ROOT, render
 # `make test` runs these below a make of its own; the projects' Makefiles under test must not notice that one.
 for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(inherited, None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Escape lone surrogates in captured output, which pytest-xdist cannot send from a worker."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="session")
