@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kit.planetscale import client as api
 from kit.planetscale import project
-from kit.planetscale.deploy_requests import Deploy
+from kit.planetscale.client import Client
+from kit.planetscale.run import Run
+from kit.planetscale.schema_change import SchemaChange
 from planetscale_server import PlanetScale
 
 PROJECT = project.Project("my-org", "my-app")
@@ -23,7 +24,7 @@ class Scene:
     """PlanetScale, and what the runs printed and migrated."""
 
     planetscale: PlanetScale = field(default_factory=PlanetScale)
-    said: list[str] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
 
@@ -39,14 +40,15 @@ class Scene:
 
     def deploy(
         self, transport: Any = None, migrate: Callable[[str], None] | None = None, newest: str = "0002", **options: Any
-    ) -> Deploy:
+    ) -> SchemaChange:
         """One run."""
-        client = api.Api(PROJECT, transport or self.planetscale.transport, sleep=self.sleep)
-        return Deploy(PROJECT, client, newest, migrate or self.migrate, self.said.append, sleep=self.sleep, **options)
+        client = Client(PROJECT, transport or self.planetscale.transport, sleep=self.sleep)
+        run = Run(PROJECT, client, newest, self.output.append, sleep=self.sleep, **options)
+        return SchemaChange(run, migrate or self.migrate)
 
     def run(self, **options: Any) -> "Scene":
         """Do one run, and give this scene."""
-        self.deploy(**options).run()
+        self.deploy(**options).apply()
         return self
 
     def interrupted(self, after: str) -> "Scene":
@@ -59,7 +61,7 @@ class Scene:
             return planetscale.transport(method, path, body)
 
         try:
-            self.deploy(dying).run()
+            self.deploy(dying).apply()
         except Killed:
             return self
         raise AssertionError(f"no request was {after}")
@@ -67,4 +69,4 @@ class Scene:
     @property
     def text(self) -> str:
         """Everything that was printed."""
-        return "\n".join(self.said)
+        return "\n".join(self.output)

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 import planetscale_contract
-from kit.planetscale import client as api
-from kit.planetscale import production
+from kit.planetscale import client, production
 from kit.planetscale.branches import Branch, Patience, Stopped
+from kit.planetscale.client import Client
 from planetscale_contract import contract
 from planetscale_scene import PROJECT, Scene
 from planetscale_server import PlanetScale
@@ -54,7 +54,7 @@ def calls_of_migrations() -> set[tuple[str, str]]:
 def calls_of_previews() -> set[tuple[str, str]]:
     """Everything that `make preview` and `make preview-end` call."""
     planetscale = PlanetScale()
-    client = api.Api(PROJECT, planetscale.transport, sleep=planetscale.advance)
+    client = Client(PROJECT, planetscale.transport, sleep=planetscale.advance)
     branch = Branch(PROJECT, client, "kit-preview-12", Patience("make preview", sleep=planetscale.advance))
     branch.create(production.database(client, PROJECT)["default_branch"])
     for _ in range(2):
@@ -65,8 +65,8 @@ def calls_of_previews() -> set[tuple[str, str]]:
 
 def test_every_call_of_the_kit_is_an_operation_of_the_contract_with_the_right_access() -> None:
     operations = {(one.method, re.sub(r"\{\w+\}", "{}", one.path).strip("/")): one for one in contract().operations}
-    assert api.ACCESSES.keys() == operations.keys()
-    for call, access in api.ACCESSES.items():
+    assert client.ACCESSES.keys() == operations.keys()
+    for call, access in client.ACCESSES.items():
         assert access in operations[call].accesses, call
 
 

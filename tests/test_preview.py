@@ -20,9 +20,9 @@ from kit.ops import preview, stage
 from kit.ops.preview import Preview
 from kit.ops.stage import Stage
 from kit.planetscale import branches as branch
-from kit.planetscale import client as api
 from kit.planetscale import project, transport
 from kit.planetscale.branches import Branch, Patience
+from kit.planetscale.client import ApiError, Client
 from planetscale_server import ACCESSES, PlanetScale
 
 ADDRESS = "https://preview12.example.com"
@@ -71,7 +71,7 @@ class Scene:
 
     def preview(self) -> Preview:
         database = project.Project("my-org", "my-app")
-        asked = api.Api(database, self.counted(self.planetscale.transport), sleep=self.planetscale.advance)
+        asked = Client(database, self.counted(self.planetscale.transport), sleep=self.planetscale.advance)
         patience = Patience("make preview PR=12", sleep=self.planetscale.advance)
         ssm = Counted(self)
         return Preview(
@@ -199,7 +199,7 @@ def test_an_end_without_the_access_to_it_is_no_success(scene: Scene, access: str
     readers = {"create_branch", "connect_branch", "delete_branch", "connect_production_branch"}
     scene.planetscale.accesses = ACCESSES - {access} - (readers if access == "read_branch" else set())
     scene.planetscale.forbidden = status
-    with pytest.raises(api.ApiError, match=access):
+    with pytest.raises(ApiError, match=access):
         scene.preview().end()
     assert scene.left[0] == ["kit-preview-12"]
     scene.planetscale.accesses = ACCESSES

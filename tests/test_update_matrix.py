@@ -47,8 +47,8 @@ def judged(tmp_path: Path) -> Run:
     run.project.mkdir()
     (run.project / ".copier-answers.yml").write_text(f"_commit: {NEXT}\n")
     (run.project / "Makefile").write_text("one\nmine\n")
-    run.before = {"Makefile": b"one\nmine\n", "kit/web.py": b"old\nmine\n"}
-    run.old = {"Makefile": b"one\n", "kit/web.py": b"old\n"}
+    run.before = {"Makefile": b"one\nmine\n", "kit/pyproject.toml": b"old\nmine\n"}
+    run.old = {"Makefile": b"one\n", "kit/pyproject.toml": b"old\n"}
     run.new = {"Makefile": b"one\n"}
     return run
 
@@ -60,18 +60,18 @@ def test_the_oracle_finds_a_lost_line_unless_its_file_is_named(judged: Run) -> N
     judged.judge(0, REPORT)
     assert [problem.partition(":")[0] for problem in judged.result.wrong] == ["lost, and not named"]
     judged.result.wrong.clear()
-    judged.judge(0, f"{REPORT}git show HEAD:./kit/web.py")
+    judged.judge(0, f"{REPORT}git show HEAD:./kit/pyproject.toml")
     assert judged.result.wrong == []
 
 
 @pytest.mark.parametrize("untold", [NOTE, update_matrix.NEWS, update_matrix.STEP])
 def test_the_oracle_finds_what_is_not_told(judged: Run, untold: str) -> None:
-    judged.judge(0, f"{REPORT}kit/web.py".replace(untold, ""))
+    judged.judge(0, f"{REPORT}kit/pyproject.toml".replace(untold, ""))
     assert len(judged.result.wrong) == 1
 
 
 def test_the_oracle_finds_a_conflict_that_is_not_named(judged: Run) -> None:
     marked = "one\n<<<<<<< before updating\nmine\n=======\n>>>>>>> after updating\n"
     (judged.project / "Makefile").write_text(marked)
-    judged.judge(0, f"{REPORT}kit/web.py")
+    judged.judge(0, f"{REPORT}kit/pyproject.toml")
     assert judged.result.wrong == ["a conflict that is not named: Makefile", "conflicts, and 0"]

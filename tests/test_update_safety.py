@@ -18,8 +18,8 @@ from outcome import Outcome
 from releases import committed, git
 from renders import Committed, Renders
 
-OLD = {"Makefile": b"one\ntwo\n", "kit/web.py": b"old\n", "kit/gone.py": b"gone\n"}
-NEW = {"Makefile": b"one\ntwo\nthree\n", "kit/web.py": b"new\n", "LOGDAYS.txt": b"30\n", "notes/a.md": b"a\n"}
+OLD = {"Makefile": b"one\ntwo\n", "kit/pyproject.toml": b"old\n", "kit/gone.py": b"gone\n"}
+NEW = {"Makefile": b"one\ntwo\nthree\n", "kit/pyproject.toml": b"new\n", "LOGDAYS.txt": b"30\n", "notes/a.md": b"a\n"}
 RENDERS = Renders(OLD, NEW)
 
 
@@ -138,10 +138,11 @@ def test_a_file_that_may_not_be_written_is_refused_before_anything_is(
 ) -> None:
     allowed = os.access
     monkeypatch.setattr(
-        os, "access", lambda path, mode: Path(path).name not in {"web.py", "kit"} and allowed(path, mode)
+        os, "access", lambda path, mode: Path(path).name not in {"pyproject.toml", "kit"} and allowed(path, mode)
     )
     with pytest.raises(
-        Refused, match=r"kit and kit/web\.py may not be written\. .*\nNext: chmod -R u\+w kit kit/web\.py"
+        Refused,
+        match=r"kit and kit/pyproject\.toml may not be written\. .*\nNext: chmod -R u\+w kit kit/pyproject\.toml",
     ):
         require(project)
 
@@ -260,10 +261,11 @@ def test_an_update_that_was_broken_off_is_seen_by_what_is_missing_and_by_what_is
 def test_conflicts_are_found_in_the_files_themselves(project: Path) -> None:
     marked = b"one\n<<<<<<< before updating\nmine\n=======\nthree\n>>>>>>> after updating\n"
     found = updated(
-        project, {"Makefile": marked, "kit/web.py": marked.replace(b"\n", b"\r\n"), "kit/web.py.rej": b"+mine"}
+        project,
+        {"Makefile": marked, "kit/pyproject.toml": marked.replace(b"\n", b"\r\n"), "kit/pyproject.toml.rej": b"+mine"},
     )
-    assert found.conflicts() == ["Makefile", "kit/web.py"]
-    assert found.rejected() == ["kit/web.py.rej"]
+    assert found.conflicts() == ["Makefile", "kit/pyproject.toml"]
+    assert found.rejected() == ["kit/pyproject.toml.rej"]
 
 
 def test_files_that_came_and_are_ignored_are_named_and_links_that_were_left_alone(project: Path) -> None:

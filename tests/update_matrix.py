@@ -424,7 +424,11 @@ def environment(options: dict[str, str], folder: Path) -> dict[str, str]:
     }  # fmt: skip
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "VIRTUAL_ENV"))}
     environ |= {"HOME": str(folder), "GIT_CONFIG_SYSTEM": os.devnull, "GIT_CONFIG_GLOBAL": str(folder / "gitconfig")}
-    environ |= {"COPIER_CACHE_DIR": str(folder / "cache"), "GIT_EDITOR": "true", "PYTHONPATH": str(TEMPLATE)}
+    environ |= {
+        "COPIER_CACHE_DIR": str(folder / "cache"),
+        "GIT_EDITOR": "true",
+        "PYTHONPATH": str(TEMPLATE / "kit" / "src"),
+    }
     if "UV_CACHE_DIR" not in environ:
         environ["UV_CACHE_DIR"] = str(Path("~/.cache/uv").expanduser())
     environ.setdefault("XDG_CACHE_HOME", str(Path("~/.cache").expanduser()))

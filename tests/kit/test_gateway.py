@@ -362,3 +362,15 @@ def test_what_is_no_request_of_an_http_api_is_refused_in_a_sentence(event: Any) 
     with pytest.raises(apigateway.UnknownEvent, match=r"payload format 2\.0"):
         apigateway.Gateway(answering(lambda request: PlainTextResponse("ok")), loop)(event, None)
     loop.close()
+
+
+def test_each_cookie_is_an_item_of_its_own_and_no_header(asked: Callable[..., Answer]) -> None:
+    def answer(request: Request) -> Response:
+        response = PlainTextResponse("ok")
+        response.set_cookie("a", "1")
+        response.set_cookie("b", "2")
+        return response
+
+    response = asked(answering(answer))
+    assert [cookie.partition(";")[0] for cookie in response["cookies"]] == ["a=1", "b=2"]
+    assert "set-cookie" not in response["headers"]

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from kit.planetscale import client as api
 from kit.planetscale import schema
 from kit.planetscale.branches import Branch, Patience, Stopped
+from kit.planetscale.client import Client, NotFound, Unsure
 from kit.planetscale.transport import Response
 from planetscale_scene import PROJECT
 
@@ -15,14 +15,14 @@ def patience(slept: list[float], **options: Any) -> Patience:
     return Patience("make migrate", sleep=slept.append, **options)
 
 
-def answers(**bodies: Any) -> api.Api:
+def answers(**bodies: Any) -> Client:
     """A client whose requests get these answers, by the last word of their path; others get 404."""
 
     def transport(method: str, path: str, body: Any) -> Response:
         name = path.partition("?")[0].rpartition("/")[2].replace("-", "_")
         return Response(200, bodies[name]) if name in bodies else Response(404, {"message": "Not Found"})
 
-    return api.Api(PROJECT, transport)
+    return Client(PROJECT, transport)
 
 
 def branches(*names: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def test_waiting_ends_at_once_when_there_is_nothing_to_wait_for() -> None:
 
 
 def unsure() -> Any:
-    raise api.Unsure("POST", "branches", "x", Response(0, {}))
+    raise Unsure("POST", "branches", "x", Response(0, {}))
 
 
 def test_what_may_have_been_created_is_looked_for_before_it_is_created_again() -> None:
@@ -56,7 +56,7 @@ def test_what_may_have_been_created_is_looked_for_before_it_is_created_again() -
 
 def test_creating_is_tried_three_times() -> None:
     slept: list[float] = []
-    with pytest.raises(api.Unsure):
+    with pytest.raises(Unsure):
         patience(slept).ensure(lambda: None, unsure)
     assert slept == [5, 5]
 
@@ -67,7 +67,7 @@ def test_a_branch_is_gone_when_the_list_of_branches_does_not_have_it() -> None:
 
 @pytest.mark.parametrize("listed", [branches("main", "dev"), branches()], ids=["listed", "nothing listed"])
 def test_a_branch_that_may_be_there_is_never_taken_for_gone(listed: dict[str, Any]) -> None:
-    with pytest.raises(api.NotFound, match="read_branch"):
+    with pytest.raises(NotFound, match="read_branch"):
         Branch(PROJECT, answers(branches=listed), "dev", patience([])).find()
 
 
@@ -78,7 +78,7 @@ def test_a_list_is_read_page_by_page() -> None:
         pages.append(path.partition("?")[2])
         return Response(200, {"data": [len(pages)], "next_page": 2 if len(pages) == 1 else None})
 
-    assert list(api.Api(PROJECT, transport).items("branches", q="x y")) == [1, 2]
+    assert list(Client(PROJECT, transport).items("branches", q="x y")) == [1, 2]
     assert pages == ["q=x+y&page=1&per_page=100", "q=x+y&page=2&per_page=100"]
 
 

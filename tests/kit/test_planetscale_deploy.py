@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from kit.errors import UsageError
-from kit.planetscale import client as api
-from kit.planetscale import project, transport
+from kit.planetscale import client, project, transport
 from kit.planetscale.branches import Stopped
+from kit.planetscale.client import ApiError, NotFound, Unsure
 from planetscale_scene import COLUMN, Killed, Scene
 from planetscale_server import ACCESSES, SETTLING, VALIDATING, Delays, Fault, PlanetScale, operation
 
@@ -33,8 +33,8 @@ def test_a_change_is_deployed_and_nothing_is_left(scene: Scene) -> None:
     assert url.startswith("mysql://u%2F")
     assert url.endswith(":pscale_pw_%401@aws.connect.psdb.cloud/my-app")
     assert scene.planetscale.requests[0].deployment_state == "complete_pending_revert"
-    assert [line[0] for line in scene.said if line[1:3] == ". "] == ["1", "2", "3", "4", "5", "6"]
-    assert [line.partition(":")[0] for line in scene.said if line.startswith("Deploy request")] == [
+    assert [line[0] for line in scene.output if line[1:3] == ". "] == ["1", "2", "3", "4", "5", "6"]
+    assert [line.partition(":")[0] for line in scene.output if line.startswith("Deploy request")] == [
         f"Deploy request #1 is {state}"
         for state in ("pending", "ready", "submitting", "in_progress", "pending_cutover", "in_progress_cutover")
     ] + ["Deploy request #1 is complete_pending_revert"]
@@ -97,8 +97,8 @@ def test_run_again_it_finds_the_change_deployed(scene: Scene) -> None:
 
 def test_a_dry_run_prints_the_steps_and_calls_nothing(scene: Scene) -> None:
     scene.deploy().dry_run()
-    assert [line.partition(".")[0] for line in scene.said] == ["1", "2", "3", "4", "5", "6"]
-    assert "kit-migrate-0002" in scene.said[1]
+    assert [line.partition(".")[0] for line in scene.output] == ["1", "2", "3", "4", "5", "6"]
+    assert "kit-migrate-0002" in scene.output[1]
     assert scene.planetscale.seen == []
 
 
@@ -163,10 +163,10 @@ def test_a_rate_limit_that_names_no_time_is_waited_out(scene: Scene) -> None:
 
 def test_an_outage_ends_the_run_and_the_next_one_continues(scene: Scene) -> None:
     scene.planetscale.faults |= dict.fromkeys(range(12, 400), Fault(503))
-    with pytest.raises(api.Unsure, match="503"):
+    with pytest.raises(Unsure, match="503"):
         scene.run()
     assert "kit-migrate-0002 and its deploy request may exist" in scene.text
-    assert len(scene.planetscale.seen) <= 12 + 1 + api.ATTEMPTS, "during an outage nothing is cleaned up"
+    assert len(scene.planetscale.seen) <= 12 + 1 + client.ATTEMPTS, "during an outage nothing is cleaned up"
     scene.planetscale.faults.clear()
     scene.run()
     assert scene.planetscale.live(COLUMN)
@@ -376,7 +376,7 @@ def test_what_no_migration_does_is_never_deployed(scene: Scene, extra: dict[str,
     with pytest.raises(Stopped) as stopped:
         scene.run()
     assert extra["ddl_statement"] in str(stopped.value)
-    assert "Begin again with: make migrate" in str(stopped.value)
+    assert "Start again with: make migrate" in str(stopped.value)
     assert scene.planetscale.deployed == 0
     assert scene.planetscale.requests[0].state == "closed"
     assert settled(scene) == ([], [])
@@ -393,8 +393,8 @@ def test_a_migration_that_drops_is_deployed_and_the_drop_is_printed(scene: Scene
     scene.planetscale.branches["main"].tables["visits"] = {"id": "bigint"}
     scene.run(migrate=lambda url: (drop(url), scene.planetscale.branches["kit-migrate-0002"].tables.pop("visits")))
     assert not scene.planetscale.live("text")
-    assert "This drops data, as the migrations say: ALTER TABLE `messages` ADD COLUMN `title`" in scene.text
-    assert "This drops data, as the migrations say: DROP TABLE `visits`" in scene.text
+    assert "This drops data, as the migrations ask for: ALTER TABLE `messages` ADD COLUMN `title`" in scene.text
+    assert "This drops data, as the migrations ask for: DROP TABLE `visits`" in scene.text
 
 
 def test_a_change_of_production_while_the_request_waits_for_approval_is_never_reverted(scene: Scene) -> None:
@@ -472,7 +472,7 @@ def test_a_migration_that_fails_leaves_nothing(scene: Scene) -> None:
 def test_nothing_to_deploy_is_no_failure(scene: Scene) -> None:
     scene.run(migrate=lambda _: None)
     assert scene.planetscale.requests[0].state == "closed"
-    assert "main has this schema already" in scene.text
+    assert "main already has this schema" in scene.text
     assert "stays" not in scene.text
     assert (scene.planetscale.left, scene.planetscale.deployed) == (([], []), 0)
 
@@ -569,21 +569,21 @@ def test_the_next_step_keeps_the_branch(scene: Scene) -> None:
         scene.run(into="staging", wait_seconds=60)
 
 
-NEEDED = sorted(set(api.ACCESSES.values()) - {"read_database"})
+NEEDED = sorted(set(client.ACCESSES.values()) - {"read_database"})
 
 
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("access", NEEDED)
 def test_an_access_that_the_token_lacks_is_named(scene: Scene, access: str, status: int) -> None:
-    allowed = set(api.ACCESSES.values()) - {access}
+    allowed = set(client.ACCESSES.values()) - {access}
     if access == "read_branch":
         allowed -= {"create_branch", "connect_branch", "delete_branch"}  # each of them may read branches, too
     scene.planetscale.accesses = frozenset(allowed)
     scene.planetscale.forbidden = status
     try:
         scene.run()
-    except api.ApiError as error:
-        scene.said.append(str(error))
+    except ApiError as error:
+        scene.output.append(str(error))
         assert not scene.planetscale.live(COLUMN)
     assert access in scene.text
     scene.planetscale.accesses = ACCESSES
@@ -597,7 +597,7 @@ def test_a_branch_that_the_token_may_not_delete_is_not_waited_for(scene: Scene, 
     scene.interrupted("POST /v1/organizations/my-org/databases/my-app/branches")
     scene.planetscale.accesses = ACCESSES - {"delete_branch"}
     scene.planetscale.forbidden = status
-    with pytest.raises(api.ApiError, match="delete_branch"):
+    with pytest.raises(ApiError, match="delete_branch"):
         scene.run()
     assert sum(scene.slept) < 60
     assert "The branch kit-migrate-0002 may still exist" in scene.text
@@ -617,7 +617,7 @@ def test_without_the_access_to_delete_passwords_the_change_is_deployed(scene: Sc
 
 def test_a_database_that_the_token_may_not_see_is_named(scene: Scene) -> None:
     scene.planetscale.accesses = frozenset()
-    with pytest.raises(api.NotFound, match=r"organizations/my-org/databases/my-app: Not Found Either .* read_database"):
+    with pytest.raises(NotFound, match=r"organizations/my-org/databases/my-app: Not Found Either .* read_database"):
         scene.run()
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from kit.planetscale import client as api
+from kit.planetscale import client
 from kit.planetscale.branches import Stopped
+from kit.planetscale.client import ApiError
 from planetscale_scene import COLUMN, Killed, Scene
 from planetscale_server import ACCESSES, Delays, DeployRequest, Fault, PlanetScale
 
@@ -48,7 +49,7 @@ class History:
         self.seen_live = False
         self.live_at_last_look = False
         if chance() < 0.25:
-            self.planetscale.accesses = ACCESSES - {self.random.choice(sorted(set(api.ACCESSES.values())))}
+            self.planetscale.accesses = ACCESSES - {self.random.choice(sorted(set(client.ACCESSES.values())))}
         if chance() < 0.2:
             stale = [self._older] * self.random.choice([1, 3])
             self.planetscale.branches["main"].tables["messages"]["picture"] = "text"
@@ -145,14 +146,14 @@ class History:
             troubled = number < TROUBLED
             if not troubled:
                 self._correct()
-            self.scene.said.clear()
+            self.scene.output.clear()
             self.seen_live = self.live_at_last_look = False
             try:
                 self.scene.run(transport=self._transport(troubled), skip_revert=self.skip_revert)
             except Killed:
                 pass
-            except (api.ApiError, Stopped, ValueError) as error:
-                self.scene.said.append(str(error))
+            except (ApiError, Stopped, ValueError) as error:
+                self.scene.output.append(str(error))
                 self._failed(error)
             else:
                 self._succeeded()
@@ -165,7 +166,7 @@ class History:
 
     def _failed(self, error: Exception) -> None:
         assert not (self.seen_live and self.live_at_last_look), f"seen live, and reported as failed: {error}"
-        silent = isinstance(error, api.ApiError) and (error.status in {0, 401, 403, 404, 429} or error.status >= 500)
+        silent = isinstance(error, ApiError) and (error.status in {0, 401, 403, 404, 429} or error.status >= 500)
         assert silent or not self.live_at_last_look, f"live, and reported as failed: {error}"
         self._left_behind()
 

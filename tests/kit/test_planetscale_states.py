@@ -138,7 +138,7 @@ def test_a_run_ends_with_planetscales_reason_and_a_next_step_that_helps(
     assert expected.next_step in str(stopped.value)
     assert not planetscale.live(COLUMN)
     assert request.state == ("closed" if state in CLOSED else "open")
-    kept = "The branch kit-migrate-0002 is kept for deploy request #1." in scene.said
+    kept = "The branch kit-migrate-0002 is kept for deploy request #1." in scene.output
     assert kept == (state not in CLOSED | {"complete_error", "complete_revert_error"})
     assert len(scene.slept) < 12, "5 seconds each, for 20 seconds or less"
     planetscale.before = None

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from kit.errors import UsageError
-from kit.planetscale import client as api
-from kit.planetscale import transport
+from kit.planetscale import client, transport
+from kit.planetscale.client import ApiError, Client, NotFound, Unsure
 from planetscale_scene import COLUMN, PROJECT, Scene
 from planetscale_server import TOKEN, Delays, Fault, PlanetScale, pscale, serve
 
@@ -45,7 +45,7 @@ def test_pscale_does_as_well_as_a_service_token(tmp_path: Path) -> None:
 
 def test_a_wrong_token_is_named() -> None:
     scene = Scene()
-    with serve(scene.planetscale) as base, pytest.raises(api.ApiError, match=r"401 .* The service token is wrong"):
+    with serve(scene.planetscale) as base, pytest.raises(ApiError, match=r"401 .* The service token is wrong"):
         scene.run(transport=transport.Http("id", "wrong", base=base))
 
 
@@ -84,9 +84,9 @@ def test_the_token_never_follows_a_redirect(status: int) -> None:
     with (
         answering(200, {}, b"{}") as (elsewhere, requests),
         answering(status, {"location": f"{elsewhere}/v1/x"}, b"") as (base, _),
-        pytest.raises(api.ApiError, match=f"answered {status} .* It redirects, which is not followed"),
+        pytest.raises(ApiError, match=f"answered {status} .* It redirects, which is not followed"),
     ):
-        api.Api(PROJECT, http(base)).get()
+        Client(PROJECT, http(base)).get()
     assert requests == []
 
 
@@ -103,10 +103,10 @@ def test_an_answer_that_is_cut_off_is_no_answer(headers: dict[str, str], body: b
     with answering(200, headers, body) as (base, requests):
         assert http(base)("GET", "x", None).status == 0
         slept: list[float] = []
-        with pytest.raises(api.Unsure, match="answered nothing to GET organizations/my-org/databases/my-app: "):
-            api.Api(PROJECT, http(base), sleep=slept.append).get()
-    assert len(requests) == 1 + api.ATTEMPTS
-    assert len(slept) == api.ATTEMPTS - 1
+        with pytest.raises(Unsure, match="answered nothing to GET organizations/my-org/databases/my-app: "):
+            Client(PROJECT, http(base), sleep=slept.append).get()
+    assert len(requests) == 1 + client.ATTEMPTS
+    assert len(slept) == client.ATTEMPTS - 1
     assert 60 < sum(slept) < 200, "longer than the minute that a rate limit counts over"
     assert max(slept) <= 60
 
@@ -124,14 +124,14 @@ def test_only_a_success_needs_a_body_that_can_be_read(status: int, counts_as: in
 
 
 def test_an_error_that_is_not_json_is_shown() -> None:
-    with answering(404, {}, b"<h1>Gone fishing</h1>") as (base, _), pytest.raises(api.NotFound, match="Gone fishing"):
-        api.Api(PROJECT, http(base)).get()
+    with answering(404, {}, b"<h1>Gone fishing</h1>") as (base, _), pytest.raises(NotFound, match="Gone fishing"):
+        Client(PROJECT, http(base)).get()
 
 
 def test_an_error_without_a_message_or_in_another_shape_is_shown() -> None:
     for body, words in ((b"{}", r"\(no reason\)"), (b'["too", "long"]', r"\['too', 'long'\]"), (b'"no"', "x: no$")):
-        with answering(422, {}, body) as (base, _), pytest.raises(api.ApiError, match=words) as refused:
-            api.Api(PROJECT, http(base)).get("x")
+        with answering(422, {}, body) as (base, _), pytest.raises(ApiError, match=words) as refused:
+            Client(PROJECT, http(base)).get("x")
         assert refused.value.status == 422
 
 
@@ -154,22 +154,22 @@ def test_nobody_at_the_address_is_no_answer() -> None:
 @pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("600", 60.0)])
 def test_retry_after_is_followed_for_at_most_a_minute(header: str, seconds: float | None) -> None:
     slept: list[float] = []
-    with answering(429, {"retry-after": header}, b"{}") as (base, _), pytest.raises(api.ApiError, match="answered 429"):
-        api.Api(PROJECT, http(base), sleep=slept.append).post("branches", name="x")
-    assert len(slept) == api.ATTEMPTS - 1
+    with answering(429, {"retry-after": header}, b"{}") as (base, _), pytest.raises(ApiError, match="answered 429"):
+        Client(PROJECT, http(base), sleep=slept.append).post("branches", name="x")
+    assert len(slept) == client.ATTEMPTS - 1
     assert seconds is None or set(slept) == {seconds}
 
 
 def test_a_post_is_never_repeated_when_it_may_have_been_carried_out() -> None:
-    with answering(500, {}, b"{}") as (base, requests), pytest.raises(api.Unsure):
-        api.Api(PROJECT, http(base), sleep=lambda _: None).post("branches", name="x")
+    with answering(500, {}, b"{}") as (base, requests), pytest.raises(Unsure):
+        Client(PROJECT, http(base), sleep=lambda _: None).post("branches", name="x")
     assert len(requests) == 1
 
 
 def test_names_are_encoded_in_paths() -> None:
     planetscale = PlanetScale()
-    client = api.Api(PROJECT, planetscale.transport)
-    with pytest.raises(api.NotFound):
+    client = Client(PROJECT, planetscale.transport)
+    with pytest.raises(NotFound):
         client.get("branches/{}", "main?x=/../y")
     assert planetscale.seen == ["GET /v1/organizations/my-org/databases/my-app/branches/main%3Fx%3D%2F..%2Fy"]
 
@@ -187,7 +187,7 @@ def test_a_pscale_without_a_login_is_not_tried_again(tmp_path: Path) -> None:
     slept: list[float] = []
     path = program(tmp_path, "sys.exit(\"Error: not authenticated yet. Please run 'pscale auth login'\")")
     with pytest.raises(UsageError, match=r"(?s)not authenticated yet.*pscale auth check"):
-        api.Api(PROJECT, transport.Pscale(path), sleep=slept.append).get()
+        Client(PROJECT, transport.Pscale(path), sleep=slept.append).get()
     assert slept == []
 
 
@@ -195,9 +195,9 @@ def test_a_pscale_without_a_login_is_not_tried_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", ["sending HTTP request: dial tcp: timeout", "reading HTTP response body: EOF"])
 def test_a_pscale_without_a_network_is_tried_again(tmp_path: Path, words: str) -> None:
     slept: list[float] = []
-    with pytest.raises(api.Unsure, match=r"dial tcp: timeout|EOF"):
-        api.Api(PROJECT, transport.Pscale(program(tmp_path, f"sys.exit('Error: {words}')")), sleep=slept.append).get()
-    assert len(slept) == api.ATTEMPTS - 1
+    with pytest.raises(Unsure, match=r"dial tcp: timeout|EOF"):
+        Client(PROJECT, transport.Pscale(program(tmp_path, f"sys.exit('Error: {words}')")), sleep=slept.append).get()
+    assert len(slept) == client.ATTEMPTS - 1
 
 
 @unix

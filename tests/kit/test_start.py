@@ -1,5 +1,6 @@
 """A cold start: what it loads, and what makes it short without changing what the app does."""
 
+import gc
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 import mysql
+from kit.aws_lambda import bootstrap
 from kit.cli import cold
 from kit.db import connection, database, preconnect
 from kit.web import templates
@@ -241,3 +243,18 @@ def test_cold_says_what_keeps_the_app_from_starting(app: Path, tmp_path: Path) -
     )
     assert done.returncode == 2
     assert "RuntimeError: the paint is wet" in done.stderr
+
+
+def test_garbage_is_collected_again_once_the_app_is_imported() -> None:
+    gc.disable()
+    try:
+        bootstrap.done()
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def test_the_jobs_function_imports_the_apps_jobs_before_its_first_event(app: Path) -> None:
+    code = "import kit.aws_lambda.jobs; from kit.jobs import decorators; print(*decorators.registry)"
+    assert "app.jobs.prune" in python(app, "-c", code).split()

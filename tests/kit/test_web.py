@@ -555,3 +555,25 @@ def test_a_page_keeps_an_etag_of_its_own() -> None:
     visitor = client(Starlette(routes=[Route("/", own)]))
     assert visitor.get("/").headers["etag"] == '"1"'
     assert visitor.get("/", headers={"if-none-match": 'W/"1"'}).status_code == 304
+
+
+def test_the_request_id_does_not_outlive_its_request() -> None:
+    async def request() -> tuple[str | None, str | None]:
+        seen = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            seen.append(logs.request_id.get())
+            await PlainTextResponse("ok")(scope, receive, send)
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: Message) -> None: ...
+
+        scope = {"type": "http", "method": "GET", "path": "/", "scheme": "http", "headers": [], "query_string": b""}
+        await web.wrap(app)(scope, receive, send)
+        return seen[0], logs.request_id.get()
+
+    during, after = asyncio.run(request())
+    assert during
+    assert after is None

@@ -74,6 +74,7 @@ def module(code: str) -> Any:
         ("@schedule('cron(* * * *)')\n@job\ndef f(): ...", "it has 4 fields"),
         ("@schedule('cron(0 3 * * * *)')\n@job\ndef f(): ...", r"exactly one of .* is \?"),
         ("@schedule('cron(0 24 * * ? *)')\n@job\ndef f(): ...", "hours is '24'"),
+        ("@schedule('cron(0 3 1 13 ? *)')\n@job\ndef f(): ...", "month is '13'"),
         ("@schedule('cron(0 3 31 2 ? *)')\n@job\ndef f(): ...", "never due"),
         ("@schedule('cron(0 3 ? * FRI#6 *)')\n@job\ndef f(): ...", "which cannot be read"),
         ("@schedule('cron(0 3 ? * 8L *)')\n@job\ndef f(): ...", "from 1 to 7"),

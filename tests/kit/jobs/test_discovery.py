@@ -131,3 +131,12 @@ def test_a_manifest_that_was_written_while_the_job_was_found_does_not_hide_it(
     shop(jobs=JOB.format(name="tidy"))  # this process has imported shop.mail all the same
     with pytest.raises(Exception, match=FORGOTTEN):
         manifest.fresh()
+
+
+def test_jobs_in_the_apps_jobs_module_are_known_without_starting_a_worker(
+    shop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop(jobs=JOB.format(name="tidy"))
+    with monkeypatch.context() as patch:
+        patch.setattr(discovery, "worker_jobs", lambda module: pytest.fail(f"a process imported {module}"))
+        assert discovery.unfindable() == []

@@ -244,3 +244,14 @@ def test_a_call_in_a_thread_has_no_limit_and_leaves_that_of_the_main_thread() ->
     with pytest.raises(OutOfTime):
         timeouts.call(job, {}, 0.5)
     assert done == ["beside"]
+
+
+def test_nested_calls_that_have_time_left_are_not_interrupted() -> None:
+    expired = []
+
+    def outer() -> None:
+        timeouts.call(hang, {"seconds": 0.01}, 30)
+        expired.append(timeouts.expired())
+
+    timeouts.call(outer, {}, 60)
+    assert expired == [False]

@@ -1,17 +1,19 @@
 """The local worker outlives its database, and stops when it is told to."""
 
+import json
 import logging
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_jobs import act, add, swallow_sigterm
+from sample_jobs import act, add, long, swallow_sigterm
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from stage import effects, use
@@ -20,6 +22,7 @@ import waiting
 from kit.db import database
 from kit.jobs import autoreload, outage
 from kit.jobs.queues.database import LocalQueues
+from kit.jobs.runners import fargate
 from kit.jobs.runners.worker import Worker
 from kit.testing import enqueued
 from rendering import TEMPLATE
@@ -159,3 +162,52 @@ def test_a_worker_starts_before_its_database_and_ends_when_it_is_told_to(
         process.wait()
     assert "mended" not in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+def test_a_long_job_gets_a_process_with_the_workers_environment_and_the_delivery(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    processes: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda command, env: processes.append((command, env)))
+    monkeypatch.setenv("OF_THE_WORKER", "1")
+    long.enqueue("a")
+    assert Worker(sleep=Sleep()).step()
+    [(command, environment)] = processes
+    assert command[0] == sys.executable
+    assert environment["OF_THE_WORKER"] == "1"
+    assert '"a"' in json.loads(environment[fargate.VARIABLE])["body"]
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_reloading_worker_restarts_itself_unless_it_was_told_to_stop(
+    interrupted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(self: Worker, go_on: Callable[[], bool]) -> None:
+        if interrupted:
+            with pytest.raises(KeyboardInterrupt):  # a job swallows it
+                signal.raise_signal(signal.SIGTERM)
+            assert not go_on()
+
+    commands: list[list[str]] = []
+    monkeypatch.setattr(autoreload, "_watch", lambda *_: None)
+    monkeypatch.setattr(Worker, "work", work)
+    monkeypatch.setattr(os, "execv", lambda program, command: commands.append(command))
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        autoreload.worker()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert [command[-2:] for command in commands] == ([] if interrupted else [["worker", "--reload"]])
+
+
+def test_a_reloading_worker_ends_with_its_parent_and_sees_changed_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    signals: list[tuple[int, int]] = []
+    monkeypatch.setattr(autoreload, "LOOK", 0)
+    monkeypatch.setattr(os, "kill", lambda pid, number: signals.append((pid, number)))
+    changed = threading.Event()
+    autoreload._watch(changed, {}, os.getppid())
+    assert (changed.is_set(), signals) == (True, [])
+    changed.clear()
+    autoreload._watch(changed, autoreload.state(), os.getppid() + 1)
+    assert (changed.is_set(), signals) == (False, [(os.getpid(), signal.SIGTERM)])

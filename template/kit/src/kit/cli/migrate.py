@@ -52,13 +52,15 @@ def planetscale(arguments: argparse.Namespace) -> None:
     from kit import settings
     from kit.cli import schema
     from kit.db import connection, migrations
-    from kit.planetscale import client as api
-    from kit.planetscale import deploy_requests, project, transport
+    from kit.planetscale import project, transport
+    from kit.planetscale.client import ApiError, Client
+    from kit.planetscale.run import Run
+    from kit.planetscale.schema_change import SchemaChange
 
     # The image has nothing of what only a laptop and CI need; there `make check` has looked already.
-    if schema.can_check() and (found := schema.check(settings.PROJECT / "migrations")):
-        raise UsageError("\n\n".join(found) + "\n\nPlanetScale would refuse this, so nothing was begun.")
-    which = project.read(settings.PROJECT)
+    if schema.can_check() and (findings := schema.check(settings.PROJECT / "migrations")):
+        raise UsageError("\n\n".join(findings) + "\n\nPlanetScale would refuse this, so nothing was started.")
+    database_project = project.read(settings.PROJECT)
 
     def migrate(url: str) -> None:
         engine = connection.connect(url)
@@ -67,20 +69,20 @@ def planetscale(arguments: argparse.Namespace) -> None:
         finally:
             engine.dispose()
 
-    deploy = deploy_requests.Deploy(
-        project=which,
-        api=api.Api(which, _untouched if arguments.dry_run else transport.choose()),
+    run = Run(
+        project=database_project,
+        client=Client(database_project, _refuse_requests if arguments.dry_run else transport.choose()),
         newest=migrations.newest(),
-        migrate=migrate,
         say=lambda line: print(line, file=sys.stderr),
         into=arguments.into,
         skip_revert=arguments.skip_revert,
     )
+    change = SchemaChange(run, migrate)
     try:
-        deploy.dry_run() if arguments.dry_run else deploy.run()
-    except api.ApiError as error:
-        raise UsageError(f"{error}\nNothing is lost. Continue with: {deploy.again}") from error
+        change.dry_run() if arguments.dry_run else change.apply()
+    except ApiError as error:
+        raise UsageError(f"{error}\nNothing is lost. Continue with: {run.resume_command}") from error
 
 
-def _untouched(method: str, path: str, body: dict[str, Any] | None) -> Any:
-    raise RuntimeError(f"a dry run asks nothing: {method} {path} {body}")
+def _refuse_requests(method: str, path: str, body: dict[str, Any] | None) -> Any:
+    raise RuntimeError(f"a dry run sends no request: {method} {path} {body}")

@@ -23,9 +23,9 @@ from kit.errors import UsageError
 from kit.ops import aws_account, confirm, retry, secret
 from kit.ops.progress import step
 from kit.ops.stage import PROJECT, Stage
-from kit.planetscale import client as api
 from kit.planetscale import production, project, transport
 from kit.planetscale.branches import Branch, Patience
+from kit.planetscale.client import ApiError, Client
 
 PASSWORD = "kit-preview"  # noqa: S105  # its name
 PASSWORD_DAYS = 30
@@ -70,7 +70,7 @@ def of(number: str, again: str) -> "Preview":
             f"A preview is known by its pull request's number, up to five digits, such as PR=12; this is PR={number}"
         )
     database = project.read(PROJECT)
-    branch = Branch(database, api.Api(database, transport.choose()), f"kit-preview-{number}", Patience(again))
+    branch = Branch(database, Client(database, transport.choose()), f"kit-preview-{number}", Patience(again))
     ssm = aws_account.account().session.client("ssm", config=retry.PATIENT)
     # Not pr12: a policy for the stages pr* would be one for prod, too.
     return Preview(Stage.of(f"preview{number}"), branch, ssm, make)
@@ -81,8 +81,8 @@ def _explained(again: str) -> Iterator[None]:
     """Add to what PlanetScale or AWS refuse how to go on."""
     try:
         yield
-    except (api.ApiError, ClientError, BotoCoreError) as error:
-        why = str(error) if isinstance(error, api.ApiError) else retry.sentence(error, policy="deploy")
+    except (ApiError, ClientError, BotoCoreError) as error:
+        why = str(error) if isinstance(error, ApiError) else retry.sentence(error, policy="deploy")
         raise UsageError(f"{why}\nNothing is lost. Go on with: {again}") from error
 
 
@@ -114,7 +114,7 @@ class Preview:
         """Make it, or deploy to it what is here now; give its address."""
         url = self._url()
         with step("database branch"):
-            settings = production.database(self.branch.api, self.branch.project)
+            settings = production.database(self.branch.client, self.branch.project)
             self.branch.create(settings["default_branch"])
         with step("database password"):
             if not self._opens(url):

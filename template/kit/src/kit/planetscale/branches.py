@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kit.errors import UsageError
-from kit.planetscale.client import Api, ApiError, NotFound, Unsure
+from kit.planetscale.client import ApiError, Client, NotFound, Unsure
 from kit.planetscale.project import Project
 
 POLL_SECONDS = 5
@@ -54,7 +54,7 @@ class Branch:
     """A development branch by its name; a production branch is never touched."""
 
     project: Project
-    api: Api
+    client: Client
     name: str
     patience: Patience
 
@@ -65,20 +65,20 @@ class Branch:
         branches, which always has the production branch, does not have it.
         """
         try:
-            return self.api.get("branches/{}", self.name)
+            return self.client.get("branches/{}", self.name)
         except NotFound:
-            names = {branch["name"] for branch in self.api.items("branches")}
+            names = {branch["name"] for branch in self.client.items("branches")}
             if self.name in names or not names:
                 raise
             return None
 
     def create(self, parent: str) -> None:
         """Create it from `parent` unless it exists, and wait until it is ready."""
-        self.patience.ensure(self.find, lambda: self.api.post("branches", name=self.name, parent_branch=parent))
+        self.patience.ensure(self.find, lambda: self.client.post("branches", name=self.name, parent_branch=parent))
         self.patience.until(self._not_ready, f"creating the branch {self.name}")
 
     def _not_ready(self) -> str | None:
-        branch = self.api.get("branches/{}", self.name)
+        branch = self.client.get("branches/{}", self.name)
         return None if branch["ready"] and branch["schema_ready"] else f"it is {branch['state']}"
 
     def delete(self) -> str | None:
@@ -92,7 +92,7 @@ class Branch:
         if branch["deletion_protected"]:
             raise Stopped(f"The branch {self.name} is protected. Remove its deletion protection: {branch['html_url']}")
         try:
-            self.api.delete("branches/{}", self.name)
+            self.client.delete("branches/{}", self.name)
         except NotFound:
             if self.find() is not None:
                 raise  # visible, but not to be deleted with this token
@@ -111,13 +111,13 @@ class Branch:
 
     def passwords(self, name: str) -> list[Any]:
         """The passwords of that name, without their text, which PlanetScale shows only once."""
-        return [one for one in self.api.items("branches/{}/passwords", self.name) if one["name"] == name]
+        return [one for one in self.client.items("branches/{}/passwords", self.name) if one["name"] == name]
 
     def delete_passwords(self, name: str) -> None:
         """Delete the passwords of that name; raises `ApiError` when the token may not."""
         for password in self.passwords(name):
             try:
-                self.api.delete("branches/{}/passwords/{}", self.name, password["id"])
+                self.client.delete("branches/{}/passwords/{}", self.name, password["id"])
             except NotFound:
                 if password["id"] in {one["id"] for one in self.passwords(name)}:
                     raise
@@ -129,7 +129,7 @@ class Branch:
         """
         password = self.patience.ensure(
             lambda: self.delete_passwords(name),
-            lambda: self.api.post("branches/{}/passwords", self.name, name=name, role="admin", ttl=ttl),
+            lambda: self.client.post("branches/{}/passwords", self.name, name=name, role="admin", ttl=ttl),
         )
         user, text = quote(password["username"], safe=""), quote(password["plain_text"], safe="")
         return f"mysql://{user}:{text}@{password['access_host_url']}/{self.project.database}"

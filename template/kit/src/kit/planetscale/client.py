@@ -67,7 +67,7 @@ class NotFound(ApiError):
     """
 
 
-class Api:
+class Client:
     """Requests about one database. A path has `{}` for each name that it contains.
 
     A request that changes nothing, or nothing more when repeated, is sent again when PlanetScale is busy or fails. A

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kit.errors import UsageError
-from kit.planetscale.client import Api
+from kit.planetscale.client import Client
 from kit.planetscale.project import Project
 
 
@@ -12,12 +12,12 @@ class Unsuitable(UsageError):
     """The database is of the wrong kind, or a setting is missing; the message has the command that sets it."""
 
 
-def database(api: Api, project: Project) -> dict[str, Any]:
+def database(client: Client, project: Project) -> dict[str, Any]:
     """The database's settings; raises `Unsuitable` for Postgres, which has no deploy requests and other credentials.
 
     Source: planetscale.com/docs/cli/deploy-request (Vitess clusters only)
     """
-    settings: dict[str, Any] = api.get()
+    settings: dict[str, Any] = client.get()
     if settings["kind"] != "mysql":
         raise Unsuitable(
             f"{project} is a {settings['kind']} database. Deploy requests and branch passwords exist for PlanetScale's "
@@ -34,16 +34,16 @@ class Target:
     approval: bool
 
 
-def target(api: Api, project: Project, into: str | None = None) -> Target:
+def target(client: Client, project: Project, into: str | None = None) -> Target:
     """Where deploy requests go: into the branch `into`, or into the database's default branch.
 
     It need not be a production branch, but safe migrations must be on, and the database must copy alembic_version.
     Raises `Unsuitable` with the command to run.
     """
-    settings = database(api, project)
+    settings = database(client, project)
     branch = into or str(settings["default_branch"])
     organization = f"--org {project.organization}"
-    if not api.get("branches/{}", branch)["safe_migrations"]:
+    if not client.get("branches/{}", branch)["safe_migrations"]:
         raise Unsuitable(
             f"The branch {branch} of {project} takes no deploy requests, because safe migrations are off. Turn them on:\n"
             f"  pscale branch safe-migrations enable {project.database} {branch} {organization}"

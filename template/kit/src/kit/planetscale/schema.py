@@ -10,15 +10,15 @@ import json
 import re
 from typing import Any
 
-from kit.planetscale.client import Api
+from kit.planetscale.client import Client
 
 Tables = dict[str, str]
 """Each table's `CREATE TABLE`, by name."""
 
 
-def read(api: Api, branch: str) -> Tables:
+def read(client: Client, branch: str) -> Tables:
     """The tables of a branch, without the counters that rows move on."""
-    tables = api.get("branches/{}/schema", branch)["data"]
+    tables = client.get("branches/{}/schema", branch)["data"]
     return {table["name"]: re.sub(r",?\s+AUTO_INCREMENT\s*=?\s*\d+", "", table["raw"]) for table in tables}
 
 

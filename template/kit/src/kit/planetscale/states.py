@@ -58,13 +58,13 @@ STATES = {
     "complete_revert": State(Outcome.FAILED, "If it may be deployed again: {again}"),
     "complete_error": State(
         Outcome.FAILED,
-        "It blocks the deploy queue. Correct what it says, then: {again}, which unblocks the queue and begins again",
+        "It blocks the deploy queue. Correct what it says, then: {again}, which unblocks the queue and starts again",
         blocks_queue=True,
     ),
     "complete_revert_error": State(
         Outcome.FAILED,
         "It blocks the deploy queue. See what the schema of production is now, then: {again}, which unblocks the queue "
-        "and begins again",
+        "and starts again",
         blocks_queue=True,
     ),
 }
