@@ -1,27 +1,27 @@
-# What is done to the template, by name. `make` alone lists it.
+# Developer tasks; run `make` to list them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check release format bench bench-quick
+.PHONY: help demo test test-lowest check release format pin-uv bench bench-quick
 
 PORT ?= 8000
 DEMO ?= build/demo
-# What a person types reaches programs in the environment, as it was typed: neither make nor a shell may read
-# functions, quotes or commands in it. A recipe has "$$ARG_PORT", never "$(PORT)".
+# Command-line values reach programs through the environment, so that neither make nor a shell interprets functions,
+# quotes or commands in them: write "$$ARG_PORT" in a recipe, never "$(PORT)".
 TEXT := DEMO PORT VERSION
 $(foreach name,$(TEXT),$(eval override $(name) := $$(value $(name)))$(eval export ARG_$(name) := $$(value $(name))))
-# The generated app brings a uv that fetches itself where a machine has none; it serves here too.
+# The generated app's script that runs uv, and downloads it where it is not installed.
 UV := python3 template/uvw
 
-help: ## list the targets
+help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## generate an app into $DEMO (build/demo), check it, and serve it on http://127.0.0.1:$PORT (8000)
 	@[ ! -e "$$ARG_DEMO" ] && [ ! -L "$$ARG_DEMO" ] || [ -f "$$ARG_DEMO/.copier-answers.yml" ] || { \
-		echo "$$ARG_DEMO exists already, and may hold work of yours. Take another folder: make demo DEMO=build/demo2"; \
+		echo "$$ARG_DEMO already exists and is not a generated app. Choose another folder: make demo DEMO=build/demo2"; \
 		exit 2; }
 	@python3 -c 'import os, socket; socket.create_server(("127.0.0.1", int(os.environ["ARG_PORT"])))' 2>/dev/null || \
-		{ echo "Port $$ARG_PORT is taken, or no port at all. Choose another: make demo PORT=8001"; exit 2; }
+		{ echo "Port $$ARG_PORT is in use or not a port. Choose another: make demo PORT=8001"; exit 2; }
 	@if [ -e "$$ARG_DEMO" ]; then \
-		echo "Serving the app in $$ARG_DEMO as it is. For a new one: make demo DEMO=build/demo2"; \
+		echo "Serving the existing app in $$ARG_DEMO. For a new one: make demo DEMO=build/demo2"; \
 	else \
 		$(UV) run --quiet --no-dev copier copy --quiet --trust --defaults --no-cleanup --vcs-ref HEAD "$$PWD" "$$ARG_DEMO"; \
 	fi
@@ -30,20 +30,26 @@ demo: ## generate an app into $DEMO (build/demo), check it, and serve it on http
 test: ## run the template's tests
 	@$(UV) run --quiet pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-check: ## format, lint and types
+test-lowest: ## run the kit's tests with the lowest versions of its direct dependencies that it allows
+	@$(UV) run --quiet --isolated --resolution lowest-direct pytest tests/kit
+
+check: ## check format, lint and types
 	@$(UV) run --quiet ruff format --check
 	@$(UV) run --quiet ruff check
 	@$(UV) run --quiet mypy
 
-release: ## make a version of what is committed, once all that it must pass has passed: VERSION=1.2.0
+release: ## run every check, then tag a release: VERSION=1.2.0
 	@$(UV) run --quiet python release.py "$$ARG_VERSION"
 
-format: ## format the Python files and mend what the linter can
+format: ## format the Python files and apply the linter's fixes
 	@$(UV) run --quiet ruff format
 	@$(UV) run --quiet ruff check --fix
 
-bench: ## measure the generated app beside others, into docs/benchmark.md (15 minutes, Docker)
+pin-uv: ## pin the newest uv in the template, or VERSION=0.14.0
+	@python3 pin_uv.py $(if $(VERSION),"$$ARG_VERSION")
+
+bench: ## benchmark the generated app against others, into docs/benchmark.md (15 minutes, Docker)
 	@PYTHONPATH=tests $(UV) run --quiet --with copier-template-extensions python -m bench
 
-bench-quick: ## a look at most of that, printed alone (2 minutes, Docker)
+bench-quick: ## run most of the benchmark once and print it (2 minutes, Docker)
 	@PYTHONPATH=tests $(UV) run --quiet --with copier-template-extensions python -m bench --quick

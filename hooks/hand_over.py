@@ -16,7 +16,7 @@ import copier
 
 import version as version_of
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "template"))
+sys.path.append(str(Path(__file__).resolve().parent.parent / "template" / "kit" / "src"))
 
 from kit.update.command import explained
 from kit.update.project import Refused

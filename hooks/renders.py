@@ -12,7 +12,7 @@ import yaml
 
 from kit.update.project import answers_alone, git_bytes, names
 
-OWN = ("app", "migrations", "tests", "jobs.json")
+OWN = ("app", "migrations", "tests", "jobs.json", "README.md")
 """The user's files and folders, which copier.yml keeps out of updates."""
 
 

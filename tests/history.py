@@ -99,11 +99,12 @@ def take_away(folder: Path) -> None:
     without("template/Makefile", r"^migration: .*\n(?:\t.*\n)+\n")
     without("template/Dockerfile", r" DATABASE_LIMITS=warn")
     without("template/.gitignore", r"^data/\n")
-    without("template/README.md.jinja", r"^    make update DATA=.*\n")
+    without("template/.github/workflows/README.md", r"\A# .*", "# Older pipelines")
     without("template/pyproject.toml.jinja", r'^    "ruff[^"]*",\n')
     without("template/kit/src/kit/web/middleware.py", r'\A"""', '"""Older. ')
     # Less in the folders that are the person's, which no update brings.
     without("template/app/web.py", r'^""".*', '"""An older web app."""')
+    without("template/README.md.jinja", r"^This README is yours.*\n")
     (template / "tests" / "test_jobs.py").unlink()
     # A module less, and files that have gone since.
     (template / "kit/src/kit/db/bulk.py").unlink()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from releases import committed, git
 
-OWN = ("app", "migrations", "tests", "jobs.json")
+OWN = ("app", "migrations", "tests", "jobs.json", "README.md")
 """What an update never touches."""
 
 OWN_FILES = 50
@@ -26,7 +26,7 @@ EDITS = {
     "Makefile": adds("\nhello: ## say hello\n\t@echo hello\n"),
     "Dockerfile": adds('LABEL owner="me"\n'),
     ".gitignore": adds("*.sqlite\n"),
-    "README.md": adds("\nWhere we post what we think.\n", after="Where"),
+    ".github/workflows/README.md": adds("\nOurs run on our own runners.\n"),
     "pyproject.toml": adds('    "sqlparse>=0.5",\n', after='    "sqlalchemy'),
     "kit/src/kit/web/forms.py": adds("\n\nMENDED = True\n"),
     **{f"infra/{tool}/README.md": adds("\nOurs is called test.\n") for tool in ("cdk", "sam", "terraform")},
@@ -43,7 +43,11 @@ def lives_in(project: Path) -> None:
     for name, edit in EDITS.items():
         if (project / name).is_file():
             change(project / name, edit)
-    for path in (project / "app" / "web.py", *(project / "migrations" / "versions").glob("*.py")):
+    for path in (
+        project / "README.md",
+        project / "app" / "web.py",
+        *(project / "migrations" / "versions").glob("*.py"),
+    ):
         change(path, adds("\n\n# mine\n"))
     for old, new in RENAMED.items():
         (project / old).rename(project / new)

@@ -61,7 +61,7 @@ def test_its_checks_pass_on_a_machine_with_only_python_git_and_make(
     shutil.copytree(app, folder)
     done = make(folder, "check", env=bare, timeout=180)
     assert done.returncode == 0, done.stdout
-    assert "Fetching uv" in done.stdout
+    assert "Downloading uv" in done.stdout
     assert re.search(r"^\d+ passed", done.stdout, re.MULTILINE), done.stdout
     assert sorted(path.name for path in folder.iterdir() if path.name not in {file.name for file in app.iterdir()}) == [
         ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv", "uv.lock",

@@ -154,7 +154,7 @@ def test_where_copier_is_not_installed_uv_or_pipx_bring_it(
 def test_where_nothing_can_bring_copier_it_says_what_to_install(template: Path, tmp_path: Path) -> None:
     done = hook(template, tmp_path, UV_DEFAULT_INDEX="http://127.0.0.1:9/simple", XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 1
-    assert "uv is not installed and cannot be fetched from http://127.0.0.1:9/simple" in done.stderr
+    assert "could not be downloaded from http://127.0.0.1:9/simple" in done.stderr
     assert "Install it: https://docs.astral.sh/uv" in done.stderr
 
 

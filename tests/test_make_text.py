@@ -169,7 +169,7 @@ def test_the_templates_own_demo_takes_a_text_as_it_is(tmp_path: Path, variable: 
     )
     assert done.returncode != 0
     assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
-    assert variable == "DEMO" or "is taken, or no port at all" in done.stdout
+    assert variable == "DEMO" or "is in use or not a port" in done.stdout
 
 
 def test_a_version_reaches_the_release_as_it_is(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_conflict_is_listed_and_the_exit_code_tells_and_it_can_be_undone(proje
     assert "You and the template changed the same lines:\n\n    Dockerfile\n" in done.stderr
     subprocess.run(UNDO, shell=True, cwd=project, check=True)  # noqa: S602
     assert snapshot(project) == before
-    assert UNDO in (project / "README.md").read_text()
+    assert UNDO in (project / "kit/docs/updating.md").read_text()
 
 
 def test_what_failed_hides_nothing_and_the_next_update_goes_on(project: Path) -> None:
@@ -85,7 +85,7 @@ def test_what_failed_hides_nothing_and_the_next_update_goes_on(project: Path) ->
     pin = 'constraint-dependencies = ["starlette<0.1"]\n'
     person.change(project / "pyproject.toml", person.adds(pin, after="[tool.uv]"))
     person.change(project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC"))
-    person.change(project / "README.md", person.adds("Write {{ project_name }} as it is.\n"))
+    person.change(project / ".github/workflows/README.md", person.adds("Write {{ project_name }} as it is.\n"))
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "What cannot be locked, and a conflict")
     done = update(project, "--data", "aws_region=eu-west-1")

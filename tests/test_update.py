@@ -136,7 +136,9 @@ def test_the_persons_own_files_that_say_an_earlier_answer_are_named(
 ) -> None:
     project = committed(copy(released, tmp_path / "photo-wall", history.NEWEST))
     update(project, project_description="A place for pictures")
-    assert "Where people post → A place for pictures; yours to change: app/about.py\n" in capfd.readouterr().err
+    assert (
+        "Where people post → A place for pictures; yours to change: README.md, app/about.py\n" in capfd.readouterr().err
+    )
     assert git(project, "diff", "--name-only", "--", *person.OWN) == ""
 
 
@@ -193,14 +195,28 @@ def test_what_the_merge_broke_is_named(released: Path, tmp_path: Path, capfd: py
     assert re.search(r"FAIL +files parse[^$]*pyproject\.toml", capfd.readouterr().err)
 
 
-def test_a_readme_written_anew_is_a_conflict_of_which_one_takes_ones_own(released: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["# Photo wall\nOurs.\n", None])
+def test_a_rewritten_or_deleted_readme_stays_as_it_is(released: Path, tmp_path: Path, text: str | None) -> None:
     project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
-    (project / "README.md").write_text("# Photo wall\nOurs.\n")
+    readme = project / "README.md"
+    readme.write_text(text) if text else readme.unlink()
     git(project, "commit", "--all", "--quiet", "--message", "Our own words")
     update(project)
-    assert re.findall(r"\d\t(.+)", git(project, "ls-files", "--unmerged")) == ["README.md"] * 3
-    git(project, "checkout", "--ours", "README.md")
-    assert (project / "README.md").read_text() == "# Photo wall\nOurs.\n"
+    assert git(project, "ls-files", "--unmerged") == ""
+    assert (readme.read_text() if readme.exists() else None) == text
+
+
+def test_a_rewritten_file_of_the_templates_is_a_conflict_and_git_keeps_both_sides(
+    released: Path, tmp_path: Path
+) -> None:
+    guide = ".github/workflows/README.md"
+    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+    (project / guide).write_text("# Our pipelines\nOurs.\n")
+    git(project, "commit", "--all", "--quiet", "--message", "Our own words")
+    update(project)
+    assert re.findall(r"\d\t(.+)", git(project, "ls-files", "--unmerged")) == [guide] * 3
+    git(project, "checkout", "--ours", guide)
+    assert (project / guide).read_text() == "# Our pipelines\nOurs.\n"
 
 
 def test_a_file_that_both_added_is_a_conflict_in_which_neither_is_lost(released: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ NEXT = "v1001.0.0"
 NOTE, NEWS, STEP = "Rename the stage by hand.", "- Days of logs are kept.", "v1001_0_0_days"
 TOOLS = ("sam", "cdk", "terraform")
 UNDO = "git restore --staged --worktree .; git clean -fd ."
-OWN = ("app", "migrations", "tests", "jobs.json")
+OWN = ("app", "migrations", "tests", "jobs.json", "README.md")
 STEP_TEXT = '''"""Write app/days.py, unless there is one."""
 
 from pathlib import Path
@@ -127,7 +127,7 @@ def rewritten_readme(place: Place) -> None:
 
 
 def shows_a_template(place: Place) -> None:
-    place.add("README.md", "Write {{ project_name }} and {% if iac %} as they are.")
+    place.add(".github/workflows/README.md", "Write {{ project_name }} and {% if iac %} as they are.")
 
 
 def lines_removed(place: Place) -> None:

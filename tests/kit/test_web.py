@@ -473,7 +473,7 @@ def test_the_first_background_task_is_warned_of(response: Callable[[Any], Respon
     for _ in range(2):
         assert visitor.get("/").status_code == 200
     assert done == [True, True]
-    assert log.lines() == [f"{WARNING}kit/jobs/README.md.", "INFO GET /", "INFO GET /"]
+    assert log.lines() == [f"{WARNING}kit/docs/jobs.md.", "INFO GET /", "INFO GET /"]
 
 
 def test_a_response_without_a_background_task_is_not_warned_of(log: Log) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+__all__ = ["now", "use"]
+
 
 def _now() -> datetime:
     return datetime.now(UTC)

@@ -15,6 +15,8 @@ from typing import TextIO
 
 from kit import settings
 
+__all__ = ["configure", "job_id", "request_id"]
+
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request being answered; `kit.web` sets it, and a job has that of the request that enqueued it."""
 

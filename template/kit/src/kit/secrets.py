@@ -10,6 +10,8 @@ from typing import Any
 from kit import aws
 from kit.errors import UsageError
 
+__all__ = ["SecretUnavailable", "read"]
+
 TRIES = 6
 """A cold burst asks for more than SSM's 40 a second; six tries with jitter fit into Lambda's 10 seconds of start."""
 

@@ -20,6 +20,19 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from kit import references
 from kit.errors import UsageError
 
+__all__ = [
+    "PROJECT",
+    "Settings",
+    "SettingsError",
+    "current",
+    "database_url",
+    "existing_file",
+    "named_urls",
+    "names",
+    "one_of",
+    "setting",
+]
+
 PROJECT = references.project()
 """The folder that holds `app/` and `migrations/`."""
 
@@ -212,3 +225,4 @@ class _Current:
 
 
 current = _Current()
+"""Return the kit's settings of this process, read from the environment on first use."""

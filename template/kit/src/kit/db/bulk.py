@@ -22,6 +22,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from kit.db import database, limits
 
+__all__ = ["SIZE", "Progress", "backfill", "delete"]
+
 SIZE = 500
 """Rows in a batch."""
 SLOW_SECONDS = 5

@@ -12,8 +12,14 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event
 
+__all__ = ["RESULT_ROWS", "TRANSACTION_SECONDS", "LimitExceeded", "ResultTooLarge", "TransactionTooLong"]
+
 TRANSACTION_SECONDS = 20
+"""The longest that a transaction may take, in seconds."""
+
 RESULT_ROWS = 100_000
+"""The most rows that a result may have."""
+
 WARN_AT = 0.75
 """The part of a limit at which production is warned."""
 

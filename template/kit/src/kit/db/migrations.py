@@ -24,6 +24,8 @@ from kit.db import types as columns
 from kit.errors import UsageError
 from kit.jobs import tables
 
+__all__ = ["run"]
+
 
 def config(engine: Engine | None = None) -> Config:
     """Alembic's configuration: the scripts in `migrations/`, for the app's database or the one of `engine`."""

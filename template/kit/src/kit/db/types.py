@@ -8,6 +8,8 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Integer
 from sqlalchemy.dialects.mysql import DATETIME
 from sqlalchemy.types import TypeDecorator
 
+__all__ = ["BigKey", "UtcDateTime"]
+
 BigKey = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit key that counts up by itself; SQLite's own keys are 64 bits under the name INTEGER."""
 

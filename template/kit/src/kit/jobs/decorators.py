@@ -160,7 +160,7 @@ def job(function: Any = None, /, **options: Any) -> Any:
     """Make a function a job: `@job`, or `@job(attempts=8, backoff=…, max_runtime=minutes(2), queue="mail")`.
 
     attempts        how often it is run at most before it goes to the dead-letter queue (13)
-    backoff         seconds between attempts, or a list of them, or `exponential(…)`; see kit/jobs/README.md
+    backoff         seconds between attempts, or a list of them, or `exponential(…)`; see kit/docs/jobs.md
     max_runtime     it is stopped after this (5 minutes); beyond 15 minutes it runs on Fargate
     queue           the name of its queue ("default"); one that ends in .fifo keeps each group's order
     log_arguments   whether its arguments may stand in the logs (no)

@@ -12,6 +12,8 @@ from kit import settings
 from kit.errors import UsageError
 from kit.jobs import decorators, discovery
 
+__all__ = ["fresh"]
+
 FILE = "jobs.json"
 
 

@@ -27,7 +27,7 @@ class BackgroundTaskWarning:
                 self.warned = True
                 log.warning(
                     "%s %s has a background task: on Lambda the client waits until it is done. "
-                    "Use a job instead, see kit/jobs/README.md.",
+                    "Use a job instead, see kit/docs/jobs.md.",
                     scope["method"],
                     scope["path"],
                 )

@@ -5,7 +5,10 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+__all__ = ["MAX_BYTES", "read"]
+
 MAX_BYTES = 64 * 1024
+"""The largest body that `read` accepts, in bytes."""
 
 
 async def read(request: Request) -> dict[str, str]:

@@ -18,6 +18,8 @@ from jinja2.bccache import Bucket, BytecodeCache
 from markupsafe import _escape_inner  # type: ignore[attr-defined]
 from starlette.templating import Jinja2Templates
 
+__all__ = ["load"]
+
 _loaded: list[tuple[jinja2.Environment, "_Beside"]] = []
 
 
