@@ -212,3 +212,8 @@ class _Current:
 
 
 current = _Current()
+
+
+def on_lambda() -> bool:
+    """Whether this process is a Lambda environment: it answers one request at a time, from files that never change."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
