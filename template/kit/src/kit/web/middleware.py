@@ -47,9 +47,9 @@ def wrap(app: ASGIApp, *, policy: str = POLICY, origins: Collection[str] = ()) -
     """
     logs.configure()
     if not settings.on_lambda():
-        # What warns on a laptop costs no time on Lambda.
-        from kit.jobs.notice import WorkerNotice
+        # Imported here, because Lambda has no use for these warnings and starts faster without them.
         from kit.web.background import BackgroundTaskWarning
+        from kit.web.worker_notice import WorkerNotice
 
         app = WorkerNotice(BackgroundTaskWarning(app))
     return SafeHeaders(RequestLog(Compression(SameOrigin(app, origins))), policy)
