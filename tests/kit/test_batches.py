@@ -144,5 +144,5 @@ def test_slow_batches_become_smaller(monkeypatch: pytest.MonkeyPatch, reported: 
 
 
 def test_a_key_of_several_columns_is_refused_with_a_sentence() -> None:
-    with pytest.raises(ValueError, match="Pair has a key of several columns"):
+    with pytest.raises(ValueError, match="The primary key of Pair has several columns"):
         bulk.delete(Pair, where=Pair.a == 1)

@@ -1,6 +1,8 @@
-"""Compression: what is compressed, by what, and what is left as it is."""
+"""Which responses are compressed, for whom, and what caches are told."""
 
+import asyncio
 import gzip
+import zlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,65 +11,101 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from starlette.types import Message
 
-from kit.web.compression import SMALLEST, Compressed
+from kit.web.compression import MIN_BYTES, Compression
 
 PAGE = "".join(f"<p>{number} こんにちは</p>" for number in range(10_000))
 
 
-def answered(response: Response, accepts: str = "gzip") -> tuple[dict[str, str], bytes]:
-    """The headers, and the body's bytes as they were sent."""
+def compress(response: Response, accepts: str = "gzip") -> tuple[dict[str, str], bytes]:
+    """Return the headers, and the body as it was sent."""
 
-    def answer(request: Request) -> Response:
+    def endpoint(request: Request) -> Response:
         return response
 
-    visitor = TestClient(Compressed(Starlette(routes=[Route("/", answer)])))
-    with visitor.stream("GET", "/", headers={"accept-encoding": accepts}) as got:
-        return dict(got.headers), b"".join(got.iter_raw())
+    client = TestClient(Compression(Starlette(routes=[Route("/", endpoint)])))
+    with client.stream("GET", "/", headers={"accept-encoding": accepts}) as received:
+        return dict(received.headers), b"".join(received.iter_raw())
 
 
-@pytest.mark.parametrize("text", [PAGE, PAGE[:SMALLEST]], ids=["long", "just long enough"])
-def test_a_whole_answer_is_compressed_and_its_length_told(text: str) -> None:
-    headers, body = answered(Response(text, media_type="text/html"))
+@pytest.mark.parametrize("accepts", ["gzip", "gzip;q=0.1", "br;q=0, gzip", "gzip ; q=1.0"])
+@pytest.mark.parametrize("text", [PAGE, PAGE[:MIN_BYTES]], ids=["long", "just long enough"])
+def test_a_response_is_compressed_and_has_its_new_length(text: str, accepts: str) -> None:
+    headers, body = compress(Response(text, media_type="text/html"), accepts)
     assert (headers["content-encoding"], headers["vary"]) == ("gzip", "Accept-Encoding")
     assert int(headers["content-length"]) == len(body) < len(text.encode()) / 2
     assert gzip.decompress(body).decode() == text
 
 
-def test_an_answer_in_parts_is_compressed_part_by_part() -> None:
+def test_a_streamed_response_is_compressed() -> None:
     async def parts() -> AsyncIterator[str]:
         for start in range(0, len(PAGE), 1000):
             yield PAGE[start : start + 1000]
 
-    headers, body = answered(StreamingResponse(parts(), media_type="text/html"))
+    headers, body = compress(StreamingResponse(parts(), media_type="text/html"))
     assert headers["content-encoding"] == "gzip"
     assert "content-length" not in headers
     assert gzip.decompress(body).decode() == PAGE
 
 
+def test_each_part_of_a_stream_is_sent_at_once() -> None:
+    """What was sent so far can be decompressed up to the last part."""
+    received: list[str] = []
+    decompressor = zlib.decompressobj(16 + zlib.MAX_WBITS)
+
+    async def parts() -> AsyncIterator[str]:
+        for part in ("one", "two", "three"):
+            yield part
+            assert received[-1] == part
+
+    async def send(message: Message) -> None:
+        if body := message.get("body"):
+            received.append(decompressor.decompress(body).decode())
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"accept-encoding", b"gzip")]}
+    asyncio.run(Compression(StreamingResponse(parts()))(scope, receive, send))
+    assert received[:3] == ["one", "two", "three"]
+
+
 @pytest.mark.parametrize(
     ("response", "accepts"),
     [
-        (Response("x" * (SMALLEST - 1)), "gzip"),
+        (Response("x" * (MIN_BYTES - 1)), "gzip"),
         (Response(PAGE), "br, zstd"),
+        (Response(PAGE), "gzip;q=0"),
+        (Response(PAGE), "br, GZIP ; q=0.000, deflate"),
         (Response(PAGE, media_type="image/png"), "gzip"),
         (Response(PAGE, headers={"content-encoding": "br"}), "gzip"),
         (Response(PAGE, status_code=206), "gzip"),
     ],
-    ids=["small", "not accepted", "a picture", "compressed already", "a part of something"],
+    ids=[
+        "small",
+        "not accepted",
+        "refused",
+        "refused among others",
+        "a picture",
+        "compressed already",
+        "partial content",
+    ],
 )
-def test_what_is_not_worth_it_is_left_as_it_is(response: Response, accepts: str) -> None:
-    headers, body = answered(response, accepts)
+def test_other_responses_are_not_compressed(response: Response, accepts: str) -> None:
+    headers, body = compress(response, accepts)
     assert headers.get("content-encoding", "br") == "br"
     assert body == response.body
 
 
-def test_a_cache_hears_that_who_takes_no_gzip_gets_another_answer() -> None:
-    assert answered(Response(PAGE), "identity")[0]["vary"] == "Accept-Encoding"
+@pytest.mark.parametrize("accepts", ["identity", "gzip;q=0"])
+def test_an_uncompressed_response_varies_too(accepts: str) -> None:
+    assert compress(Response(PAGE), accepts)[0]["vary"] == "Accept-Encoding"
 
 
 @pytest.mark.parametrize("accepts", ["gzip", "identity"])
-def test_a_304_varies_as_the_page_does_for_which_it_stands(accepts: str) -> None:
-    headers, body = answered(Response(status_code=304, headers={"vary": "Cookie"}), accepts)
+def test_a_304_varies_as_the_full_response_does(accepts: str) -> None:
+    headers, body = compress(Response(status_code=304, headers={"vary": "Cookie"}), accepts)
     assert (headers["vary"], body) == ("Cookie, Accept-Encoding", b"")
-    assert "vary" not in answered(Response(status_code=204), accepts)[0]
+    assert "vary" not in compress(Response(status_code=204), accepts)[0]

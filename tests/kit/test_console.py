@@ -47,7 +47,7 @@ def test_its_session_reads_what_is_committed_by_now(installed_app: Path, databas
 
 def test_its_session_writes_nothing_and_says_how_to(installed_app: Path, database: dict[str, str]) -> None:
     done = console(installed_app, "session.add(Message(text='no')); session.commit()\n", **database)
-    assert "This session is for reading. Change things in a block of database.session()." in done.stderr
+    assert "This session only reads. Write in a block of database.session() instead." in done.stderr
     assert "session.scalars(select(Message)).all()" not in done.stdout
     again = console(installed_app, "session.scalars(select(func.count(Message.id))).one()\n", **database)
     assert "0" in again.stdout

@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 import mysql
 import parts
+from kit import tls
 from kit.db import connection
-from kit.db import mysql as kit_mysql
 
 SPELLINGS = [
     "",
@@ -99,10 +99,10 @@ def test_an_authority_among_the_systems_own_is_trusted(
     named = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     shutil.copy(tls_server.ca, tmp_path / f"{named}.0")
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    kit_mysql.tls.cache_clear()
+    tls.context.cache_clear()
     assert connects(tls_server.url(), ca=None)
     monkeypatch.undo()
-    kit_mysql.tls.cache_clear()
+    tls.context.cache_clear()
     assert not connects(tls_server.url(), ca=None)
 
 
@@ -110,11 +110,11 @@ def test_a_file_of_authorities_that_the_machine_names_is_trusted(
     tls_server: mysql.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", tls_server.ca)
-    kit_mysql.tls.cache_clear()
+    tls.context.cache_clear()
     assert connects(tls_server.url(), ca=None)
     monkeypatch.undo()
-    kit_mysql.tls.cache_clear()
+    tls.context.cache_clear()
 
 
 def test_the_authorities_are_read_once_for_a_process() -> None:
-    assert kit_mysql.tls() is kit_mysql.tls()
+    assert tls.context() is tls.context()

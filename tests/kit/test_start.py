@@ -17,13 +17,12 @@ import mysql
 from kit.aws_lambda import bootstrap
 from kit.cli import cold
 from kit.db import connection, database, preconnect
-from kit.web import templates
 
 AT_A_START = {
     "aws_lambda", "aws_lambda.apigateway", "aws_lambda.bootstrap", "aws_lambda.lifespan", "aws_lambda.runtime",
     "aws_lambda.web", "clock", "coldstart", "coldstart.bytecode_pack", "db", "db.connection", "db.database", "db.dialect",
-    "db.limits", "db.mysql", "db.preconnect", "db.results", "db.transactions", "db.types", "errors", "logs", "references",
-    "settings", "web", "web.asgi", "web.compression", "web.forms", "web.middleware", "web.templates",
+    "db.limits", "db.mysql", "db.preconnect", "db.transactions", "db.types", "errors", "logs", "references",
+    "settings", "tls", "web", "web.asgi", "web.compression", "web.forms", "web.middleware", "web.templates",
     "jobs", "jobs.backoff", "jobs.cron", "jobs.decorators", "jobs.message", "jobs.schedules",
 }  # fmt: skip
 """What of the kit the web function may load; another is to be imported where it is needed, or told here with its price."""
@@ -127,15 +126,6 @@ def test_templates_are_compiled_with_the_image_and_not_by_a_visit(packed: Path) 
     code = "import jinja2; from app import web; jinja2.Environment.compile = None\n"
     code += "print(web.pages.get_template('wall.html').name)"
     assert python(packed, "-c", code).strip() == "wall.html"
-
-
-def test_a_template_that_has_changed_is_shown_as_it_is(tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
-    page.write_text("before")
-    templates.load(tmp_path)
-    templates.compile_all()
-    page.write_text("{{ 'after' }}")
-    assert templates.load(tmp_path).get_template("page.html").render() == "after"
 
 
 @pytest.fixture

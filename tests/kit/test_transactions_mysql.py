@@ -171,7 +171,7 @@ def test_a_server_that_rolls_back_after_a_lock_timeout_ends_the_transaction(odd_
 
 
 def test_a_transaction_goes_on_after_streamed_rows(both: Database, table: str) -> None:
-    opened = kit_mysql.MySQLConnection(**kit_mysql.arguments(both.server.url(), both.server.ca))
+    opened = kit_mysql.MySQLConnection(**kit_mysql.connect_options(both.server.url(), both.server.ca))
     opened.begin()
     with pymysql.cursors.SSCursor(opened) as cursor:
         cursor.execute(f"SELECT id FROM {table}")
@@ -208,7 +208,7 @@ def test_a_session_whose_savepoints_cannot_be_rolled_back_returns_its_connection
 
 
 def test_a_transaction_on_a_killed_connection_is_refused_also_below_sqlalchemy(both: Database, table: str) -> None:
-    opened = kit_mysql.MySQLConnection(**kit_mysql.arguments(both.server.url(), both.server.ca))
+    opened = kit_mysql.MySQLConnection(**kit_mysql.connect_options(both.server.url(), both.server.ca))
     opened.begin()
     opened.query(f"INSERT INTO {table} VALUES (3, 3)")
     with both.rival.watcher.cursor() as cursor:

@@ -109,7 +109,7 @@ def test_only_https_asks_browsers_to_stay_with_https(scheme: str, expected: str 
 def test_what_another_site_sends_is_refused(method: str, headers: dict[str, str]) -> None:
     response = client(nonce).request(method, "/", headers=headers)
     assert response.status_code == 403
-    assert response.text.startswith("This form was sent from another site")
+    assert response.text == "Cross-site request refused. Open this site in the browser and try again."
     assert {name: response.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 

@@ -22,6 +22,7 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from kit import tls
 from kit.errors import UsageError
 
 TIMEOUT = 10
@@ -153,9 +154,7 @@ def close() -> None:
 
 def _connect(url: SplitResult) -> http.client.HTTPConnection:
     if url.scheme == "https":
-        from kit.db import mysql  # it has the authorities already
-
-        return http.client.HTTPSConnection(url.netloc, timeout=TIMEOUT, context=mysql.tls())
+        return http.client.HTTPSConnection(url.netloc, timeout=TIMEOUT, context=tls.context())
     return http.client.HTTPConnection(url.netloc, timeout=TIMEOUT)
 
 

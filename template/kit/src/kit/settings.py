@@ -226,3 +226,8 @@ class _Current:
 
 current = _Current()
 """Return the kit's settings of this process, read from the environment on first use."""
+
+
+def on_lambda() -> bool:
+    """Whether this process is a Lambda environment: it answers one request at a time, from files that never change."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ

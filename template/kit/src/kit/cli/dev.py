@@ -51,10 +51,10 @@ def run(arguments: argparse.Namespace) -> None:
 @contextmanager
 def worker() -> Iterator[None]:
     """Work off the local queue beside the web app, in a process of its own."""
-    from kit.jobs import notice
+    from kit.web import worker_notice
 
     process = subprocess.Popen([sys.executable, "-m", "kit", "jobs", "worker", "--reload"])
-    os.environ[notice.VARIABLE] = str(process.pid)
+    os.environ[worker_notice.VARIABLE] = str(process.pid)
     try:
         yield
     finally:

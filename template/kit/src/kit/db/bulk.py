@@ -1,14 +1,13 @@
-"""Changing or deleting many rows in batches: each batch is a short transaction of its own.
+"""Change or delete many rows in batches, each a short transaction of its own.
 
-    batches.backfill(Message, fill_in_the_slug, where=Message.slug.is_(None), on_progress=print)
+    bulk.backfill(Message, fill_in_the_slug, where=Message.slug.is_(None), on_progress=print)
     # 500 rows done, up to 500
     # 1,000 rows done, up to 1000 …
 
-    batches.delete(Message, where=Message.posted_at < last_year)
+    bulk.delete(Message, where=Message.posted_at < last_year)
 
-Both go through the table in the order of its primary key and return when they are done. With `max_seconds` they stop
-earlier (a Lambda function has 15 minutes) and are continued with `after=progress.last`; a `where` that no longer holds
-for rows that are done makes even that needless.
+Both process the table in the order of its primary key. With `max_seconds` they stop earlier (a Lambda function has
+15 minutes); continue with `after=progress.last`, or with a `where` that no longer matches the rows that are done.
 """
 
 from collections.abc import Callable
@@ -25,9 +24,9 @@ from kit.db import database, limits
 __all__ = ["SIZE", "Progress", "backfill", "delete"]
 
 SIZE = 500
-"""Rows in a batch."""
+"""Rows per batch."""
 SLOW_SECONDS = 5
-"""A batch that takes longer is followed by one of half its size, well before the limit of 20 seconds."""
+"""After a batch that took longer, the batch size is halved, well before the limit of 20 seconds."""
 
 
 Model = TypeVar("Model")
@@ -35,14 +34,14 @@ Model = TypeVar("Model")
 
 @dataclass(frozen=True)
 class Progress:
-    """How far it has come."""
+    """How far the work has come."""
 
     done: int
-    """Rows that were changed or deleted."""
+    """Rows changed or deleted."""
     last: Any
-    """The key to continue after."""
+    """The key of the last row; continue after it."""
     finished: bool = False
-    """Whether no rows are left, rather than the time was over."""
+    """Whether no rows are left. `False` if `max_seconds` were over."""
 
     def __str__(self) -> str:
         return f"{self.done:,} rows done, up to {self.last}"
@@ -58,15 +57,17 @@ def backfill(
     max_seconds: float | None = None,
     on_progress: Callable[[Progress], object] | None = None,
 ) -> Progress:
-    """Call `change` with each row that `where` holds for, and keep what it sets.
+    """Call `change` with each object that matches `where`, and save what it sets.
 
-    A batch is kept whole or, when `change` raises, not at all; the batches before it stay. Only the rows of the
-    batch are locked, so others write to the rest of the table meanwhile.
+    A batch is committed as a whole, or not at all if `change` raises; earlier batches stay committed. Only the rows of
+    the current batch are locked.
 
-    - `after`: the key to continue after, such as `progress.last`.
-    - `size`: rows in a batch; fewer once a batch took more than `SLOW_SECONDS`.
-    - `max_seconds`: start no further batch after so many seconds.
-    - `on_progress`: called with the `Progress` after each batch that had rows.
+    change: called with each object.
+    where: the rows to change, by default all.
+    after: the key to continue after, such as `progress.last`.
+    size: rows per batch; halved when a batch took more than `SLOW_SECONDS`.
+    max_seconds: start no further batch after this time.
+    on_progress: called with the `Progress` after each batch that had rows.
 
     Returns the last `Progress`. Raises `ValueError` for a model whose primary key has several columns.
     """
@@ -74,7 +75,7 @@ def backfill(
     condition = true() if where is None else where
 
     def work(session: Session, keys: list[Any]) -> int:
-        # By key, so that no other row is locked; the condition again, because a row may have changed meanwhile.
+        # By key, so that no other row is locked; with the condition, because a row may have changed meanwhile.
         locked = select(model).where(key.in_(keys), condition).order_by(key).with_for_update()
         rows = session.scalars(locked.with_hint(model, "FORCE INDEX (PRIMARY)", "mysql")).all()
         for row in rows:
@@ -93,7 +94,7 @@ def delete(
     max_seconds: float | None = None,
     on_progress: Callable[[Progress], object] | None = None,
 ) -> Progress:
-    """Delete the rows that `where` holds for; see `backfill` for the other parameters, the result and the locks."""
+    """Delete the rows that match `where`; see `backfill` for the other parameters, the result and the locks."""
     key = _key(model)
     table = mysql.dialect().identifier_preparer.format_table(inspect(model).local_table)
 
@@ -120,9 +121,9 @@ def _run(
     while not progress.finished:
         if max_seconds is not None and limits.clock() - started >= max_seconds:
             break
-        wanted = condition if progress.last is None else condition & (key > progress.last)
+        remaining = condition if progress.last is None else condition & (key > progress.last)
         with database.reading() as reader:  # without locks
-            keys = list(reader.scalars(select(key).where(wanted).order_by(key).limit(size)))
+            keys = list(reader.scalars(select(key).where(remaining).order_by(key).limit(size)))
         if not keys:
             return Progress(progress.done, progress.last, finished=True)
         batch_started = limits.clock()
@@ -139,6 +140,6 @@ def _run(
 def _key(model: type[Any]) -> InstrumentedAttribute[Any]:
     mapper = inspect(model)
     if len(mapper.primary_key) != 1:
-        raise ValueError(f"{model.__name__} has a key of several columns; batches go in the order of one column.")
+        raise ValueError(f"The primary key of {model.__name__} has several columns; batches need a key of one column.")
     key: InstrumentedAttribute[Any] = getattr(model, mapper.get_property_by_column(mapper.primary_key[0]).key)
     return key

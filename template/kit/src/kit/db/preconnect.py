@@ -1,7 +1,7 @@
-"""The first connection to the database, opened by a thread while the app is still being imported.
+"""The first database connection, opened by a thread while the app is still being imported.
 
-Reading the URL from SSM or Secrets Manager, the ways to the database and back, and its TLS then cost no time of their
-own. What goes wrong here is not told: the app's own first connection meets it again.
+Reading the URL from SSM or Secrets Manager, the round trips to the database, and TLS then take no time of their own.
+Errors are ignored here: the app's own first connection runs into them again.
 """
 
 import os
@@ -17,7 +17,7 @@ _opening: "_Opening | None" = None
 
 
 def open_connection() -> None:
-    """Begin. Not where Lambda takes a snapshot of the start (SnapStart), which no connection survives."""
+    """Start opening it, except where Lambda takes a snapshot of the start (SnapStart), which no connection survives."""
     global _opening
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
         _opening = _Opening(daemon=True)
@@ -25,13 +25,13 @@ def open_connection() -> None:
 
 
 def take(url: str, ca: str | None) -> "MySQLConnection | None":
-    """Give the connection, once it is open, to the first who asks for one to this database; else nothing."""
+    """Return the connection, waiting until it is open, to the first caller; `None` to others and for other databases."""
     global _opening
     if _opening is None:
         return None
-    opened, _opening = _opening, None
-    opened.join()
-    return opened.connection if opened.database == (url, ca) else None
+    opening, _opening = _opening, None
+    opening.join()
+    return opening.connection if opening.database == (url, ca) else None
 
 
 class _Opening(Thread):
@@ -40,11 +40,11 @@ class _Opening(Thread):
 
     def run(self) -> None:
         try:
-            wanted = settings.current()
-            if wanted.database_url.startswith("mysql"):
-                from kit.db import mysql
+            config = settings.current()
+            if config.database_url.startswith("mysql"):
+                from kit.db import mysql  # an app on SQLite does without it
 
-                self.database = wanted.database_url, wanted.database_ca
-                self.connection = mysql.MySQLConnection(**mysql.arguments(*self.database))
+                self.database = config.database_url, config.database_ca
+                self.connection = mysql.MySQLConnection(**mysql.connect_options(*self.database))
         except Exception:  # noqa: BLE001, S110 - see above
             pass

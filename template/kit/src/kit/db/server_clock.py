@@ -1,7 +1,7 @@
-"""The database server's clock, as an SQL expression: leases and due times go by it.
+"""The database server's clock as an SQL expression, for leases and due times.
 
-Several machines work on one queue, and their clocks differ. Evaluated by the server inside the statement that needs
-it, there is one clock. A test that holds the kit's clock (`kit.clock.use`) holds this one too.
+Several machines work on one queue, and their clocks differ; the server evaluates this one inside the statement that
+needs it. A test that freezes the kit's clock (`kit.clock.use`) freezes this one too.
 """
 
 from datetime import datetime, timedelta
@@ -16,16 +16,16 @@ from kit.db.types import UtcDateTime
 
 
 def now(seconds: float = 0) -> ColumnElement[Any]:
-    """An expression for the moment at which its statement runs, that many seconds later."""
-    if held := clock.database_override():
-        return literal(held + timedelta(seconds=seconds), UtcDateTime())
+    """An expression for the time at which its statement runs, plus that many seconds."""
+    if frozen := clock.database_override():
+        return literal(frozen + timedelta(seconds=seconds), UtcDateTime())
     return _now(database.engine().dialect.name, seconds)
 
 
 @lru_cache
 def _now(dialect: str, seconds: float) -> ColumnElement[Any]:
     if dialect == "sqlite":
-        # The text that SQLAlchemy stores for a DateTime; SQLite's clock counts milliseconds.
+        # The text that SQLAlchemy stores for a DateTime; SQLite's clock has milliseconds.
         shifted = func.strftime("%Y-%m-%d %H:%M:%f", "now", f"{seconds:+.3f} seconds")
         return type_coerce(shifted.op("||")("000"), UtcDateTime())
     moment = func.utc_timestamp(literal_column("6"))
@@ -34,6 +34,5 @@ def _now(dialect: str, seconds: float) -> ColumnElement[Any]:
 
 
 def read(connection: Connection) -> datetime:
-    """The moment itself, for what is reckoned outside of the database."""
-    held = clock.database_override()
-    return held or connection.execute(select(now())).scalar_one()
+    """The time itself, for calculations outside of the database."""
+    return clock.database_override() or connection.execute(select(now())).scalar_one()

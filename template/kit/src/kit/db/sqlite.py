@@ -1,4 +1,4 @@
-"""SQLite, for a laptop and for tests: its settings, and transactions and results as MySQL has them."""
+"""SQLite, for a laptop and for tests, with transactions and result limits as MySQL has them."""
 
 import sqlite3
 from collections import deque
@@ -12,47 +12,47 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import OperationalError
 
 from kit.db import limits
-from kit.db.transactions import FollowsSavepoints
+from kit.db.transactions import SavepointTracking
 
 BEGIN = "kit_begin"
-"""The execution option with which a connection begins its transactions, instead of `BEGIN`."""
+"""The execution option for the statement that begins a transaction, instead of `BEGIN`."""
 IMMEDIATE = "BEGIN IMMEDIATE"
-"""Takes the write lock first, and waits for it.
+"""Waits for the write lock at the beginning.
 
-With `BEGIN` a transaction that has read can't write once another was committed in between: SQLite answers "database
-is locked" at once, without waiting. Source: sqlite.org/isolation.html and sqlite.org/rescode.html#busy_snapshot
+After a plain `BEGIN`, a transaction that has read can't write once another one was committed: SQLite fails with
+"database is locked" without waiting. Source: sqlite.org/isolation.html and sqlite.org/rescode.html#busy_snapshot
 """
 
 
-class Dialect(FollowsSavepoints, SQLiteDialect_pysqlite):
-    """Known as `sqlite+kit`."""
+class Dialect(SavepointTracking, SQLiteDialect_pysqlite):
+    """Registered as `sqlite+kit`."""
 
     supports_statement_cache = True
 
 
 def engine(url: str, *, strict: bool) -> Engine:
-    """Make an engine for a file, whose folder is made too, or for memory; `strict` refuses what is too large."""
+    """Make an engine for a file, whose folder is created too, or for memory; `strict` limits the size of results."""
     if (file := make_url(url).database) and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True)
     connect_args = {"factory": _CountingConnection} if strict else {}
     registry.register("sqlite.kit", "kit.db.sqlite", "Dialect")
-    made = create_engine(make_url(url).set(drivername="sqlite+kit"), connect_args=connect_args, hide_parameters=True)
+    engine = create_engine(make_url(url).set(drivername="sqlite+kit"), connect_args=connect_args, hide_parameters=True)
 
-    @event.listens_for(made, "connect")
+    @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # no transactions of the driver's own; see `watch`
+        connection.isolation_level = None  # the driver begins no transactions; see `watch`
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
             connection.execute(f"PRAGMA {pragma}")
 
-    return made
+    return engine
 
 
 def watch(engine: Engine) -> None:
-    """Begin this engine's transactions, and hold each to its end as `kit.db.mysql.MySQLConnection` does.
+    """Begin this engine's transactions, and refuse statements after an error, as `kit.db.mysql.MySQLConnection` does.
 
-    The driver would begin late, at the first write, and not for a savepoint: then a savepoint that is released is
-    committed, whatever becomes of the transaction. BEGIN in the event is SQLAlchemy's recipe for every version of
-    Python. Source: docs.sqlalchemy.org/en/21/dialects/sqlite.html#sqlite-enabling-transactions
+    The driver would begin a transaction only at the first write, and not for a savepoint. A released savepoint would
+    then be committed, whatever becomes of the transaction. BEGIN in the event is SQLAlchemy's recipe for all versions
+    of Python. Source: docs.sqlalchemy.org/en/21/dialects/sqlite.html#sqlite-enabling-transactions
     """
     event.listen(engine, "begin", _begin)
     event.listen(engine, "before_cursor_execute", _check)
@@ -62,15 +62,15 @@ def watch(engine: Engine) -> None:
 
 def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
-    alone = options.get(limits.NO_TRANSACTION) or options.get("isolation_level") == "AUTOCOMMIT"
+    standalone = options.get(limits.NO_TRANSACTION) or options.get("isolation_level") == "AUTOCOMMIT"
     connection.info["kit_begin"] = connection.info["kit_error"] = None
-    if not alone:
+    if not standalone:
         connection.exec_driver_sql(statement := options.get(BEGIN, "BEGIN"))
         connection.info["kit_begin"] = statement
 
 
 def _check(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
-    """Refuse a statement of a transaction that an error has ended; begin again after a COMMIT as text."""
+    """Refuse a statement after an error that ended the transaction; begin a new one after COMMIT as text."""
     begin, driver = connection.info.get("kit_begin"), connection.connection.driver_connection
     if not begin or driver is None or driver.in_transaction:
         return
@@ -85,7 +85,7 @@ def _check(connection: Connection, _cursor: object, statement: str, *_: object) 
 
 
 def _note(context: ExceptionContext) -> None:
-    """Keep the error after which no transaction is open any more."""
+    """Keep the error that ended the transaction."""
     if context.connection and not context.connection.invalidated:
         driver = context.connection.connection.driver_connection
         if driver and not driver.in_transaction:
@@ -93,7 +93,7 @@ def _note(context: ExceptionContext) -> None:
 
 
 class _CountingCursor(sqlite3.Cursor):
-    """Takes the whole result at once, as MySQL sends it, so that its size is known whatever is read of it."""
+    """Fetches the whole result at once, as MySQL sends it, so that its size is known whatever is read of it."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)

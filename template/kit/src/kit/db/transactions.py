@@ -1,6 +1,6 @@
-"""What hangs on a transaction: what is done once it is committed, and blocks that join a larger one.
+"""Actions that wait for a transaction's commit, and blocks that join a larger transaction.
 
-`kit.db.database.session` calls `joined` and `follow`; the jobs ask `current` and leave work with `after_commit`.
+`kit.db.database.session` calls `joined` and `track`. Jobs call `current`, and leave actions with `after_commit`.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,84 +10,87 @@ from contextvars import ContextVar
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session
 
-_current: ContextVar["Followed | None"] = ContextVar("transaction", default=None)
-_whole: ContextVar["Followed | None"] = ContextVar("whole_transaction", default=None)
+_current: ContextVar["_Tracked | None"] = ContextVar("transaction", default=None)
+_joinable: ContextVar["_Tracked | None"] = ContextVar("joinable_transaction", default=None)
 
 
 class RolledBack(RuntimeError):
-    """One block of a transaction failed, so none of it is kept."""
+    """A block of a joined transaction failed, so all of it is rolled back."""
 
 
-class Followed:
-    """A session, and what waits for its commit."""
+class TrackedSession(Session):
+    """A separate class, so that one listener serves all: adding one to each session takes longer than opening it."""
 
-    def __init__(self, session: "FollowedSession") -> None:
+    committed = False
+    """Whether the transaction is committed, and not only a savepoint released."""
+
+
+class _Tracked:
+    """A session, and the actions that wait for its commit."""
+
+    def __init__(self, session: TrackedSession) -> None:
         self.session = session
         self.connection: Connection | None = None
         self.failed = False
-        self.waiting: list[Callable[[], None]] = []
+        self.actions: list[Callable[[], None]] = []
         self.savepoints: dict[str, int] = {}
-        """How many actions were waiting when each savepoint was set."""
+        """The number of waiting actions when each savepoint was set."""
 
 
-class FollowedSession(Session):
-    """The class is listened to once, because listening to each session would take longer than opening it."""
-
-    committed = False
-    """Whether the whole transaction is committed, not only a savepoint released."""
-
-
-@event.listens_for(FollowedSession, "after_commit")
-def _committed(session: FollowedSession) -> None:
+@event.listens_for(TrackedSession, "after_commit")
+def _note_commit(session: TrackedSession) -> None:
     session.committed = not session.in_nested_transaction()  # the event is also sent when a savepoint is released
 
 
-class FollowsSavepoints:
-    """Mixed into a dialect, forgets what waits for a commit when the savepoint around it is rolled back.
+class SavepointTracking:
+    """A mixin for dialects: when a savepoint is rolled back, the actions that were left since it are dropped.
 
-    A dialect is told of every savepoint by its name, whether a session or a connection sets it; the event that an
-    engine has for it comes without the name.
+    A dialect gets the name of every savepoint, whether a session or a connection sets it; the engine's event for
+    savepoints has no name.
     """
 
     def do_savepoint(self, connection: Connection, name: str) -> None:
         super().do_savepoint(connection, name)  # type: ignore[misc]
-        followed = _current.get()
-        if followed and followed.connection is connection:
-            followed.savepoints[name] = len(followed.waiting)
+        tracked = _current.get()
+        if tracked and tracked.connection is connection:
+            tracked.savepoints[name] = len(tracked.actions)
 
     def do_rollback_to_savepoint(self, connection: Connection, name: str) -> None:
-        followed = _current.get()
-        if followed and followed.connection is connection:
-            del followed.waiting[followed.savepoints.get(name, 0) :]  # unknown: it was set before the first action
+        tracked = _current.get()
+        if tracked and tracked.connection is connection:
+            del tracked.actions[tracked.savepoints.get(name, 0) :]  # unknown: set before the first action was left
         super().do_rollback_to_savepoint(connection, name)  # type: ignore[misc]
 
 
 def current() -> Session | None:
-    """The session whose block is running, if any, until it is committed."""
-    found = _current.get()
-    return found.session if found and not found.session.committed else None
+    """The session whose block is running, until it is committed; `None` outside of a block."""
+    tracked = _current.get()
+    return tracked.session if tracked and not tracked.session.committed else None
 
 
 def after_commit(action: Callable[[], None]) -> None:
-    """Call `action` after the running block, if it is committed, and with it the savepoints that are open now."""
-    found = _current.get()
-    if found is None:
-        raise RuntimeError("no transaction is open; use it inside `with database.session():`")
-    found.connection = found.session.connection()  # sets the savepoints that the session has put off so far
-    found.waiting.append(action)
+    """Call `action` after the running block if that is committed, and with it every savepoint that is open now.
+
+    Raises `RuntimeError` outside of a block.
+    """
+    tracked = _current.get()
+    if tracked is None:
+        raise RuntimeError("No transaction is open. Call this inside `with database.session():`")
+    tracked.connection = tracked.session.connection()  # sets the savepoints that the session has deferred so far
+    tracked.actions.append(action)
 
 
 @contextmanager
-def follow(session: FollowedSession) -> Iterator[None]:
-    """Make this session the current one; after its block, call what waited for the commit."""
-    followed = Followed(session)
-    token = _current.set(followed)
+def track(session: TrackedSession) -> Iterator[None]:
+    """Make this session the current one, and call its actions after the block if it was committed."""
+    tracked = _Tracked(session)
+    token = _current.set(tracked)
     try:
         yield
     finally:
         _current.reset(token)
     if session.committed:
-        for action in followed.waiting:
+        for action in tracked.actions:
             action()
 
 
@@ -95,30 +98,30 @@ def follow(session: FollowedSession) -> Iterator[None]:
 def joining() -> Iterator[None]:
     """Let every `database.session()` in this block join the transaction that is open now.
 
-    If one of them fails, the transaction cannot be committed any more, even when the error is caught:
-    raises `RolledBack` at the end.
+    If one of them fails, the transaction can no longer be committed, even if the error is caught: raises `RolledBack`
+    at the end of the block. Raises `RuntimeError` if no transaction is open.
     """
-    followed = _current.get()
-    if followed is None:
-        raise RuntimeError("no transaction is open; use it inside `with database.session():`")
-    token = _whole.set(followed)
+    tracked = _current.get()
+    if tracked is None:
+        raise RuntimeError("No transaction is open. Call this inside `with database.session():`")
+    token = _joinable.set(tracked)
     try:
         yield
     finally:
-        _whole.reset(token)
-    if followed.failed:
-        raise RolledBack("a block of this transaction failed, so all of it is rolled back")
+        _joinable.reset(token)
+    if tracked.failed:
+        raise RolledBack("A block of this transaction failed, so all of it is rolled back.")
 
 
 @contextmanager
 def joined() -> Iterator[Session | None]:
-    """Give the transaction that this block is to join, or None when it has its own."""
-    followed = _whole.get()
+    """Yield the session that this block has to join, or `None` if it has its own transaction."""
+    tracked = _joinable.get()
     try:
-        yield followed.session if followed else None
-        if followed:
-            followed.session.flush()
+        yield tracked.session if tracked else None
+        if tracked:
+            tracked.session.flush()
     except BaseException:
-        if followed:
-            followed.failed = True
+        if tracked:
+            tracked.failed = True
         raise

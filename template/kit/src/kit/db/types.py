@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and on MySQL."""
+"""Column types that behave the same on SQLite and on MySQL."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,11 +11,11 @@ from sqlalchemy.types import TypeDecorator
 __all__ = ["BigKey", "UtcDateTime"]
 
 BigKey = BigInteger().with_variant(Integer, "sqlite")
-"""A 64-bit key that counts up by itself; SQLite's own keys are 64 bits under the name INTEGER."""
+"""A 64-bit auto-increment key; on SQLite an INTEGER primary key has 64 bits."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment, to the microsecond: stored in UTC, aware when read."""
+    """A point in time with microseconds: stored in UTC, time zone aware in Python."""
 
     impl = DateTime
     cache_ok = True
@@ -29,7 +29,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value and value.astimezone(UTC).replace(tzinfo=None)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        """What reads a value: one call for each, where `process_result_value` makes it three."""
+        """Read a value with one call; `process_result_value` would take three."""
         read = self.impl_instance.result_processor(dialect, coltype)
         return _in_utc if read is None else lambda value: _in_utc(read(value))
 

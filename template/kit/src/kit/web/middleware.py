@@ -13,7 +13,6 @@ A log line has a request's method and path, and nothing else of what the client 
 import asyncio
 import hashlib
 import logging
-import os
 import re
 import secrets
 from collections.abc import Collection
@@ -24,9 +23,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kit import logs
+from kit import logs, settings
 from kit.web.asgi import RESTART, check_headers
-from kit.web.compression import Compressed
+from kit.web.compression import Compression
 
 log = logging.getLogger("kit.web")
 
@@ -47,13 +46,13 @@ def wrap(app: ASGIApp, *, policy: str = POLICY, origins: Collection[str] = ()) -
     Raises `TypeError` or `ValueError` where `origins` could match anything but such sites.
     """
     logs.configure()
-    if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
-        # What warns on a laptop costs no time on Lambda.
-        from kit.jobs.notice import WorkerNotice
+    if not settings.on_lambda():
+        # Imported here, because Lambda has no use for these warnings and starts faster without them.
         from kit.web.background import BackgroundTaskWarning
+        from kit.web.worker_notice import WorkerNotice
 
         app = WorkerNotice(BackgroundTaskWarning(app))
-    return SafeHeaders(RequestLog(Compressed(SameOrigin(app, origins))), policy)
+    return SafeHeaders(RequestLog(Compression(SameOrigin(app, origins))), policy)
 
 
 class SafeHeaders:
@@ -178,7 +177,7 @@ class SameOrigin:
                 log.warning("refused a forged request", extra={"origin": headers.get("origin")})
                 if scope["type"] == "websocket":
                     return await send({"type": "websocket.close", "code": 1008})
-                refusal = "This form was sent from another site, so it was not accepted. Open the page and try again."
+                refusal = "Cross-site request refused. Open this site in the browser and try again."
                 return await PlainTextResponse(refusal, status_code=403)(scope, receive, send)
         await self.app(scope, receive, send)
 

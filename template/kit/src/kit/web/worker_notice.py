@@ -1,4 +1,4 @@
-"""A server that only enqueues says so when it starts: with JOBS=local, jobs wait until somebody runs a worker."""
+"""A warning from a server that runs no jobs: with JOBS=local, they wait until somebody runs a worker."""
 
 import logging
 import os
@@ -10,11 +10,11 @@ from kit import settings
 log = logging.getLogger("kit.jobs")
 
 VARIABLE = "KIT_WORKER"
-"""Set in the environment of a server that a worker was started with."""
+"""Set in the environment of a server that has a worker beside it."""
 
 
 class WorkerNotice:
-    """An ASGI layer that logs it once, at the lifespan's start, which every server sends."""
+    """Logs the warning once, at the lifespan's start, which every server sends."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
