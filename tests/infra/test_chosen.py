@@ -19,7 +19,7 @@ WORDS = {
 @pytest.mark.parametrize("iac", WORDS)
 def test_nothing_of_the_other_two_is_left(tmp_path: Path, iac: str) -> None:
     app = render(tmp_path / "app", iac=iac)
-    assert {folder.name for folder in (app / "infra").iterdir()} == {iac, "ops", "policies"}
+    assert {folder.name for folder in (app / "infra").iterdir()} == {iac, "policies"}
     others = re.compile("|".join(words for name, words in WORDS.items() if name != iac), re.IGNORECASE)
     found = [
         f"{name}:{number}: {line}"

@@ -166,14 +166,15 @@ def follower(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     program = tmp_path / "follow.py"
     program.write_text(
         "import sys, threading, pytest, a_stage\n"
-        "from kit.cli import main as command, logs\n"
+        "from kit.cli import main as command\n"
+        "from kit.ops import logs\n"
         "logs.EVERY = 0.1\n"
         "patch = pytest.MonkeyPatch()\n"
         "patch.setattr('kit.ops.stage.project_name', lambda: 'my-app')\n"
         "with a_stage.running(patch, logs_alone=True) as session:\n"
         "    a_stage.write(session, 'web', {'message': 'before'})\n"
         "    threading.Timer(1, a_stage.write, [session, 'web', {'message': 'while'}]).start()\n"
-        "    sys.argv = ['kit.ops', 'logs', '--follow']\n"
+        "    sys.argv = ['kit', 'logs', '--follow']\n"
         "    sys.exit(command.main())\n"
     )
     path = os.pathsep.join(str(ROOT / folder) for folder in ("template", "tests", "tests/infra"))
