@@ -1,4 +1,4 @@
-"""That the project builds: locked, in git, installed, migrated, its tests pass, and its image too."""
+"""Checks that the project builds: lock, first commit, install, migrate, tests, image."""
 
 import os
 import shutil
@@ -10,11 +10,11 @@ import version
 from report import OFFLINE, Failed, Skipped, command
 
 OWN = {"DATABASE_URL", "DATABASE_CA", "TEST_DATABASE_URL", "VIRTUAL_ENV", "LOG_LEVEL", "LOG_FORMAT"}
-"""Variables of the person's shell that must not reach a check: it works on the project's own SQLite file."""
+"""Variables that are not passed on to checks, so that these use the project's own SQLite file."""
 
 
 def uv(project: Path, *arguments: str) -> str:
-    """Run the project's uv; without a network once more from what this machine keeps of earlier times."""
+    """Run the project's uv; without a network, try again with uv's cache alone."""
     environ = {name: value for name, value in os.environ.items() if name not in OWN}
     call = [sys.executable, str(project / "uvw"), *arguments]
     code, output = command(call, project, environ=environ)
@@ -35,26 +35,26 @@ def installed(project: Path) -> None:
 
 
 def lock(project: Path) -> str:
-    """Choose the newest version of every dependency, once, for everyone who works on the project."""
+    """Lock the newest version of every dependency."""
     uv(project, "lock")
     return "uv.lock"
 
 
 def first_commit(project: Path) -> str:
-    """Make the repository and its first commit, as the person that git knows."""
+    """Create the repository and its first commit, with the identity in Git's configuration."""
     if not shutil.which("git"):
-        raise Skipped("git is not installed; then: git init && git add -A && git commit")
+        raise Skipped("git is not installed; install it, then: git init && git add -A && git commit")
     if (project / ".git").exists():
-        raise Skipped("there is a repository already; commit what you like of it")
+        raise Skipped("there is a repository already; commit when you like")
     code, around = command(["git", "rev-parse", "--show-toplevel"], project)
     if not code and command(["git", "check-ignore", "-q", "."], project)[0]:
-        raise Skipped(f"it lies inside the repository {around.strip()}")
+        raise Skipped(f"the project is inside the repository {around.strip()}")
     message = "Generate the project with Spikeproof"
     for step in (["init", "--quiet", "--initial-branch", "main"], ["add", "--all"]):
         git(project, *step)
     if command(["git", "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"], project)[0]:
         raise Skipped(
-            "git does not know who you are: git config --global user.name and user.email, "
+            "Git does not know your name: git config --global user.name and user.email, "
             f'then: git commit -m "{message}"'
         )
     git(project, "commit", "--quiet", "--no-verify", "--no-gpg-sign", "--message", message)
@@ -69,13 +69,13 @@ def git(project: Path, *arguments: str) -> None:
 
 
 def install(project: Path) -> str:
-    """Install what is locked into the project's own environment."""
+    """Install the locked dependencies into .venv."""
     uv(project, "sync")
     return ".venv"
 
 
 def migrate(project: Path) -> str:
-    """Bring the project's own SQLite file to the newest schema."""
+    """Migrate the project's SQLite file to the newest schema."""
     installed(project)
     uv(project, "run", "--no-sync", "python", "-m", "kit", "migrate")
     return "data/app.db"
@@ -89,7 +89,7 @@ def tests(project: Path) -> str:
 
 
 def image(project: Path) -> str:
-    """Build the image, where Docker answers."""
+    """Build the image, if a Docker engine is running."""
     if not (project / "uv.lock").is_file():
         raise Skipped("the dependencies are not locked")
     for tool in ("make", "docker"):
@@ -100,10 +100,10 @@ def image(project: Path) -> str:
     except subprocess.TimeoutExpired:
         engine = 1
     if engine:
-        raise Skipped("no Docker engine answers; start it, then: make image")
+        raise Skipped("no Docker engine is running; start it, then: make image")
     code, output = command(["make", "image"], project)
     if code and OFFLINE.search(output):
-        raise Skipped("the base image cannot be fetched; run make image when there is a network")
+        raise Skipped("the base image cannot be downloaded; run make image when there is a network")
     if code:
         raise Failed("docker build failed", output=output, again="make image")
     return "docker"

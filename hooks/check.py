@@ -1,4 +1,4 @@
-"""Checks a new project once: that everything rendered, and that it builds. Runs in the project's folder.
+"""Checks a new project once: that it is rendered completely, and that it builds. Runs in the project's folder.
 
 Copier's task calls it after `copy`. By hand: `cd my-app && python /path/to/hooks/check.py`.
 """
@@ -23,7 +23,7 @@ CHECKS = [*render.CHECKS, *build.CHECKS]
 
 
 def main(arguments: list[str]) -> int:
-    """Run the checks in order up to the first that fails; give the exit code."""
+    """Run the checks in order up to the first that fails; return the exit code."""
     if updated := os.environ.get(
         "UPDATE_AGAIN"
     ):  # this copy is only made to run the template's step: see kit/src/kit/update/
@@ -48,11 +48,11 @@ def main(arguments: list[str]) -> int:
 
 
 def keep_what_was_made() -> None:
-    """End copier, or cookiecutter, so that it leaves the project's folder alone.
+    """Interrupt copier or cookiecutter, so that it keeps the project's folder.
 
-    Both delete the folder that they have made when a task or a hook fails, and with it the answers and the
-    reason for the failure. An interrupt makes them stop, non-zero all the same, without deleting anything.
-    Where interrupts are ignored, as in a background job (we have inherited it), only termination does that.
+    When a task or a hook fails, both delete the folder that they created, and with it the answers and the reason for
+    the failure. After an interrupt they exit with a non-zero code too, but delete nothing. Where interrupts are
+    ignored, as in a background job, SIGTERM does the same.
     """
     ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     os.kill(os.getppid(), signal.SIGTERM if ignored else signal.SIGINT)

@@ -2,10 +2,10 @@
 # requires-python = ">=3.11"
 # dependencies = ["copier>=9.19"]
 # ///
-"""The second door's second half, which runs where copier is: it makes the project of what cookiecutter asked.
+"""Cookiecutter support, second half: generates the project with copier from cookiecutter's answers.
 
-Called in the project's folder with JSON: where the template is, which version, the answers, whether to check. uv and
-pipx read the lines above.
+Runs in the project's folder, with the template's address, its version, the answers and whether to run the checks as
+JSON. uv and pipx read the lines above.
 """
 
 import json
@@ -23,7 +23,7 @@ from kit.update.project import Refused
 
 
 def main(source: str, version: str | None, answers: dict[str, str], checks: bool) -> None:
-    """Make the project; exits with a sentence where that cannot be done."""
+    """Generate the project; exit with a message if that fails."""
     try:
         with explained(source, version):
             copier.run_copy(

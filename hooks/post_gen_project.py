@@ -1,7 +1,7 @@
-"""The second door: what cookiecutter has asked is handed to copier, so that the project can be updated by it.
+"""Cookiecutter support: hands cookiecutter's answers to copier, so that copier can update the project later.
 
-Cookiecutter renders this file and runs it in the project's folder. pre_gen_project.py has refused a folder with files
-in it, so there is only the stub; copier refuses once more if that changed meanwhile.
+Cookiecutter renders this file and runs it in the project's folder. pre_gen_project.py has refused a folder that is not
+empty, so it has only the stub; copier refuses too if that has changed since.
 """
 
 import importlib.util
@@ -17,13 +17,13 @@ CALLED_FROM = Path(os.environ.get("PWD", ""))
 TEMPLATE = (CALLED_FROM / ASKED["_repo_dir"]).resolve()
 PROJECT = Path.cwd()
 STUB = PROJECT / "NOT_GENERATED.md"
-"""The one file that cookiecutter itself writes."""
+"""The only file that cookiecutter itself writes."""
 
 
 def main() -> int:
-    """Let copier make the project; give its exit code."""
+    """Generate the project with copier; return its exit code."""
     if not (TEMPLATE / "hooks" / "hand_over.py").is_file():
-        sys.exit(f"The template is not at {TEMPLATE}. Name its folder by a path that begins at the root.")
+        sys.exit(f"The template is not at {TEMPLATE}. Use an absolute path.")
     call = [*python_with_copier(), str(TEMPLATE / "hooks" / "hand_over.py"), json.dumps(handed_over())]
     code = subprocess.run(call, check=False).returncode  # noqa: S603
     if code and (PROJECT / ".copier-answers.yml").is_file() and os.name == "posix":
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def handed_over() -> dict[str, object]:
-    """The same template at the same place, where an update can ask for it again, and the same answers."""
+    """Return what hand_over.py needs: the template's address, which later updates use too, and the answers."""
     here = (CALLED_FROM / ASKED["_template"]).expanduser().exists()
     return {
         "source": str(TEMPLATE) if here else ASKED["_template"],
@@ -46,7 +46,7 @@ def handed_over() -> dict[str, object]:
 
 
 def python_with_copier() -> list[str]:
-    """This Python, where copier is beside cookiecutter; else what uv or pipx brings; uv is fetched if need be."""
+    """Return a command that runs Python with copier: this Python, or else uv or pipx; uv is downloaded if necessary."""
     if importlib.util.find_spec("copier"):
         return [sys.executable]
     if shutil.which("pipx") and not shutil.which("uv"):

@@ -1,4 +1,4 @@
-"""Refuses a folder that has anything in it, before cookiecutter writes there.
+"""Refuses a folder that is not empty before cookiecutter writes into it.
 
 Without `--overwrite-if-exists` cookiecutter does that itself. With it, or with `--skip-if-file-exists`, it runs this
 hook in the existing folder, before it renders any file, and deletes nothing when the hook fails: it removes only a
@@ -13,5 +13,5 @@ PROJECT = Path.cwd()
 if taken := sorted(path.name for path in PROJECT.iterdir() if path.name != ".git"):
     sys.exit(
         f"The folder {PROJECT} is not empty: it has {taken[0]}. Nothing was changed. Choose another project_name, or "
-        "another --output-dir. A project that was generated before is brought up to date by `make update`."
+        "another --output-dir. To update a project that exists, run `make update` in it."
     )

@@ -1,4 +1,4 @@
-"""What an update would overwrite or lose for good: refused beforehand, by name."""
+"""Refuses an update that would overwrite or lose something that Git could not restore."""
 
 import os
 import shlex
@@ -10,13 +10,13 @@ from renders import Committed, Renders
 
 
 def require(project: Path, renders: Renders, committed: Committed) -> None:
-    """Raise `Refused` for the first kind of thing that stands in an update's way."""
+    """Raise `Refused` for the first obstacle."""
     for check in (folders, files, letter_case, hidden, readable, leftovers, writable):
         check(project, renders, committed)
 
 
 def folders(project: Path, renders: Renders, committed: Committed) -> None:
-    """A folder that the template writes into is a link, a submodule or a file."""
+    """Refuse a link, a submodule or a file in the place of a folder of the template."""
     for path in sorted({parent for name in renders.paths for parent in parents(name)}):
         there = project / path
         if there.is_symlink():
@@ -34,7 +34,7 @@ def folders(project: Path, renders: Renders, committed: Committed) -> None:
 
 
 def files(project: Path, renders: Renders, committed: Committed) -> None:
-    """A file that Git does not track, and so cannot bring back, would be overwritten or removed."""
+    """Refuse to overwrite or remove a file that Git does not track, and so could not restore."""
     paths = [name for name in renders.paths if os.path.lexists(project / name)]
     if lying := [name for name in paths if (project / name).is_dir() and not (project / name).is_symlink()]:
         tracked = any(entry.startswith(f"{lying[0]}/") for entry in names(project, "ls-files", "-z", "--", lying[0]))
@@ -46,18 +46,18 @@ def files(project: Path, renders: Renders, committed: Committed) -> None:
         many = len(theirs) > 1
         raise Refused(
             f"Git does not track {listed(theirs)}, and the template has {'files' if many else 'a file'} of "
-            f"{'these names' if many else 'this name'}: what is there could not be brought back.",
+            f"{'these names' if many else 'this name'}, so an update would overwrite what Git cannot restore.",
             aside(project, theirs),
         )
 
 
 def brought(path: Path, name: str, renders: Renders) -> bool:
-    """Whether a file is just what a version of the template brings."""
+    """Whether a file has exactly the contents that a version of the template has."""
     return not path.is_symlink() and path.read_bytes() in (renders.old.get(name), renders.new.get(name))
 
 
 def letter_case(project: Path, renders: Renders, committed: Committed) -> None:
-    """A name differs from a new one by case alone: on macOS and Windows both are the same file."""
+    """Refuse names that differ from new ones only by case: on macOS and Windows they are the same file."""
     arriving = [name for name in renders.new if name not in committed and name not in renders.old]
     for name in arriving:
         for path in (*parents(name), name):
@@ -69,8 +69,8 @@ def letter_case(project: Path, renders: Renders, committed: Committed) -> None:
             if same := sorted(other for other in there if other.casefold() == last.casefold()):
                 found = (Path(path).parent / same[0]).as_posix()
                 raise Refused(
-                    f"{found} differs from {path}, which the template brings, by upper and lower case alone: on macOS "
-                    "and Windows they are the same file.",
+                    f"{found} and the template's {path} differ only by upper and lower case: on macOS and Windows they "
+                    "are the same file.",
                     away([found], committed)
                     if found in committed or is_folder(found, committed)
                     else aside(project, [found]),
@@ -83,15 +83,15 @@ def is_folder(path: str, committed: Committed) -> bool:
 
 
 def hidden(project: Path, renders: Renders, committed: Committed) -> None:
-    """Git was asked not to look at a file, so that it does not know what is in it, and could not bring it back."""
+    """Refuse files that Git was told to ignore changes of, since it could not restore them."""
     entries = (entry.partition(" ") for entry in names(project, "ls-files", "-v", "-z"))
     paths = set(renders.paths)
     unseen = [name for tag, _, name in entries if (tag.islower() or tag == "S") and name in paths]
     if unseen:
         here = [name for name in unseen if os.path.lexists(project / name)]
         raise Refused(
-            f"Git does not look at {listed(unseen)} (assume-unchanged, skip-worktree or a sparse checkout), so it could "
-            "not bring back what is there.",
+            f"Git ignores changes of {listed(unseen)} (assume-unchanged, skip-worktree or a sparse checkout), so it could "
+            "not restore what is there.",
             f"git update-index --no-assume-unchanged {quoted(here)} && git update-index --no-skip-worktree {quoted(here)}"
             if here
             else "git sparse-checkout disable",
@@ -99,25 +99,25 @@ def hidden(project: Path, renders: Renders, committed: Committed) -> None:
 
 
 def readable(project: Path, renders: Renders, committed: Committed) -> None:
-    """A file of the template's was changed to what is not UTF-8: Copier's merge would lose it."""
+    """Refuse a changed file of the template that is not UTF-8, because Copier's merge would lose the change."""
     for name, content in committed.read(renders.paths).items():
         if content in (renders.old.get(name), renders.new.get(name)):
             continue
         commit = f"git commit --message {shlex.quote(f'Convert {name}')} -- {quoted([name])}"
         if b"\0" in content:
-            raise Refused(f"{name} is not a text any more, and the template has a text of this name.", moved(name))
+            raise Refused(f"{name} is a binary file, and the template has a text file of this name.", moved(name))
         try:
             content.decode()
         except UnicodeDecodeError:
             file, converted = quoted([name]), quoted([f"{name}.utf8"])
             raise Refused(
-                f"{name} is not UTF-8, and a merge would lose the characters that are not.",
+                f"{name} is not UTF-8, so a merge would lose characters.",
                 f"iconv -f ISO-8859-1 -t UTF-8 {file} > {converted} && cat {converted} > {file} && rm {converted} && {commit}",
             ) from None
 
 
 def leftovers(project: Path, renders: Renders, committed: Committed) -> None:
-    """A *.rej file lies there, which Copier would take for one of its own, and remove."""
+    """Refuse *.rej files, which Copier would take for its own and remove."""
     entries = names(project, "status", "--porcelain", "--no-renames", "--ignored", "-z", "--", ".")
     top = names(project, "rev-parse", "--show-prefix")
     prefix = top[0] if top else ""
@@ -129,7 +129,7 @@ def leftovers(project: Path, renders: Renders, committed: Committed) -> None:
 
 
 def writable(project: Path, renders: Renders, committed: Committed) -> None:
-    """A file or a folder may not be written: the update would end half way."""
+    """Refuse files and folders that are read-only, because the update would stop half way."""
     closed = set()
     for name in renders.paths:
         path = project / name
@@ -142,29 +142,29 @@ def writable(project: Path, renders: Renders, committed: Committed) -> None:
         mine = os.name != "posix" or all((project / name).stat().st_uid == os.getuid() for name in closed)
         command = "chmod -R u+w" if mine else 'sudo chown -R "$(id -u)"'
         raise Refused(
-            f"{listed(closed)} may not be written.",
+            f"{listed(closed)} can't be written to.",
             f"{command} {quoted(closed)}",
         )
 
 
 def parents(name: str) -> list[str]:
-    """Give the folders that a path leads through, the outermost first."""
+    """Return the folders that contain a path, outermost first."""
     return [parent.as_posix() for parent in reversed(Path(name).parents) if parent.name]
 
 
 def away(paths: Iterable[str], committed: Committed) -> str:
-    """Give the command that makes room for the template's file: Git keeps what it tracks, the rest goes aside."""
+    """Return the command that makes room for the template's file: rename what Git tracks, move the rest away."""
     path = next(iter(paths))
     return moved(path) if path in committed or is_folder(path, committed) else aside(committed.project, [path])
 
 
 def moved(path: str) -> str:
-    """Give the command that gives a tracked file another name."""
+    """Return the command that renames a tracked file."""
     message = shlex.quote(f"Make room for the template's {path}")
     return f"git mv {quoted([path])} {quoted([f'{path}.mine'])} && git commit --message {message}"
 
 
 def aside(project: Path, paths: Iterable[str]) -> str:
-    """Give the command that puts untracked files where no update comes, and overwrites nothing there."""
+    """Return the command that moves untracked files out of the project, without overwriting any."""
     folder = f"~/{shlex.quote(f'kept-from-{project.name}')}"
     return f"mkdir -p {folder} && mv -n {quoted(paths)} {folder}"

@@ -1,4 +1,4 @@
-"""That the project rendered: nothing of the template is left in it, and every file is what it claims to be."""
+"""Checks that the project is rendered completely: no template syntax is left, and every file parses."""
 
 import ast
 import json
@@ -18,7 +18,7 @@ NOT_OURS = {".git", ".venv", "data", "__pycache__", ".mypy_cache", ".pytest_cach
 
 
 def files(project: Path, only: Collection[str] | None = None) -> Iterator[tuple[str, Path]]:
-    """Every file that was generated, or those of them that `only` names, with its path inside the project."""
+    """Yield each generated file, or those that `only` names, as (path in the project, path)."""
     for folder, folders, names in os.walk(project):
         folders[:] = sorted(set(folders) - NOT_OURS)
         for name in sorted(names):
@@ -29,7 +29,7 @@ def files(project: Path, only: Collection[str] | None = None) -> Iterator[tuple[
 
 
 def no_marker_is_left(project: Path, only: Collection[str] | None = None) -> str:
-    """Look for a question's name between braces, and for names that only a template has."""
+    """Find names of questions between braces, and names that only templates have."""
     answers = yaml.safe_load((project / ANSWERS).read_text(encoding="utf-8"))
     names = "|".join(re.escape(name) for name in answers if not name.startswith("_"))
     marker = re.compile(r"\{[{%][^{}]*\b(" + names + r"|_copier_\w+|cookiecutter)\b")
@@ -47,7 +47,7 @@ def no_marker_is_left(project: Path, only: Collection[str] | None = None) -> str
 
 
 class _WithTags(yaml.SafeLoader):
-    """Reads CloudFormation's YAML, too, with tags such as !Ref."""
+    """Reads CloudFormation's tags, such as !Ref, too."""
 
 
 _WithTags.add_multi_constructor("!", lambda loader, tag, node: None)
@@ -77,7 +77,7 @@ def files_parse(project: Path, only: Collection[str] | None = None) -> str:
 
 
 def scripts_can_be_run(project: Path, only: Collection[str] | None = None) -> str:
-    """A file is executable exactly when it begins with `#!`; Windows has no such bit."""
+    """Check that exactly the files that begin with `#!` are executable; Windows has no such bit."""
     if os.name != "posix":
         return "no modes on this system"
     wrong, scripts = [], 0

@@ -1,4 +1,4 @@
-"""How checks are told: an aligned line each with its time, colour on a terminal, progress when one is slow."""
+"""Prints checks: an aligned line each, with its time, colour in a terminal, and progress of slow ones."""
 
 import os
 import re
@@ -20,18 +20,15 @@ OFFLINE = re.compile(
     r"|connection refused|i/o timeout|handshake timeout|timed out|failed to resolve source metadata|proxy",
     re.IGNORECASE,
 )
-"""What tools say when there is no network."""
+"""Error messages of tools without a network."""
 
 
 class Skipped(Exception):
-    """The check does not apply here; the message says why, and what would make it possible."""
+    """The check cannot run here; the message says why, and what to do about it."""
 
 
 class Failed(Exception):
-    """The check found something wrong.
-
-    `output` is what there is to read about it, `again` the command that runs this check once more.
-    """
+    """The check found a problem. `output` has the details; `again` is the command that repeats the check."""
 
     def __init__(self, problem: str, *, output: str = "", again: str = "make check") -> None:
         super().__init__(problem)
@@ -69,7 +66,7 @@ class Report:
     def _progress(self, name: str, begun: float) -> Iterator[None]:
         done = threading.Event()
 
-        def tell() -> None:
+        def show() -> None:
             if done.wait(SLOW):
                 return
             if not self.terminal:
@@ -83,7 +80,7 @@ class Report:
                 )
             print("\r\033[K", end="", file=sys.stderr)
 
-        watcher = threading.Thread(target=tell, daemon=True)
+        watcher = threading.Thread(target=show, daemon=True)
         watcher.start()
         try:
             yield
@@ -96,7 +93,7 @@ class Report:
         print(f"  {shown} {name:<24}{took:>9}  {detail}".rstrip(), file=sys.stderr, flush=True)
 
     def explain(self, failure: Failed, project: Path) -> None:
-        """Print what a failure is about, that nothing was lost, and how to go on."""
+        """Print the details of a failure, and how to go on."""
         output = "\n".join(f"    {line}" for line in failure.output.strip().splitlines()[-40:])
         print(f"\n{output}\n" if output else "", file=sys.stderr)
         print(f"The project is kept. Run this check again:\n\n    cd {project} && {failure.again}\n", file=sys.stderr)
@@ -107,7 +104,7 @@ class Report:
 
 
 def command(arguments: Sequence[str], project: Path, *, environ: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run a program in the project; give its exit code and everything it said."""
+    """Run a program in the project; return its exit code and its output."""
     done = subprocess.run(  # noqa: S603
         arguments,
         cwd=project,

@@ -1,4 +1,4 @@
-"""The version that a project records as the one it was made from: always one that its template has."""
+"""Records the version of the template that a project was generated from."""
 
 import re
 from pathlib import Path
@@ -11,15 +11,15 @@ ANSWERS = ".copier-answers.yml"
 
 
 def record(project: Path) -> str:
-    """Let `_commit` name a commit that exists; give it, with a remark when it was corrected.
+    """Make `_commit` name a commit that exists; return it, with a remark if it was corrected.
 
-    Of a template with uncommitted changes Copier makes a temporary commit, and records its name. No update could start
-    from that one, so the last commit takes its place. The changes count as the user's from then on.
+    From a template with uncommitted changes, Copier makes a temporary commit and records that one. No update could start
+    from it, so this records the last real commit instead. The changes then count as the user's.
     """
     file = project / ANSWERS
     answers = yaml.safe_load(file.read_text(encoding="utf-8"))
     version, source = str(answers["_commit"]), Path(str(answers["_src_path"])).expanduser()
-    if not source.is_dir():  # an address: Copier takes nothing from there but commits
+    if not source.is_dir():  # a remote repository, from which Copier only uses real commits
         return version
     missing, _ = command(["git", "rev-parse", "--verify", "--quiet", f"{version}^{{commit}}"], source)
     failed, described = command(["git", "describe", "--tags", "--always", "HEAD"], source)

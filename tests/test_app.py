@@ -68,6 +68,35 @@ def test_its_checks_pass_on_a_machine_with_only_python_git_and_make(
     ]  # fmt: skip
 
 
+def test_its_checks_leave_out_the_kit(installed_app: Path, tmp_path: Path) -> None:
+    folder = tmp_path / installed_app.name
+    shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv"))
+    with (folder / "kit/src/kit/web/forms.py").open("a") as module:
+        module.write("import sys, os\nMISTAKE : int = 'one'\n")
+    (folder / "kit" / "test_broken.py").write_text("def test_broken() -> None:\n    assert False\n")
+    done = make(folder, "check", env=without_venv(), timeout=180)
+    assert done.returncode == 0, done.stdout
+
+
+def test_git_and_github_know_the_kit_as_vendored_and_generated(installed_app: Path, tmp_path: Path) -> None:
+    folder = tmp_path / installed_app.name
+    shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv"))
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    shown = subprocess.run(
+        ["git", "check-attr", "linguist-vendored", "linguist-generated", "--", "kit/src/kit/aws.py", "app/web.py"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert re.findall(r"^(\S+): linguist-\w+: (\w+)$", shown, re.MULTILINE) == [
+        ("kit/src/kit/aws.py", "set"),
+        ("kit/src/kit/aws.py", "set"),
+        ("app/web.py", "unspecified"),
+        ("app/web.py", "unspecified"),
+    ]
+
+
 def test_the_formatter_and_the_linter_leave_a_fresh_render_as_it_is(installed_app: Path, app: Path) -> None:
     done = make(installed_app, "format", env=without_venv())
     assert done.returncode == 0, done.stdout
@@ -141,10 +170,10 @@ def test_a_database_whose_server_is_down_is_told(installed_app: Path, target: st
 
 def test_an_image_without_docker_is_told(installed_app: Path, bare: dict[str, str]) -> None:
     done = make(installed_app, "image", env=bare)
-    assert_told(done, "No Docker engine answers. Install Docker, or start it")
+    assert_told(done, "No Docker engine is running. Install or start Docker")
 
 
 def test_an_image_whose_docker_engine_is_away_is_told(installed_app: Path) -> None:
     nowhere = f"tcp://127.0.0.1:{waiting.free_port()}"
     done = make(installed_app, "image", env=without_venv(DOCKER_HOST=nowhere))
-    assert_told(done, "No Docker engine answers. Install Docker, or start it")
+    assert_told(done, "No Docker engine is running. Install or start Docker")

@@ -1,4 +1,4 @@
-"""The second door: `cookiecutter` asks the same questions, and gives byte for byte what copier gives."""
+"""Cookiecutter support: it asks the same questions as copier and generates the same bytes."""
 
 import json
 import os
@@ -26,10 +26,10 @@ REMOTE = "https://example.com/template.git"
 SAM = "aws-sam-cli==1.170.0"
 
 
-def door(
+def run_cookiecutter(
     template: Path | str, folder: Path, *context: str, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run cookiecutter's command line, as a person would."""
+    """Run cookiecutter's command line."""
     return subprocess.run(
         [sys.executable, "-m", "cookiecutter", "--no-input", "--output-dir", folder, template, *context],
         cwd=cwd,
@@ -55,7 +55,7 @@ def by_copier(template: Path, folder: Path, answers: dict[str, str]) -> dict[str
     return contents(folder)
 
 
-def test_both_doors_ask_the_same() -> None:
+def test_cookiecutter_and_copier_ask_the_same() -> None:
     public = {name: default for name, default in ASKED.items() if not name.startswith("_")}
     assert list(public) == list(QUESTIONS)
     for name, question in QUESTIONS.items():
@@ -72,15 +72,17 @@ def test_both_doors_ask_the_same() -> None:
 
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("given", GIVEN)
-def test_both_doors_give_the_same_bytes(cookies, released: Path, tmp_path: Path, given: str, tool: str) -> None:
+def test_cookiecutter_and_copier_generate_the_same_bytes(
+    cookies, released: Path, tmp_path: Path, given: str, tool: str
+) -> None:
     answers = GIVEN[given] | {"iac": tool}
     baked = cookies.bake(extra_context=answers | {"_checks": "no"}, template=str(released))
     assert (baked.exit_code, baked.exception) == (0, None)
     assert contents(baked.project_path) == by_copier(released, tmp_path / "app", answers)
 
 
-def test_what_comes_through_the_second_door_can_be_updated(template: Path, tmp_path: Path) -> None:
-    assert door(template, tmp_path, "_checks=no").returncode == 0
+def test_a_project_made_by_cookiecutter_can_be_updated(template: Path, tmp_path: Path) -> None:
+    assert run_cookiecutter(template, tmp_path, "_checks=no").returncode == 0
     project = committed(tmp_path / "my-app")
     with (template / "template" / "kit/src/kit/web/forms.py").open("a") as file:
         file.write("# newer\n")
@@ -93,7 +95,7 @@ def test_what_comes_through_the_second_door_can_be_updated(template: Path, tmp_p
 def test_a_template_with_uncommitted_changes_is_recorded_as_its_last_commit(template: Path, tmp_path: Path) -> None:
     with (template / "template" / "kit/src/kit/web/forms.py").open("a") as file:
         file.write("# not committed\n")
-    done = door(template, tmp_path, "_checks=no")
+    done = run_cookiecutter(template, tmp_path, "_checks=no")
     assert done.returncode == 0, done.stdout
     assert "v1.0.0; the template's uncommitted changes are in the project, and in no version" in done.stdout
     project = committed(tmp_path / "my-app")
@@ -114,13 +116,13 @@ def test_from_a_repository_elsewhere_its_newest_version_is_taken(
     monkeypatch.setenv("COPIER_CACHE_DIR", str(tmp_path / "cache"))
     git(tmp_path, "clone", "--quiet", "--bare", str(released), "template.git")
     address = f"file://{tmp_path}/template.git"
-    done = door(address, tmp_path / "apps", "_checks=no")
+    done = run_cookiecutter(address, tmp_path / "apps", "_checks=no")
     assert done.returncode == 0, done.stdout
     answers = (tmp_path / "apps" / "my-app" / rendered.ANSWERS).read_text(encoding="utf-8")
     assert f"_commit: {history.NEWEST}\n_src_path: {address}\n" in answers
 
 
-def test_sam_init_is_the_same_door(released: Path, tmp_path: Path) -> None:
+def test_sam_init_generates_the_same_bytes(released: Path, tmp_path: Path) -> None:
     """SAM CLI as PyPI has it; AWS's packaged builds refuse a template's hooks."""
     context = json.dumps(ANSWERS | {"_checks": "no", "iac": "cdk"})
     init = ["init", "--no-input", "--location", released, "--output-dir", tmp_path, "--extra-context", context]
@@ -172,22 +174,22 @@ def hook(template: Path, programs: Path, **environ: str) -> subprocess.Completed
 
 
 def test_a_path_that_begins_where_one_stands_is_found(template: Path, tmp_path: Path) -> None:
-    done = door(Path(template.name), tmp_path / "apps", "_checks=no", cwd=template.parent)
+    done = run_cookiecutter(Path(template.name), tmp_path / "apps", "_checks=no", cwd=template.parent)
     assert done.returncode == 0, done.stdout
     assert f"_src_path: {template}\n" in (tmp_path / "apps" / "my-app" / ".copier-answers.yml").read_text()
 
 
 def test_a_bad_answer_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
-    done = door(ROOT, tmp_path, "_checks=no", "aws_region=eu-cental-1")
+    done = run_cookiecutter(ROOT, tmp_path, "_checks=no", "aws_region=eu-cental-1")
     assert done.returncode != 0
-    assert done.stdout.startswith("aws_region: Take a region such as “eu-central-1”")
+    assert done.stdout.startswith("aws_region: Use a region such as “eu-central-1”")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_check_that_fails_keeps_the_project(template: Path, tmp_path: Path) -> None:
     (template / "template" / "broken.json").write_text("{,}")
     commit(template, "v1.0.1")
-    done = door(template, tmp_path)
+    done = run_cookiecutter(template, tmp_path)
     assert done.returncode != 0
     assert "FAIL  files parse" in done.stdout
     assert "The project is kept" in done.stdout

@@ -93,7 +93,9 @@ def test_without_a_network_the_checks_say_so_and_the_project_stays(
 
 def test_without_docker_the_image_is_skipped(installed_app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
-    with pytest.raises(Skipped, match=r"docker is not installed|no Docker engine answers; start it, then: make image"):
+    with pytest.raises(
+        Skipped, match=r"docker is not installed|no Docker engine is running; start it, then: make image"
+    ):
         build.image(installed_app)
 
 

@@ -180,7 +180,7 @@ REFUSED = {
     "an answer that is nonsense": (
         lambda project: answers_changed(project, "eu-central-1", "moon"),
         [],
-        r"^aws_region: Take a region such as “eu-central-1”: AWS has none of this name\. Nothing was changed",
+        r"^aws_region: Use a region such as “eu-central-1”: AWS has no region of this name\. Nothing was changed",
     ),
     "an answer that is not there": (
         lambda project: answers_changed(project, "iac: sam\n", ""),

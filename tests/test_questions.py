@@ -100,7 +100,7 @@ def test_no_name_is_taken_twice(app: Path, installed_app: Path) -> None:
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(Exception, match=r"is not empty: it has .*notes\.txt\. Name a new one"):
+    with pytest.raises(Exception, match=r"is not empty: it has .*notes\.txt\. Choose another folder"):
         render(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 

@@ -64,20 +64,28 @@ def test_a_version_is_tagged_recorded_and_told_and_copier_takes_it(repository: P
 
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str, str]] = {
-    "no version": (lambda folder: None, "", r"no version\. Take one such as 1\.2\.0"),
-    "a version of another kind": (lambda folder: None, "v1000.1.0", r"no version"),
+    "no version": (lambda folder: None, "", r"Invalid version ''; expected e\.g\. 1\.2\.0"),
+    "a version of another kind": (lambda folder: None, "v1000.1.0", r"Invalid version 'v1000\.1\.0'"),
     "work that is not committed": (
         lambda folder: (folder / "a").touch(),
         "1000.1.0",
         r"Commit or stash first:\n\n\?\? a",
     ),
-    "a version that is there": (lambda folder: git(folder, "tag", "v1000.1.0"), "1000.1.0", r"1000\.1\.0 is released"),
+    "a version that is there": (
+        lambda folder: git(folder, "tag", "v1000.1.0"),
+        "1000.1.0",
+        r"not later than 1000\.1\.0",
+    ),
     "a version before the newest": (
         lambda folder: git(folder, "tag", "v1001.0.0"),
         "1000.1.0",
-        r"1001\.0\.0 is released",
+        r"not later than 1001\.0\.0",
     ),
-    "another version in pyproject": (lambda folder: None, "1000.2.0", r"pyproject\.toml says 1000\.1\.0\. Set it"),
+    "another version in pyproject": (
+        lambda folder: None,
+        "1000.2.0",
+        r"pyproject\.toml has version 1000\.1\.0\. Change",
+    ),
 }
 
 
@@ -95,7 +103,7 @@ def test_nothing_new_is_no_version(repository: Path) -> None:
     release(repository, "1000.1.0", PASSES)
     change(repository / "pyproject.toml", lambda text: text.replace("1000.1.0", "1000.1.1"))
     git(repository, "commit", "--all", "--quiet", "--message", "Next")
-    with pytest.raises(Refused, match=r"CHANGELOG\.md has nothing under “Unreleased”"):
+    with pytest.raises(Refused, match=r"CHANGELOG\.md has no entries under “Unreleased”"):
         release(repository, "1000.1.1", PASSES)
 
 
@@ -104,7 +112,7 @@ def test_a_step_without_a_note_is_no_version(repository: Path) -> None:
     (repository / "hooks" / "steps" / "v1000_1_0_rename_stage.py").write_text("def needed(project): return False\n")
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message", "A step")
-    with pytest.raises(Refused, match=r"v1000_1_0_rename_stage\.py is a step of 1000\.1\.0\. Describe it in docs/upg"):
+    with pytest.raises(Refused, match=r"v1000_1_0_rename_stage\.py belongs to 1000\.1\.0\. Describe it in docs/upg"):
         release(repository, "1000.1.0", PASSES)
 
 
@@ -116,7 +124,7 @@ def test_a_gate_that_fails_releases_nothing(repository: Path) -> None:
 
 
 def test_a_gate_that_changes_something_releases_nothing(repository: Path) -> None:
-    with pytest.raises(Refused, match="changed while it was checked"):
+    with pytest.raises(Refused, match="changed during the checks"):
         release(repository, "1000.1.0", (("touch", "new"),))
     assert git(repository, "tag") == ""
 

@@ -73,3 +73,11 @@ def test_every_setting_is_documented(app: Path) -> None:
 
     example = (app / ".env.example").read_text(encoding="utf-8")
     assert re.findall(r"^# ([A-Z_]+)=", example, re.MULTILINE) == [field.name.upper() for field in fields(Settings)]
+
+
+@pytest.mark.parametrize("iac", ["sam", "cdk", "terraform"])
+def test_what_a_user_sees_outside_the_kit_stays_small(tmp_path: Path, iac: str) -> None:
+    folder = render(tmp_path / "app", iac=iac)
+    texts = [path.read_bytes() for name, path in rendered.files(folder) if name.partition("/")[0] != "kit"]
+    assert len(texts) <= 90
+    assert sum(text.count(b"\n") for text in texts) <= 3_800

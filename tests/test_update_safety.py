@@ -98,15 +98,18 @@ STANDS_IN_THE_WAY: dict[str, tuple[Callable[[Path], object], str]] = {
     "an ignored link": (lambda p: (p / "LOGDAYS.txt").symlink_to("/etc/passwd"), "does not track LOGDAYS.txt"),
     "an ignored file for a folder": (lambda p: write(p, {"notes": b"mine"}), "notes is a file"),
     "a file for a folder": (lambda p: (write(p, {".gitignore": b"", "notes": b"mine"}), save(p)), "notes is a file"),
-    "another letter case": (lambda p: (write(p, {"logdays.TXT": b"mine"}), save(p)), "upper and lower case alone"),
+    "another letter case": (
+        lambda p: (write(p, {"logdays.TXT": b"mine"}), save(p)),
+        "differ only by upper and lower case",
+    ),
     "another letter case of a folder": (
         lambda p: (write(p, {"Notes/b": b"mine"}), save(p)),
-        "Notes differs from notes",
+        "Notes and the template's notes differ",
     ),
     "a folder that is a link": (link, "kit is a symbolic link"),
     "a text that is not UTF-8": (not_utf8, "Makefile is not UTF-8"),
-    "a binary in the place of a text": (binary, "Makefile is not a text"),
-    "a file that Git does not look at": (hidden, "Git does not look at Makefile"),
+    "a binary in the place of a text": (binary, "Makefile is a binary file"),
+    "a file that Git does not look at": (hidden, "Git ignores changes of Makefile"),
     "a template's file that is not tracked": (untracked, "does not track Makefile"),
     "a reject of an earlier patch": (lambda p: write(p, {"a.rej": b"mine"}), "a.rej is left from a patch"),
     "work that is not committed": (lambda p: write(p, {"b": b"mine"}), "Commit or stash first"),
@@ -142,7 +145,7 @@ def test_a_file_that_may_not_be_written_is_refused_before_anything_is(
     )
     with pytest.raises(
         Refused,
-        match=r"kit and kit/pyproject\.toml may not be written\. .*\nNext: chmod -R u\+w kit kit/pyproject\.toml",
+        match=r"kit and kit/pyproject\.toml can't be written to\. .*\nNext: chmod -R u\+w kit kit/pyproject\.toml",
     ):
         require(project)
 

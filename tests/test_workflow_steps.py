@@ -207,13 +207,13 @@ def test_an_update_that_is_not_possible_fails_every_week(app: Path, clone: Path,
         clone.parent.joinpath("report.md").unlink(missing_ok=True)
         done = a_week(app, clone, **played)
         assert done.returncode == 1
-        assert "::error::The update is not possible" in done.stdout
+        assert "::error::The update was refused" in done.stdout
     assert git(clone.parent / "origin.git", "branch", "--format=%(refname:short)") == "main"
 
 
 def test_without_anything_new_nothing_is_pushed(app: Path, clone: Path) -> None:
     done = a_week(app, clone, version="", report="")
-    assert (done.returncode, done.stdout) == (0, "::notice::The template has nothing new: this is v1.0.0.\n")
+    assert (done.returncode, done.stdout) == (0, "::notice::Up to date: v1.0.0.\n")
     assert git(clone.parent / "origin.git", "branch", "--format=%(refname:short)") == "main"
     assert asked(clone) == []
 
@@ -221,13 +221,13 @@ def test_without_anything_new_nothing_is_pushed(app: Path, clone: Path) -> None:
 @pytest.mark.parametrize(
     ("state", "code", "message"),
     [
-        ("OPEN", 0, "::warning::v1.1.0 waits to be merged: https://github.com/me/my-app/pull/1"),
+        ("OPEN", 0, "::warning::v1.1.0 is waiting to be merged: https://github.com/me/my-app/pull/1"),
         (
             "CLOSED",
             0,
             "::warning::v1.1.0 was closed without being merged: https://github.com/me/my-app/pull/1 Reopen it",
         ),
-        ("MERGED", 1, "::error::v1.1.0 was merged, and is not here: https://github.com/me/my-app/pull/1"),
+        ("MERGED", 1, "::error::v1.1.0 was merged, but main does not have it: https://github.com/me/my-app/pull/1"),
     ],
 )
 def test_a_branch_that_is_there_is_left_as_it_is_and_its_state_told_every_week(
@@ -250,7 +250,7 @@ def test_where_pull_requests_may_not_be_made_it_says_so_until_they_may(app: Path
     for _ in range(2):
         done = a_week(app, clone)
         assert done.returncode == 1
-        assert "no pull request could be made. Let GitHub Actions create them" in done.stdout
+        assert "the pull request could not be created. Allow GitHub Actions to create pull requests" in done.stdout
     refuses.unlink()
     assert a_week(app, clone).returncode == 0
     assert [pull["state"] for pull in pulls(clone)] == ["OPEN"]
