@@ -26,17 +26,17 @@ class Refused(Exception):
 def release(root: Path, version: str, gates: Sequence[Sequence[str]] = GATES) -> None:
     """Make the version; raises `Refused`, and has changed nothing then."""
     look(root, version)
-    begun = git(root, "rev-parse", "HEAD")
+    commit = git(root, "rev-parse", "HEAD")
     for gate in gates:
         if subprocess.run(gate, cwd=root, check=False).returncode:  # noqa: S603
             raise Refused(f"`{' '.join(gate)}` fails, so nothing was released.")
-    if git(root, "status", "--porcelain") or git(root, "rev-parse", "HEAD") != begun:
+    if git(root, "status", "--porcelain") or git(root, "rev-parse", "HEAD") != commit:
         raise Refused("The repository changed while it was checked. Look at git status, and begin again.")
     try:
         write(root, version)
     except BaseException:
         subprocess.run(["git", "tag", "--delete", f"v{version}"], cwd=root, capture_output=True, check=False)  # noqa: S603, S607
-        git(root, "reset", "--hard", "--quiet", begun)
+        git(root, "reset", "--hard", "--quiet", commit)
         raise
 
 
@@ -46,8 +46,8 @@ def look(root: Path, version: str) -> None:
         raise Refused(f"{version or 'Nothing'} is no version. Take one such as 1.2.0: make release VERSION=1.2.0")
     if changed := git(root, "status", "--porcelain"):
         raise Refused(f"Commit or stash first:\n\n{changed}")
-    there = {*recorded(root), *(tag.removeprefix("v") for tag in git(root, "tag", "--list", "v*").split())}
-    newest = max(there, key=numbers, default="")
+    released = {*recorded(root), *(tag.removeprefix("v") for tag in git(root, "tag", "--list", "v*").split())}
+    newest = max(released, key=numbers, default="")
     if newest and numbers(version) <= numbers(newest):
         raise Refused(f"{newest} is released, so the next is later than that; {version} is not.")
     stated = tomllib.loads(read(root, "pyproject.toml"))["project"]["version"]
@@ -63,7 +63,7 @@ def look(root: Path, version: str) -> None:
 
 
 def write(root: Path, version: str) -> None:
-    """Give the version its sections, commit, tag, and record the commit."""
+    """Return the version its sections, commit, tag, and record the commit."""
     for name, mark, instead in (
         (CHANGELOG, "## Unreleased\n", f"## Unreleased\n\n## {version} ({date.today()})\n"),
         (UPGRADING, "### Unreleased\n", f"### {version} ({date.today()})\n"),
@@ -97,10 +97,10 @@ def numbers(version: str) -> tuple[int, ...]:
 
 def git(root: Path, *arguments: str) -> str:
     """What a git command says; raises `Refused` with its own words when it fails."""
-    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)  # noqa: S603, S607
-    if done.returncode:
-        raise Refused(f"git {arguments[0]} failed:\n\n{done.stderr or done.stdout}")
-    return done.stdout.strip()
+    process = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)  # noqa: S603, S607
+    if process.returncode:
+        raise Refused(f"git {arguments[0]} failed:\n\n{process.stderr or process.stdout}")
+    return process.stdout.strip()
 
 
 if __name__ == "__main__":

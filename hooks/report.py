@@ -1,4 +1,4 @@
-"""How checks are told: an aligned line each with its time, colour on a terminal, progress when one is slow."""
+"""Prints checks: an aligned line each with its time, in colour on a terminal, and progress when one is slow."""
 
 import os
 import re
@@ -20,17 +20,17 @@ OFFLINE = re.compile(
     r"|connection refused|i/o timeout|handshake timeout|timed out|failed to resolve source metadata|proxy",
     re.IGNORECASE,
 )
-"""What tools say when there is no network."""
+"""Messages of tools that have no network."""
 
 
 class Skipped(Exception):
-    """The check does not apply here; the message says why, and what would make it possible."""
+    """The check cannot run here; the message says why and what would enable it."""
 
 
 class Failed(Exception):
-    """The check found something wrong.
+    """The check failed.
 
-    `output` is what there is to read about it, `again` the command that runs this check once more.
+    `output` is what the tool printed, `again` the command that repeats the check.
     """
 
     def __init__(self, problem: str, *, output: str = "", again: str = "make check") -> None:
@@ -48,13 +48,13 @@ class Report:
 
     def run(self, name: str, check: Callable[[], str]) -> None:
         """Run one check and print its line; raises the check's `Failed` or `Skipped`."""
-        begun = time.perf_counter()
+        started = time.perf_counter()
 
         def line(word: str, detail: str, colour: int) -> None:
-            self._line(word, name, f"{time.perf_counter() - begun:.1f} s", detail, colour)
+            self._line(word, name, f"{time.perf_counter() - started:.1f} s", detail, colour)
 
         try:
-            with self._progress(name, begun):
+            with self._progress(name, started):
                 detail = check()
         except Skipped as reason:
             line("skip", str(reason), YELLOW)
@@ -66,37 +66,37 @@ class Report:
             line("ok", detail, GREEN)
 
     @contextmanager
-    def _progress(self, name: str, begun: float) -> Iterator[None]:
-        done = threading.Event()
+    def _progress(self, name: str, started: float) -> Iterator[None]:
+        finished = threading.Event()
 
-        def tell() -> None:
-            if done.wait(SLOW):
+        def show() -> None:
+            if finished.wait(SLOW):
                 return
             if not self.terminal:
                 return self._line("...", name, "", "", YELLOW)
-            while not done.wait(0.2):
+            while not finished.wait(0.2):
                 print(
-                    f"\r  {'...':<5} {name:<24}{time.perf_counter() - begun:7.1f} s",
+                    f"\r  {'...':<5} {name:<24}{time.perf_counter() - started:7.1f} s",
                     end="",
                     file=sys.stderr,
                     flush=True,
                 )
             print("\r\033[K", end="", file=sys.stderr)
 
-        watcher = threading.Thread(target=tell, daemon=True)
+        watcher = threading.Thread(target=show, daemon=True)
         watcher.start()
         try:
             yield
         finally:
-            done.set()
+            finished.set()
             watcher.join()
 
-    def _line(self, word: str, name: str, took: str, detail: str, colour: int) -> None:
+    def _line(self, word: str, name: str, duration: str, detail: str, colour: int) -> None:
         shown = f"\033[{colour}m{word:<5}\033[0m" if self.terminal else f"{word:<5}"
-        print(f"  {shown} {name:<24}{took:>9}  {detail}".rstrip(), file=sys.stderr, flush=True)
+        print(f"  {shown} {name:<24}{duration:>9}  {detail}".rstrip(), file=sys.stderr, flush=True)
 
     def explain(self, failure: Failed, project: Path) -> None:
-        """Print what a failure is about, that nothing was lost, and how to go on."""
+        """Print a failure's output and how to continue."""
         output = "\n".join(f"    {line}" for line in failure.output.strip().splitlines()[-40:])
         print(f"\n{output}\n" if output else "", file=sys.stderr)
         print(f"The project is kept. Run this check again:\n\n    cd {project} && {failure.again}\n", file=sys.stderr)
@@ -107,8 +107,8 @@ class Report:
 
 
 def command(arguments: Sequence[str], project: Path, *, environ: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run a program in the project; give its exit code and everything it said."""
-    done = subprocess.run(  # noqa: S603
+    """Run a program in the project; return its exit code and its output."""
+    process = subprocess.run(  # noqa: S603
         arguments,
         cwd=project,
         env=environ,
@@ -119,4 +119,4 @@ def command(arguments: Sequence[str], project: Path, *, environ: Mapping[str, st
         errors="replace",
         check=False,
     )
-    return done.returncode, done.stdout
+    return process.returncode, process.stdout
