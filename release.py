@@ -1,8 +1,8 @@
-"""Releases the current commit: `make release VERSION=1.2.0`.
+"""Makes a version of what is committed: `make release VERSION=1.2.0`.
 
-Validates everything, running the checks and tests last. Then it moves the Unreleased section of CHANGELOG.md to the
-new version, commits and tags that, and records the tag's commit in releases.toml. If anything fails, the repository is
-reset to where it was. Nothing is pushed.
+Everything that can be wrong is looked at first, the gates last. Then CHANGELOG.md's Unreleased becomes the version's,
+that is committed and tagged, and the tag's commit is recorded in releases.toml. When anything fails on the way, the
+repository is put back to where it was. Nothing is pushed.
 """
 
 import re
@@ -14,58 +14,56 @@ from datetime import date
 from pathlib import Path
 
 GATES = (("make", "check"), ("make", "test"))
-"""Commands that must succeed."""
+"""What must pass."""
 
 CHANGELOG, UPGRADING, RECORD = "CHANGELOG.md", "docs/upgrading.md", "releases.toml"
 
 
 class Refused(Exception):
-    """The version can't be released; the message says what to do."""
+    """This version cannot be released; the message says what to do first."""
 
 
 def release(root: Path, version: str, gates: Sequence[Sequence[str]] = GATES) -> None:
-    """Release a version; raise `Refused`, with nothing changed, if that is not possible."""
+    """Make the version; raises `Refused`, and has changed nothing then."""
     look(root, version)
-    begun = git(root, "rev-parse", "HEAD")
+    commit = git(root, "rev-parse", "HEAD")
     for gate in gates:
         if subprocess.run(gate, cwd=root, check=False).returncode:  # noqa: S603
             raise Refused(f"`{' '.join(gate)}` fails, so nothing was released.")
-    if git(root, "status", "--porcelain") or git(root, "rev-parse", "HEAD") != begun:
-        raise Refused("The repository changed during the checks. Look at git status and start again.")
+    if git(root, "status", "--porcelain") or git(root, "rev-parse", "HEAD") != commit:
+        raise Refused("The repository changed while it was checked. Look at git status, and begin again.")
     try:
         write(root, version)
     except BaseException:
         subprocess.run(["git", "tag", "--delete", f"v{version}"], cwd=root, capture_output=True, check=False)  # noqa: S603, S607
-        git(root, "reset", "--hard", "--quiet", begun)
+        git(root, "reset", "--hard", "--quiet", commit)
         raise
 
 
 def look(root: Path, version: str) -> None:
-    """Raise `Refused` for every problem that can be found without running the checks."""
+    """Raise `Refused` for whatever can be seen to be wrong without running anything."""
     if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
-        raise Refused(f"Invalid version {version!r}; expected e.g. 1.2.0: make release VERSION=1.2.0")
+        raise Refused(f"{version or 'Nothing'} is no version. Take one such as 1.2.0: make release VERSION=1.2.0")
     if changed := git(root, "status", "--porcelain"):
         raise Refused(f"Commit or stash first:\n\n{changed}")
-    there = {*recorded(root), *(tag.removeprefix("v") for tag in git(root, "tag", "--list", "v*").split())}
-    newest = max(there, key=numbers, default="")
+    released = {*recorded(root), *(tag.removeprefix("v") for tag in git(root, "tag", "--list", "v*").split())}
+    newest = max(released, key=numbers, default="")
     if newest and numbers(version) <= numbers(newest):
-        raise Refused(f"Version {version} is not later than {newest}, which is already released.")
+        raise Refused(f"{newest} is released, so the next is later than that; {version} is not.")
     stated = tomllib.loads(read(root, "pyproject.toml"))["project"]["version"]
     if stated != version:
-        raise Refused(
-            f"pyproject.toml has version {stated}. Change and commit it: python3 template/uvw version {version}"
-        )
+        raise Refused(f"pyproject.toml says {stated}. Set it, and commit: python3 template/uvw version {version}")
     if not re.search(r"^- ", unreleased(root), re.MULTILINE):
-        raise Refused(f"{CHANGELOG} has no entries under “Unreleased”. Add what changes for users, and commit.")
+        raise Refused(f"{CHANGELOG} has nothing under “Unreleased”. Say there what a user gets, and commit.")
     steps = sorted((root / "hooks" / "steps").glob(f"v{version.replace('.', '_')}_*.py"))
     if steps and "### Unreleased\n" not in read(root, UPGRADING):
-        raise Refused(f"{steps[0].name} belongs to {version}. Describe it in {UPGRADING} under “### Unreleased”.")
+        raise Refused(f"{steps[0].name} is a step of {version}. Describe it in {UPGRADING}, under “### Unreleased”.")
     if not re.search(r".+ <.+>", git(root, "var", "GIT_COMMITTER_IDENT")):
-        raise Refused("Git does not know your name: git config user.name and user.email")
+        raise Refused("git does not know who you are: git config user.name and user.email")
 
 
 def write(root: Path, version: str) -> None:
-    """Write the version's sections, commit, tag, and record the commit."""
+    """Return the version its sections, commit, tag, and record the commit."""
     for name, mark, instead in (
         (CHANGELOG, "## Unreleased\n", f"## Unreleased\n\n## {version} ({date.today()})\n"),
         (UPGRADING, "### Unreleased\n", f"### {version} ({date.today()})\n"),
@@ -79,12 +77,12 @@ def write(root: Path, version: str) -> None:
 
 
 def unreleased(root: Path) -> str:
-    """Return the Unreleased section of CHANGELOG.md."""
+    """What CHANGELOG.md says of the coming version."""
     return read(root, CHANGELOG).partition("## Unreleased\n")[2].partition("\n## ")[0]
 
 
 def recorded(root: Path) -> dict[str, str]:
-    """Return the released versions with their commits."""
+    """The released versions, each with the commit that its tag names."""
     commits: dict[str, str] = tomllib.loads(read(root, RECORD))["commits"]
     return commits
 
@@ -98,11 +96,11 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """Run a git command and return its output; raise `Refused` with its error message if it fails."""
-    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)  # noqa: S603, S607
-    if done.returncode:
-        raise Refused(f"git {arguments[0]} failed:\n\n{done.stderr or done.stdout}")
-    return done.stdout.strip()
+    """What a git command says; raises `Refused` with its own words when it fails."""
+    process = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)  # noqa: S603, S607
+    if process.returncode:
+        raise Refused(f"git {arguments[0]} failed:\n\n{process.stderr or process.stdout}")
+    return process.stdout.strip()
 
 
 if __name__ == "__main__":
@@ -110,4 +108,4 @@ if __name__ == "__main__":
         release(Path(__file__).resolve().parent, sys.argv[1])
     except Refused as reason:
         sys.exit(f"\n{reason}")
-    print(f"\nv{sys.argv[1]} is tagged locally. Publish it: git push origin HEAD v{sys.argv[1]}", file=sys.stderr)
+    print(f"\nv{sys.argv[1]} is made, here alone. Publish it: git push origin HEAD v{sys.argv[1]}", file=sys.stderr)

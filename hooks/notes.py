@@ -1,4 +1,4 @@
-"""Reads the changelog and the upgrade notes of the versions between two commits of the template."""
+"""The changelog entries and upgrade notes between two commits of the template."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ CHANGELOG, UPGRADING = "CHANGELOG.md", "docs/upgrading.md"
 
 
 def to_do_by_hand(template: Path, since: str) -> Iterator[tuple[str, str]]:
-    """Yield each note in docs/upgrading.md that the version `since` did not have, oldest first, with its version.
+    """Return each note in docs/upgrading.md that the version `since` did not have, oldest first, with its version.
 
     Texts are compared, not versions: a fork, or a clone without tags, knows no versions.
     """
@@ -20,7 +20,7 @@ def to_do_by_hand(template: Path, since: str) -> Iterator[tuple[str, str]]:
 
 
 def news(template: Path, since: str) -> Iterator[tuple[str, str]]:
-    """Yield the entries in CHANGELOG.md that the version `since` did not have, newest first, with their version."""
+    """Return the entries in CHANGELOG.md that the version `since` did not have, newest first, with their version."""
     earlier = set(at(template, since, CHANGELOG).splitlines())
     for version, text in sections(current(template, CHANGELOG), "##").items():
         if lines := [line for line in text.splitlines() if line.startswith("- ") and line not in earlier]:
@@ -29,18 +29,18 @@ def news(template: Path, since: str) -> Iterator[tuple[str, str]]:
 
 def sections(text: str, level: str) -> dict[str, str]:
     """Return the text below each heading of a level up to the next heading, by the heading's first word."""
-    found = re.findall(rf"^{level} (\S+).*\n((?:(?!#).*\n)*)", f"{text}\n", re.MULTILINE)
-    return {version: body.strip() for version, body in found}
+    matches = re.findall(rf"^{level} (\S+).*\n((?:(?!#).*\n)*)", f"{text}\n", re.MULTILINE)
+    return {version: body.strip() for version, body in matches}
 
 
 def current(template: Path, name: str) -> str:
-    """Return a file of the template as it is now, or ""."""
+    """Return a file of the template as it is now; "" when there is none."""
     path = template / name
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def at(template: Path, version: str, name: str) -> str:
-    """Return a file of the template as it was in a version, or ""."""
+    """Return a file of the template as it was at a version; "" when there was none."""
     call = ["git", "show", f"{version}:{name}"]
-    done = subprocess.run(call, cwd=template, capture_output=True, check=False)  # noqa: S603
-    return "" if done.returncode else done.stdout.decode(errors="replace")
+    process = subprocess.run(call, cwd=template, capture_output=True, check=False)  # noqa: S603
+    return "" if process.returncode else process.stdout.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""What an update did to what a user had changed: everything that is not plainly merged is named."""
+"""What an update did to the user's changes: everything that was not merged cleanly is named."""
 
 import os
 import re
@@ -44,25 +44,25 @@ class Outcome:
         ]
 
     def linked(self) -> list[str]:
-        """Symbolic links of the user's in the place of a file that the new version changes: Copier leaves them alone."""
+        """Symbolic links of the user's in place of a file that the new version changes: Copier leaves them alone."""
         return [name for name in self.links if self.renders.old.get(name) != self.renders.new.get(name)]
 
     def ignored(self) -> list[str]:
-        """Files that came with the update and that Git ignores, so that nobody else would get them."""
-        came = [name for name in self.now if name not in self.committed and name in self.renders.new]
-        if not came:
+        """Files that the update added and Git ignores, so that nobody else would get them."""
+        new_files = [name for name in self.now if name not in self.committed and name in self.renders.new]
+        if not new_files:
             return []
-        paths = "".join(f"{name}\0" for name in came).encode(errors="surrogateescape")
+        paths = "".join(f"{name}\0" for name in new_files).encode(errors="surrogateescape")
         try:
-            found = git_bytes(self.project, "check-ignore", "--no-index", "--stdin", "-z", input=paths)
+            output = git_bytes(self.project, "check-ignore", "--no-index", "--stdin", "-z", input=paths)
         except CalledProcessError as error:
             if error.returncode != 1:  # which says that none is ignored
                 raise
             return []
-        return [name for name in found.decode(errors="surrogateescape").split("\0") if name]
+        return [name for name in output.decode(errors="surrogateescape").split("\0") if name]
 
     def incomplete(self) -> list[str]:
-        """Files that did not arrive, and files that should have been removed: the update was broken off."""
+        """Files that are missing, and files that should have been removed: the update was interrupted."""
         deleted = {name for name in self.renders.old if name not in self.committed}
         missing = [name for name in self.renders.new if name not in self.now and name not in deleted]
         left = [name for name in self.renders.removed if name in self.now and name in self.committed]
@@ -90,10 +90,10 @@ class Outcome:
 
 
 def lines(text: bytes) -> Counter[bytes]:
-    """Count a text's lines, whatever ends them; empty ones are nobody's."""
+    """Count a text's lines without their endings; empty lines are left out."""
     return Counter(stripped for line in text.split(b"\n") if (stripped := line.rstrip(b"\r")).strip())
 
 
 def same(text: bytes, other: bytes) -> bool:
-    """Whether two texts are equal but for how their lines end."""
+    """Whether two texts are equal except for line endings."""
     return text.replace(b"\r\n", b"\n") == other.replace(b"\r\n", b"\n")

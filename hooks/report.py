@@ -1,4 +1,4 @@
-"""Prints checks: an aligned line each, with its time, colour in a terminal, and progress of slow ones."""
+"""Prints checks: an aligned line each with its time, in colour on a terminal, and progress when one is slow."""
 
 import os
 import re
@@ -20,15 +20,18 @@ OFFLINE = re.compile(
     r"|connection refused|i/o timeout|handshake timeout|timed out|failed to resolve source metadata|proxy",
     re.IGNORECASE,
 )
-"""Error messages of tools without a network."""
+"""Messages of tools that have no network."""
 
 
 class Skipped(Exception):
-    """The check cannot run here; the message says why, and what to do about it."""
+    """The check cannot run here; the message says why and what would enable it."""
 
 
 class Failed(Exception):
-    """The check found a problem. `output` has the details; `again` is the command that repeats the check."""
+    """The check failed.
+
+    `output` is what the tool printed, `again` the command that repeats the check.
+    """
 
     def __init__(self, problem: str, *, output: str = "", again: str = "make check") -> None:
         super().__init__(problem)
@@ -45,13 +48,13 @@ class Report:
 
     def run(self, name: str, check: Callable[[], str]) -> None:
         """Run one check and print its line; raises the check's `Failed` or `Skipped`."""
-        begun = time.perf_counter()
+        started = time.perf_counter()
 
         def line(word: str, detail: str, colour: int) -> None:
-            self._line(word, name, f"{time.perf_counter() - begun:.1f} s", detail, colour)
+            self._line(word, name, f"{time.perf_counter() - started:.1f} s", detail, colour)
 
         try:
-            with self._progress(name, begun):
+            with self._progress(name, started):
                 detail = check()
         except Skipped as reason:
             line("skip", str(reason), YELLOW)
@@ -63,17 +66,17 @@ class Report:
             line("ok", detail, GREEN)
 
     @contextmanager
-    def _progress(self, name: str, begun: float) -> Iterator[None]:
-        done = threading.Event()
+    def _progress(self, name: str, started: float) -> Iterator[None]:
+        finished = threading.Event()
 
         def show() -> None:
-            if done.wait(SLOW):
+            if finished.wait(SLOW):
                 return
             if not self.terminal:
                 return self._line("...", name, "", "", YELLOW)
-            while not done.wait(0.2):
+            while not finished.wait(0.2):
                 print(
-                    f"\r  {'...':<5} {name:<24}{time.perf_counter() - begun:7.1f} s",
+                    f"\r  {'...':<5} {name:<24}{time.perf_counter() - started:7.1f} s",
                     end="",
                     file=sys.stderr,
                     flush=True,
@@ -85,15 +88,15 @@ class Report:
         try:
             yield
         finally:
-            done.set()
+            finished.set()
             watcher.join()
 
-    def _line(self, word: str, name: str, took: str, detail: str, colour: int) -> None:
+    def _line(self, word: str, name: str, duration: str, detail: str, colour: int) -> None:
         shown = f"\033[{colour}m{word:<5}\033[0m" if self.terminal else f"{word:<5}"
-        print(f"  {shown} {name:<24}{took:>9}  {detail}".rstrip(), file=sys.stderr, flush=True)
+        print(f"  {shown} {name:<24}{duration:>9}  {detail}".rstrip(), file=sys.stderr, flush=True)
 
     def explain(self, failure: Failed, project: Path) -> None:
-        """Print the details of a failure, and how to go on."""
+        """Print a failure's output and how to continue."""
         output = "\n".join(f"    {line}" for line in failure.output.strip().splitlines()[-40:])
         print(f"\n{output}\n" if output else "", file=sys.stderr)
         print(f"The project is kept. Run this check again:\n\n    cd {project} && {failure.again}\n", file=sys.stderr)
@@ -105,7 +108,7 @@ class Report:
 
 def command(arguments: Sequence[str], project: Path, *, environ: Mapping[str, str] | None = None) -> tuple[int, str]:
     """Run a program in the project; return its exit code and its output."""
-    done = subprocess.run(  # noqa: S603
+    process = subprocess.run(  # noqa: S603
         arguments,
         cwd=project,
         env=environ,
@@ -116,4 +119,4 @@ def command(arguments: Sequence[str], project: Path, *, environ: Mapping[str, st
         errors="replace",
         check=False,
     )
-    return done.returncode, done.stdout
+    return process.returncode, process.stdout

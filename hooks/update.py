@@ -50,53 +50,55 @@ from outcome import Outcome
 from report import Failed, Report, Skipped
 
 
-def before(project: Path, since: str, given: dict[str, Any]) -> None:
-    """Raise `Refused` for whatever would lose something, or make another app of the project."""
+def before(project: Path, since: str, new_answers: dict[str, Any]) -> None:
+    """Raise `Refused` if the update would lose something or render another app."""
     require_repository(project)
     answers = read_answers(project)
     require_answers(project, answers, since)
     try:
-        rendered = renders.render(TEMPLATE, since, answers, answers | given)
+        rendered = renders.render(TEMPLATE, since, answers, answers | new_answers)
     except ValueError:  # an answer that does not hold, which Copier refuses itself before it writes
         return
     preconditions.require(project, rendered, renders.Committed(project))
 
 
 def require_answers(project: Path, answers: dict[str, Any], since: str) -> None:
-    """Raise `Refused` when an answer is missing: Copier would take the default, and make another app."""
-    asked = yaml.safe_load(notes.at(TEMPLATE, since, "copier.yml")) or {}
-    questions = {name for name, question in asked.items() if not name.startswith("_") and "when" not in question}
+    """Raise `Refused` when an answer is missing: Copier would use the default and render another app."""
+    template_config = yaml.safe_load(notes.at(TEMPLATE, since, "copier.yml")) or {}
+    questions = {
+        name for name, question in template_config.items() if not name.startswith("_") and "when" not in question
+    }
     if missing := sorted(questions - answers.keys()):
 
-        def whole(earlier: dict[str, Any]) -> bool:
+        def complete(earlier: dict[str, Any]) -> bool:
             return earlier["_commit"] == answers["_commit"] and questions <= earlier.keys()
 
         raise Refused(
-            f"{ANSWERS} does not say {listed(missing)}, which {since} of the template asked for.",
-            restore_answers(project, whole),
+            f"{ANSWERS} lacks {listed(missing)}, which {since} of the template asked for.",
+            restore_answers(project, complete),
         )
 
 
 def after(project: Path, since: str, *, again: bool = False) -> int:
-    """Check what came, run the steps, and report everything; give the exit code.
+    """Check the updated files, run the steps, and print the report; returns the exit code.
 
-    `again` is for an update that Copier has finished earlier: then it fails, too, while conflicts are left.
+    `again` is for an update that Copier finished earlier: then remaining conflicts are a failure, too.
     """
     changed = set(uncommitted(project))
-    was = committed_answers(project) or read_answers(project)
+    old_answers = committed_answers(project) or read_answers(project)
     if not changed:
         since = version_before(project, since)
-    rendered = renders.render(TEMPLATE, was["_commit"], was, read_answers(project))
+    rendered = renders.render(TEMPLATE, old_answers["_commit"], old_answers, read_answers(project))
     outcome = Outcome(project, rendered, renders.Committed(project))
     conflicts = outcome.conflicts()
-    came = {name for name in outcome.now if name in changed} if changed else set(outcome.now)
-    failures, skipped = checked(project, came - set(conflicts), quiet=not changed)
+    updated = {name for name in outcome.now if name in changed} if changed else set(outcome.now)
+    failures, skipped = checked(project, updated - set(conflicts), quiet=not changed)
     results = list(steps.run(TEMPLATE, project, since))
     problems = [
         *failures,
         *(described_loss(outcome) if changed else []),
         *(
-            f"{name} has changes of yours that could not be merged: make them by hand, and remove it"
+            f"{name} has changes of yours that could not be merged: apply them by hand, then delete it"
             for name in outcome.rejected()
         ),
         *(f"step {step.name} {step.problem}" for step in results if step.problem),
@@ -104,20 +106,24 @@ def after(project: Path, since: str, *, again: bool = False) -> int:
     if not changed and not problems and not conflicts and not results:
         return 0
     report = [
-        section("This is wrong:", problems, f"Correct it, then go on: make update\nOr undo the update: {UNDO}"),
+        section("Problems:", problems, f"Fix them, then continue: make update\nOr undo the update: {UNDO}"),
         section(
             "You and the template changed the same lines:",
             conflicts,
-            "Settle them between <<<<<<< and >>>>>>>, or take a whole file: git checkout --ours FILE keeps yours, "
+            "Resolve them between <<<<<<< and >>>>>>>, or take a whole file: git checkout --ours FILE keeps yours, "
             "git checkout --theirs FILE takes the template's. Then: git add FILE",
         ),
         *(f"To do by hand since {version}:\n\n{note}" for version, note in notes.to_do_by_hand(TEMPLATE, since)),
         section("You had changed these files, which the template no longer has:", described_removals(outcome)),
-        section("Symbolic links, left as they are; the template changed the files of these names:", outcome.linked()),
-        section("These files came, and Git ignores them:", outcome.ignored(), "To keep them: git add --force FILE"),
+        section("Symbolic links, left unchanged; the template changed files with these names:", outcome.linked()),
+        section(
+            "The update added these files, but Git ignores them:",
+            outcome.ignored(),
+            "To keep them: git add --force FILE",
+        ),
         section("Not checked:", skipped),
         section("Done by a step:", [step.name for step in results if not step.problem]),
-        section("Other answers than before:", described_answers(project, was), MOVING),
+        section("Changed answers:", described_answers(project, old_answers), MOVING),
         *(f"New in {version}:\n\n{text}" for version, text in notes.news(TEMPLATE, since)),
     ]
     publish("\n\n".join(filter(None, report)))
@@ -125,7 +131,7 @@ def after(project: Path, since: str, *, again: bool = False) -> int:
 
 
 def version_before(project: Path, version: str) -> str:
-    """Give the version that the project had before its last update, as its history says; else this one."""
+    """Return the version that the project had before its last update, as its history says; else this one."""
     for commit in git(project, "log", "--format=%H", "--max-count=100", "--", ANSWERS).split():
         try:
             earlier = str(parsed(git_bytes(project, "show", f"{commit}:./{ANSWERS}"))["_commit"])
@@ -160,15 +166,15 @@ def checked(project: Path, paths: set[str], *, quiet: bool) -> tuple[list[str], 
 
 
 def described_loss(outcome: Outcome) -> list[str]:
-    """Give a line for each file that is not what an update should have made of it."""
+    """Return a line for each file that is not what an update should have made of it."""
     return [
-        *(f"{name} has not all of your changes: git diff HEAD -- {quoted([name])}" for name in outcome.lost()),
-        *(f"{name} did not arrive, or was not removed: the update was broken off" for name in outcome.incomplete()),
+        *(f"{name} lacks some of your changes: git diff HEAD -- {quoted([name])}" for name in outcome.lost()),
+        *(f"{name} is missing, or was not removed: the update was interrupted" for name in outcome.incomplete()),
     ]
 
 
 def described_removals(outcome: Outcome) -> list[str]:
-    """Give for each changed file that went the command that shows it, and where its contents are now."""
+    """Return for each changed file that went the command that shows it, and where its contents are now."""
     removed = outcome.removed()
     elsewhere = renders.renamed(TEMPLATE) if removed else {}
     return [
@@ -178,26 +184,26 @@ def described_removals(outcome: Outcome) -> list[str]:
 
 
 MOVING = (
-    "The files of the template's follow them. What is deployed does not: it stays where and as it is, and goes on\n"
-    "costing what it costs, and data stays in its database. `make deploy`, and so the pipeline, refuses a stage that\n"
+    "The template's files follow them. What is deployed does not: it stays where and as it is, keeps\n"
+    "costing the same, and data stays in its database. `make deploy`, and so the pipeline, refuses a stage that\n"
     "another tool deployed. How to move: docs/upgrading.md of the template, “Changing an answer”."
 )
 
 
-def described_answers(project: Path, was: dict[str, Any]) -> list[str]:
-    """Give a line for each answer that changed, with the user's own files that still have the old one."""
-    old, new = answers_alone(was), answers_alone(read_answers(project))
+def described_answers(project: Path, old_answers: dict[str, Any]) -> list[str]:
+    """Return a line for each answer that changed, with the user's own files that still have the old one."""
+    old, new = answers_alone(old_answers), answers_alone(read_answers(project))
     lines = []
     for name in sorted(old.keys() & new.keys()):
         if old[name] != new[name]:
             files = mentioning(project, str(old[name]))
-            still = f"; yours to change: {', '.join(files)}" if files else ""
+            still = f"; for you to change: {', '.join(files)}" if files else ""
             lines.append(f"{name}: {old[name]} → {new[name]}{still}")
     return lines
 
 
 def mentioning(project: Path, word: str) -> list[str]:
-    """Give the user's own files that have this word in them."""
+    """Return the user's own files that have this word in them."""
     search = ["grep", "--name-only", "-z", "--word-regexp", "--fixed-strings", "-e", word, "--", *renders.OWN]
     try:
         return sorted(names(project, *search))
@@ -206,7 +212,7 @@ def mentioning(project: Path, word: str) -> list[str]:
 
 
 def section(title: str, items: list[str], advice: str = "") -> str:
-    """Give a part of the report: a title, indented items, and what to do; "" without items. It is Markdown, too."""
+    """Return a part of the report: a title, indented items, and what to do; "" without items. It is Markdown, too."""
     if not items:
         return ""
     lines = "\n".join(f"    {line}".rstrip() for item in items for line in item.splitlines())
@@ -221,11 +227,11 @@ def publish(report: str) -> None:
         Path(file).write_text(f"{report}\n", encoding="utf-8", errors="backslashreplace")
 
 
-def main(stage: str, given: str) -> int:
+def main(stage: str, new_answers: str) -> int:
     """Run one of the stages in the project's folder; give the exit code."""
     try:
         if stage == "before":
-            before(Path.cwd(), os.environ["VERSION_FROM"], json.loads(given))
+            before(Path.cwd(), os.environ["VERSION_FROM"], json.loads(new_answers))
             return 0
         return after(Path.cwd(), os.environ["VERSION_FROM"])
     except Refused as reason:
@@ -235,8 +241,8 @@ def main(stage: str, given: str) -> int:
 
 def check_again(project: Path) -> int:
     """Report on an update that is in the project's work tree, not committed; give the exit code."""
-    was = committed_answers(project) or read_answers(project)
-    return after(project, str(was["_commit"]), again=True)
+    old_answers = committed_answers(project) or read_answers(project)
+    return after(project, str(old_answers["_commit"]), again=True)
 
 
 if __name__ == "__main__":

@@ -95,14 +95,14 @@ def take_away(folder: Path) -> None:
     without("copier.yml", r"^planetscale_database:\n(?:  .*\n|\n)+")
     for path in template.rglob("*.jinja"):
         path.write_text(path.read_text(encoding="utf-8").replace("planetscale_database", "project_name"), "utf-8")
-    # Lines less, in files that people change too.
+    # Lines less, in files that users change too.
     without("template/Makefile", r"^migration: .*\n(?:\t.*\n)+\n")
     without("template/Dockerfile", r" DATABASE_LIMITS=warn")
     without("template/.gitignore", r"^data/\n")
     without("template/.github/workflows/README.md", r"\A# .*", "# Older pipelines")
     without("template/pyproject.toml.jinja", r'^    "ruff[^"]*",\n')
     without("template/kit/src/kit/web/middleware.py", r'\A"""', '"""Older. ')
-    # Less in the folders that are the person's, which no update brings.
+    # Less in the user's folders, which no update brings.
     without("template/app/web.py", r'^""".*', '"""An older web app."""')
     without("template/README.md.jinja", r"^This README is yours.*\n")
     (template / "tests" / "test_jobs.py").unlink()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import history
-import person
+import user_edits
 from kit.update.command import explained
 from kit.update.project import UNDO
 from releases import committed, copy, git
@@ -40,41 +40,43 @@ def update(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def answers_changed(project: Path, pattern: str, instead: str) -> None:
     """Change the answers file by hand, and commit that."""
-    person.change(project / ANSWERS, lambda text: re.sub(pattern, instead, text))
+    user_edits.change(project / ANSWERS, lambda text: re.sub(pattern, instead, text))
     git(project, "commit", "--all", "--quiet", "--message", "By hand")
 
 
 def test_it_brings_the_newest_version_and_leaves_it_uncommitted(project: Path) -> None:
-    done = update(project)
-    assert done.returncode == 0, done.stderr
-    assert "git status && git diff && make check" in done.stderr
+    process = update(project)
+    assert process.returncode == 0, process.stderr
+    assert "git status && git diff && make check" in process.stderr
     assert f"_commit: {history.NEWEST}" in (project / ANSWERS).read_text()
     assert "?? kit/src/kit/db/bulk.py" in git(project, "status", "--porcelain")
 
 
 def test_with_nothing_new_it_says_so(project: Path) -> None:
     assert update(project, "--vcs-ref", history.CONSTRUCTED).returncode == 0
-    done = update(project, "--vcs-ref", history.CONSTRUCTED)
-    assert done.returncode == 0
-    assert "Already up to date" in done.stderr
+    process = update(project, "--vcs-ref", history.CONSTRUCTED)
+    assert process.returncode == 0
+    assert "Already up to date" in process.stderr
     assert git(project, "status", "--porcelain") == ""
 
 
 def test_another_answer_is_taken(project: Path) -> None:
-    done = update(project, "--data", "iac=cdk", "--data", "project_description=A wall = a place")
-    assert done.returncode == 0, done.stderr
+    process = update(project, "--data", "iac=cdk", "--data", "project_description=A wall = a place")
+    assert process.returncode == 0, process.stderr
     assert (project / "infra" / "cdk" / "app.py").is_file()
     assert not (project / "infra" / "sam").exists()
     assert 'description = "A wall = a place"' in (project / "pyproject.toml").read_text()
 
 
 def test_a_conflict_is_listed_and_the_exit_code_tells_and_it_can_be_undone(project: Path) -> None:
-    person.change(project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC"))
+    user_edits.change(
+        project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC")
+    )
     git(project, "commit", "--all", "--quiet", "--message", "Another time zone")
     before = snapshot(project)
-    done = update(project)
-    assert done.returncode == 1
-    assert "You and the template changed the same lines:\n\n    Dockerfile\n" in done.stderr
+    process = update(project)
+    assert process.returncode == 1
+    assert "You and the template changed the same lines:\n\n    Dockerfile\n" in process.stderr
     subprocess.run(UNDO, shell=True, cwd=project, check=True)  # noqa: S602
     assert snapshot(project) == before
     assert UNDO in (project / "kit/docs/updating.md").read_text()
@@ -83,27 +85,29 @@ def test_a_conflict_is_listed_and_the_exit_code_tells_and_it_can_be_undone(proje
 def test_what_failed_hides_nothing_and_the_next_update_goes_on(project: Path) -> None:
     (project / "uv.lock").write_text("version = 1\n")
     pin = 'constraint-dependencies = ["starlette<0.1"]\n'
-    person.change(project / "pyproject.toml", person.adds(pin, after="[tool.uv]"))
-    person.change(project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC"))
-    person.change(project / ".github/workflows/README.md", person.adds("Write {{ project_name }} as it is.\n"))
+    user_edits.change(project / "pyproject.toml", user_edits.adds(pin, after="[tool.uv]"))
+    user_edits.change(
+        project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC")
+    )
+    user_edits.change(project / ".github/workflows/README.md", user_edits.adds("Write {{ project_name }} as it is.\n"))
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "What cannot be locked, and a conflict")
-    done = update(project, "--data", "aws_region=eu-west-1")
-    assert done.returncode == 1
-    for said in (
+    process = update(project, "--data", "aws_region=eu-west-1")
+    assert process.returncode == 1
+    for message in (
         "dependencies are locked: uv lock failed",
         "same lines:\n\n    Dockerfile",
         "eu-central-1 → eu-west-1",
     ):
-        assert said in done.stderr
-    assert re.search("ok +everything is rendered", done.stderr)
+        assert message in process.stderr
+    assert re.search("ok +everything is rendered", process.stderr)
 
     git(project, "checkout", "--quiet", "--theirs", "Dockerfile")
     git(project, "add", "Dockerfile")
     again = update(project)
     assert again.returncode == 1
-    for said in ("dependencies are locked: uv lock failed", "eu-central-1 → eu-west-1"):
-        assert said in again.stderr
+    for message in ("dependencies are locked: uv lock failed", "eu-central-1 → eu-west-1"):
+        assert message in again.stderr
     assert "same lines" not in again.stderr
 
     git(project, "add", "--all")
@@ -119,13 +123,13 @@ def test_a_project_ahead_of_the_newest_version_is_up_to_date_and_takes_other_ans
 ) -> None:
     template = tmp_path / "template"
     git(tmp_path, "clone", "--quiet", str(released), template.name)
-    person.change(template / "template" / "Dockerfile", person.adds("# ahead\n"))
+    user_edits.change(template / "template" / "Dockerfile", user_edits.adds("# ahead\n"))
     git(template, "commit", "--all", "--quiet", "--message", "After the newest version")
     project = committed(copy(template, tmp_path / "photo-wall", "HEAD", iac="sam"))
-    done = update(project)
-    assert (done.returncode, git(project, "status", "--porcelain")) == (0, "")
-    assert "is ahead of the template's newest version" in done.stderr
-    assert "Already up to date" in done.stderr
+    process = update(project)
+    assert (process.returncode, git(project, "status", "--porcelain")) == (0, "")
+    assert "is ahead of the template's newest version" in process.stderr
+    assert "Already up to date" in process.stderr
     assert update(project, "--data", "aws_region=eu-west-1").returncode == 0
     assert "eu-west-1" in (project / "project.mk").read_text()
     assert "# ahead" in (project / "Dockerfile").read_text()
@@ -141,14 +145,14 @@ def test_make_runs_it_with_the_copier_that_is_tested_here(released: Path, tmp_pa
     version = next(package["version"] for package in packages if package["name"] == "copier")
     assert f"COPIER := copier=={version}\n" in (TEMPLATE / "Makefile").read_text()
     project = committed(copy(released, tmp_path / "photo-wall", history.NEWEST))
-    done = subprocess.run(
+    process = subprocess.run(
         ["make", "update", "VCS_REF=v1", "DATA=iac=cdk aws_region=eu-west-1"],
         cwd=project,
         capture_output=True,
         text=True,
     )
-    assert done.returncode != 0
-    assert "has no version v1; its versions are its tags. Nothing was changed." in done.stderr
+    assert process.returncode != 0
+    assert "has no version v1; its versions are its tags. Nothing was changed." in process.stderr
 
 
 REFUSED = {
@@ -185,7 +189,7 @@ REFUSED = {
     "an answer that is not there": (
         lambda project: answers_changed(project, "iac: sam\n", ""),
         [],
-        r"\.copier-answers\.yml does not say iac, which v0\.0\.9 of the template asked for\..*\nNext: git checkout \w+ -- \.copier",
+        r"\.copier-answers\.yml lacks iac, which v0\.0\.9 of the template asked for\..*\nNext: git checkout \w+ -- \.copier",
     ),
     "an answer on the command line that is nonsense": (
         lambda project: None,
@@ -233,10 +237,10 @@ def test_it_refuses_with_a_sentence_and_changes_nothing(
     spoil, arguments, sentence = REFUSED[wrong]
     spoil(project)
     before = snapshot(project)
-    done = update(project, *arguments)
-    assert done.returncode == 1
-    assert re.search(sentence, done.stderr, re.MULTILINE | re.DOTALL), done.stderr
-    assert "Traceback" not in done.stderr
+    process = update(project, *arguments)
+    assert process.returncode == 1
+    assert re.search(sentence, process.stderr, re.MULTILINE | re.DOTALL), process.stderr
+    assert "Traceback" not in process.stderr
     assert snapshot(project) == before
 
 

@@ -23,7 +23,8 @@ from kit.planetscale import branches as branch
 from kit.planetscale import project, transport
 from kit.planetscale.branches import Branch, Patience
 from kit.planetscale.client import ApiError, Client
-from planetscale_server import ACCESSES, PlanetScale
+from planetscale_model import ACCESSES
+from planetscale_server import PlanetScale
 
 ADDRESS = "https://preview12.example.com"
 PARAMETER = "/my-app/preview12/database-url"

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 import history
-from person import adds, change
 from release import Refused, release
 from releases import copy, git
 from rendering import ROOT
+from user_edits import adds, change
 
 PASSES, FAILS = (("true",),), (("true",), ("false",))
 
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """This work tree as it stands, committed, with a note for whoever upgrades; and a person whom git knows."""
+    """This work tree as it stands, committed, with a note for whoever upgrades; and a Git identity."""
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "Someone")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "someone@example.com")
@@ -141,9 +141,9 @@ def test_a_release_that_breaks_off_half_way_is_taken_back(repository: Path) -> N
 
 
 def test_make_asks_for_a_version() -> None:
-    done = subprocess.run([shutil.which("make") or "make", "release"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode != 0
-    assert "make release VERSION=1.2.0" in done.stderr
+    process = subprocess.run([shutil.which("make") or "make", "release"], cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode != 0
+    assert "make release VERSION=1.2.0" in process.stderr
 
 
 def test_every_tag_of_this_clone_is_recorded() -> None:

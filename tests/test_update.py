@@ -1,4 +1,4 @@
-"""Updating: from each earlier version, with each infrastructure, what is the person's is left and the rest arrives new."""
+"""An update from each earlier version, with each infrastructure tool, keeps the user's files and brings the rest."""
 
 import functools
 import os
@@ -12,8 +12,8 @@ import copier
 import pytest
 
 import history
-import person
 import render as rendered
+import user_edits
 from releases import commit, committed, copy, git
 
 TOOLS = ("cdk", "sam", "terraform")
@@ -21,7 +21,7 @@ TOOLS = ("cdk", "sam", "terraform")
 
 @pytest.fixture(scope="module")
 def fresh(released: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, str]]:
-    """What the newest version makes of these answers, without what is the person's."""
+    """What the newest version makes of these answers, without the user's files."""
 
     @functools.cache
     def of(**answers: str) -> dict[str, str]:
@@ -39,8 +39,8 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def own(files: dict[str, str]) -> dict[str, str]:
-    """Those that are the person's."""
-    return {name: text for name, text in files.items() if name.partition("/")[0] in person.OWN}
+    """The user's files."""
+    return {name: text for name, text in files.items() if name.partition("/")[0] in user_edits.OWN}
 
 
 def not_own(files: dict[str, str]) -> dict[str, str]:
@@ -49,11 +49,11 @@ def not_own(files: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("version", history.versions())
-def test_an_update_keeps_what_a_person_did_and_brings_the_rest(
+def test_an_update_keeps_the_users_changes_and_brings_the_rest(
     released: Path, fresh, tmp_path: Path, version: str, tool: str
 ) -> None:
     project = copy(released, tmp_path / "photo-wall", version, iac=tool)
-    person.lives_in(project)
+    user_edits.customize(project)
     before = contents(project)
     update(project, iac=tool)
     after, newest = contents(project), fresh(iac=tool)
@@ -62,9 +62,9 @@ def test_an_update_keeps_what_a_person_did_and_brings_the_rest(
     assert not [name for name in after if name.endswith(".rej")]
     assert not [name for name, text in after.items() if re.search("^(<<<<<<<|>>>>>>>) ", text, re.MULTILINE)]
     assert own(after) == own(before)
-    kept = newest.keys() - {*person.DELETED, *person.RENAMED}
+    kept = newest.keys() - {*user_edits.DELETED, *user_edits.RENAMED}
     assert not_own(after).keys() == kept | {"env.sample"}
-    edits = {name: edit for name, edit in person.EDITS.items() if name in before}
+    edits = {name: edit for name, edit in user_edits.EDITS.items() if name in before}
     for name in kept:
         assert after[name] == (edits[name](newest[name]) if name in edits else newest[name]), name
 
@@ -81,7 +81,7 @@ def test_what_an_update_leaves_passes_its_own_check_with_the_versions_that_were_
 ) -> None:
     project = copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="cdk")
     environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    person.lives_in(project)
+    user_edits.customize(project)
     subprocess.run(
         ["./uvw", "lock", "--quiet", "--upgrade-package", "idna==3.10"], cwd=project, env=environ, check=True
     )
@@ -93,8 +93,8 @@ def test_what_an_update_leaves_passes_its_own_check_with_the_versions_that_were_
     locked = {package["name"]: package["version"] for package in packages}
     assert locked["idna"] == "3.10"
     assert {"uvicorn", "sqlglot", "sqlparse"} <= locked.keys()
-    done = subprocess.run(["make", "check"], cwd=project, env=environ, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = subprocess.run(["make", "check"], cwd=project, env=environ, capture_output=True, text=True)
+    assert process.returncode == 0, process.stdout + process.stderr
 
 
 def test_a_project_of_a_template_beside_it_finds_it_again(
@@ -109,7 +109,7 @@ def test_a_project_of_a_template_beside_it_finds_it_again(
 
 def test_an_update_to_the_same_version_changes_nothing(released: Path, tmp_path: Path) -> None:
     project = copy(released, tmp_path / "photo-wall", history.NEWEST)
-    person.lives_in(project)
+    user_edits.customize(project)
     update(project)
     assert git(project, "status", "--porcelain") == ""
 
@@ -125,28 +125,30 @@ def test_another_tool_for_the_infrastructure_brings_its_files_alone(
     assert "tfstate" not in git(project, "status", "--porcelain", "--untracked-files=all")
     state.unlink()
     assert not_own(contents(project)) == fresh(iac="sam", aws_region="eu-west-1")
-    said = capfd.readouterr().err
-    assert "iac: terraform → sam" in said
-    assert "aws_region: eu-central-1 → eu-west-1" in said
-    assert "What is deployed does not" in said
+    report = capfd.readouterr().err
+    assert "iac: terraform → sam" in report
+    assert "aws_region: eu-central-1 → eu-west-1" in report
+    assert "What is deployed does not" in report
 
 
-def test_the_persons_own_files_that_say_an_earlier_answer_are_named(
+def test_the_users_files_that_contain_an_earlier_answer_are_named(
     released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     project = committed(copy(released, tmp_path / "photo-wall", history.NEWEST))
     update(project, project_description="A place for pictures")
     assert (
-        "Where people post → A place for pictures; yours to change: README.md, app/about.py\n" in capfd.readouterr().err
+        "Where people post → A place for pictures; for you to change: README.md, app/about.py\n" in capfd.readouterr().err
     )
-    assert git(project, "diff", "--name-only", "--", *person.OWN) == ""
+    assert git(project, "diff", "--name-only", "--", *user_edits.OWN) == ""
 
 
-def test_a_line_that_both_changed_is_a_conflict_and_the_only_one(
+def test_a_line_that_both_changed_is_the_only_conflict(
     released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
-    person.change(project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC"))
+    user_edits.change(
+        project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC")
+    )
     git(project, "commit", "--all", "--quiet", "--message", "Another time zone")
     update(project)
     assert re.findall(r"\d\t(.+)", git(project, "ls-files", "--unmerged")) == ["Dockerfile"] * 3
@@ -156,29 +158,29 @@ def test_a_line_that_both_changed_is_a_conflict_and_the_only_one(
     assert "PYTHONUNBUFFERED=1 TZ=UTC\n" in (project / "Dockerfile").read_text()
 
 
-def test_a_step_of_a_version_runs_once_and_its_note_is_told(
+def test_a_step_of_a_version_runs_once_and_its_note_is_reported(
     released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     template = tmp_path / "template"
     git(tmp_path, "clone", "--quiet", str(released), template.name)
     upgrading = template / "docs" / "upgrading.md"
-    person.change(upgrading, person.adds("\n### 1000.0.0\nLong done.\n"))
+    user_edits.change(upgrading, user_edits.adds("\n### 1000.0.0\nLong done.\n"))
     commit(template, "v1000.0.1")
     (template / "hooks" / "steps" / "v1001_0_0_count.py").write_text(
         "def needed(project):\n    return not (project / 'steps').exists()\n\n\n"
         "def run(project):\n    (project / 'steps').open('a').write('x')\n"
     )
     note = "\n### 1001.0.0 (2030-01-01)\nRename the stage.\n\nThen deploy.\n"
-    person.change(upgrading, lambda text: text.replace("\n### 1000.0.0\n", f"{note}\n### 1000.0.0\n"))
+    user_edits.change(upgrading, lambda text: text.replace("\n### 1000.0.0\n", f"{note}\n### 1000.0.0\n"))
     commit(template, "v1001.0.0")
     project = committed(copy(template, tmp_path / "photo-wall", "v1000.0.1", iac="sam"))
     update(project)
     assert (project / "steps").read_text() == "x"
-    said = capfd.readouterr().err
-    assert said.count("Checking what the update brought") == 1
-    assert "To do by hand since 1001.0.0:\n\nRename the stage.\n\nThen deploy.\n" in said
-    assert "Done by a step:\n\n    v1001_0_0_count\n" in said
-    assert "Long done" not in said
+    report = capfd.readouterr().err
+    assert report.count("Checking what the update brought") == 1
+    assert "To do by hand since 1001.0.0:\n\nRename the stage.\n\nThen deploy.\n" in report
+    assert "Done by a step:\n\n    v1001_0_0_count\n" in report
+    assert "Long done" not in report
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "Update")
     update(project)
@@ -188,7 +190,7 @@ def test_a_step_of_a_version_runs_once_and_its_note_is_told(
 
 def test_what_the_merge_broke_is_named(released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
-    person.change(project / "pyproject.toml", lambda text: text.replace("[project]", "[project"))
+    user_edits.change(project / "pyproject.toml", lambda text: text.replace("[project]", "[project"))
     git(project, "commit", "--all", "--quiet", "--message", "A slip")
     with pytest.raises(copier.errors.TaskError):
         update(project)
@@ -230,11 +232,11 @@ def test_a_file_that_both_added_is_a_conflict_in_which_neither_is_lost(released:
     assert "def backfill(" in text
 
 
-def test_a_file_that_the_template_gave_up_goes_with_its_changes_and_is_named(
+def test_a_changed_file_that_the_template_removed_is_deleted_and_named(
     released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
-    person.change(project / "kit/src/kit/gone.py", person.adds("MINE = 1\n"))
+    user_edits.change(project / "kit/src/kit/gone.py", user_edits.adds("MINE = 1\n"))
     git(project, "commit", "--all", "--quiet", "--message", "Mine")
     update(project)
     assert not (project / "kit/src/kit/gone.py").exists()

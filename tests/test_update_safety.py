@@ -34,7 +34,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def someone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A person whom Git knows, with a home of their own."""
+    """A Git identity, and an empty home directory."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("GIT_EDITOR", "true")
     for role in ("AUTHOR", "COMMITTER"):
@@ -108,8 +108,8 @@ STANDS_IN_THE_WAY: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a folder that is a link": (link, "kit is a symbolic link"),
     "a text that is not UTF-8": (not_utf8, "Makefile is not UTF-8"),
-    "a binary in the place of a text": (binary, "Makefile is a binary file"),
-    "a file that Git does not look at": (hidden, "Git ignores changes of Makefile"),
+    "a binary in the place of a text": (binary, "Makefile is not a text"),
+    "a file whose changes Git ignores": (hidden, "Git ignores changes of Makefile"),
     "a template's file that is not tracked": (untracked, "does not track Makefile"),
     "a reject of an earlier patch": (lambda p: write(p, {"a.rej": b"mine"}), "a.rej is left from a patch"),
     "work that is not committed": (lambda p: write(p, {"b": b"mine"}), "Commit or stash first"),
@@ -127,7 +127,7 @@ def test_what_could_be_lost_is_refused_by_name_and_the_next_command_helps(projec
     assert len(message.splitlines()) == 2
     command = re.sub(r"   \(or .*\)$", "", message.partition("\nNext: ")[2])
     subprocess.run(["bash", "-c", command], cwd=project, check=True, capture_output=True)
-    if case == "a file that Git does not look at":  # now it is work that is not committed
+    if case == "a file whose changes Git ignores":  # now it is work that is not committed
         git(project, "commit", "--quiet", "--all", "--message", "Mine")
     require(project)
     kept = [path.read_bytes() for path in project.parent.rglob("*") if path.is_file() and ".git" not in path.parts]
@@ -145,7 +145,7 @@ def test_a_file_that_may_not_be_written_is_refused_before_anything_is(
     )
     with pytest.raises(
         Refused,
-        match=r"kit and kit/pyproject\.toml can't be written to\. .*\nNext: chmod -R u\+w kit kit/pyproject\.toml",
+        match=r"kit and kit/pyproject\.toml are not writable\. .*\nNext: chmod -R u\+w kit kit/pyproject\.toml",
     ):
         require(project)
 
@@ -205,8 +205,14 @@ def updated(project: Path, after: dict[str, bytes]) -> Outcome:
 def test_after_an_update_that_merged_everything_nothing_is_reported(project: Path) -> None:
     write(project, {"Makefile": b"one\nmine\ntwo\n"})
     save(project)
-    found = updated(project, {"Makefile": b"one\nmine\ntwo\nthree\n"})
-    assert (found.lost(), found.conflicts(), found.rejected(), found.removed(), found.incomplete()) == (
+    outcome_after = updated(project, {"Makefile": b"one\nmine\ntwo\nthree\n"})
+    assert (
+        outcome_after.lost(),
+        outcome_after.conflicts(),
+        outcome_after.rejected(),
+        outcome_after.removed(),
+        outcome_after.incomplete(),
+    ) == (
         [],
         [],
         [],
@@ -254,21 +260,21 @@ def test_changed_files_that_went_are_named_and_unchanged_ones_are_not(project: P
 
 
 def test_an_update_that_was_broken_off_is_seen_by_what_is_missing_and_by_what_is_left(project: Path) -> None:
-    found = updated(project, {})
-    assert found.incomplete() == []
+    outcome_after = updated(project, {})
+    assert outcome_after.incomplete() == []
     (project / "LOGDAYS.txt").unlink()
     write(project, {"kit/gone.py": b"gone\n"})
-    assert Outcome(project, RENDERS, found.committed).incomplete() == ["LOGDAYS.txt", "kit/gone.py"]
+    assert Outcome(project, RENDERS, outcome_after.committed).incomplete() == ["LOGDAYS.txt", "kit/gone.py"]
 
 
 def test_conflicts_are_found_in_the_files_themselves(project: Path) -> None:
     marked = b"one\n<<<<<<< before updating\nmine\n=======\nthree\n>>>>>>> after updating\n"
-    found = updated(
+    outcome_after = updated(
         project,
         {"Makefile": marked, "kit/pyproject.toml": marked.replace(b"\n", b"\r\n"), "kit/pyproject.toml.rej": b"+mine"},
     )
-    assert found.conflicts() == ["Makefile", "kit/pyproject.toml"]
-    assert found.rejected() == ["kit/pyproject.toml.rej"]
+    assert outcome_after.conflicts() == ["Makefile", "kit/pyproject.toml"]
+    assert outcome_after.rejected() == ["kit/pyproject.toml.rej"]
 
 
 def test_files_that_came_and_are_ignored_are_named_and_links_that_were_left_alone(project: Path) -> None:
@@ -277,9 +283,9 @@ def test_files_that_came_and_are_ignored_are_named_and_links_that_were_left_alon
     save(project)
     committed_files = Committed(project)
     write(project, {name: content for name, content in NEW.items() if name != "Makefile"})
-    found = outcome.Outcome(project, RENDERS, committed_files)
-    assert found.ignored() == ["LOGDAYS.txt", "notes/a.md"]
-    assert found.linked() == ["Makefile"]
+    outcome_after = outcome.Outcome(project, RENDERS, committed_files)
+    assert outcome_after.ignored() == ["LOGDAYS.txt", "notes/a.md"]
+    assert outcome_after.linked() == ["Makefile"]
 
 
 def test_steps_go_on_after_one_that_failed_and_those_that_wait_are_named(tmp_path: Path) -> None:

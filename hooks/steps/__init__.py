@@ -1,11 +1,11 @@
-"""Steps: what a version changes in a project that no merge of files can.
+"""Migration steps: what a version changes in a project beyond merging files.
 
 A step is a module beside this one, named for its version and what it does (`v1_2_0_rename_stage.py`), with two functions:
 
-    def needed(project: Path) -> bool    # whether it is still to be done, by what is in the project
-    def run(project: Path) -> None       # does it; may be broken off and run again; raises what went wrong
+    def needed(project: Path) -> bool    # whether the project still needs it
+    def run(project: Path) -> None       # does it; can be interrupted and run again; raises when it fails
 
-So no record is kept of what was run: an update that was broken off goes on. A step needs a note in docs/upgrading.md.
+No record is kept of what was run, so an interrupted update continues. A step needs a note in docs/upgrading.md.
 """
 
 import importlib.util
@@ -28,7 +28,7 @@ class Result:
 def run(template: Path, project: Path, since: str) -> Iterator[Result]:
     """Run each step that the version `since` did not have and that is needed, in order, up to one that fails.
 
-    Those after it are results, too, as they were not run.
+    Steps after it are returned as not run.
     """
     failed = ""
     for path in new(template, since):
@@ -41,26 +41,26 @@ def run(template: Path, project: Path, since: str) -> Iterator[Result]:
                 continue
             step.run(project)
             yield Result(path.stem, "")
-        except Exception as error:  # noqa: BLE001  (whatever a step raises is reported, and ends nothing else)
+        except Exception as error:  # noqa: BLE001  (whatever a step raises is reported and stops nothing else)
             failed = path.stem
             yield Result(path.stem, f"failed: {error or type(error).__name__}")
 
 
 def new(template: Path, since: str) -> list[Path]:
-    """Give the steps that the version `since` did not have, by version."""
+    """Return the steps that the version `since` did not have, by version."""
     call = ["git", "ls-tree", "-z", "--name-only", f"{since}:hooks/steps"]
-    done = subprocess.run(call, cwd=template, capture_output=True, check=False)  # noqa: S603
-    earlier = set() if done.returncode else set(done.stdout.decode().split("\0"))
+    process = subprocess.run(call, cwd=template, capture_output=True, check=False)  # noqa: S603
+    earlier = set() if process.returncode else set(process.stdout.decode().split("\0"))
     return [path for path in every(template) if path.name not in earlier]
 
 
 def every(template: Path) -> list[Path]:
-    """Give all steps, by version."""
+    """Return all steps, by version."""
     return sorted((template / "hooks" / "steps").glob("v*.py"), key=version)
 
 
 def version(path: Path) -> tuple[int, ...]:
-    """Give the version that a step's name begins with."""
+    """Return the version that a step's name begins with."""
     return tuple(map(int, re.findall(r"\d+", path.stem)[:3]))
 
 

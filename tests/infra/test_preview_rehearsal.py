@@ -13,7 +13,8 @@ import httpx2 as httpx
 import ministack
 
 import mysql
-from planetscale_server import PlanetScale, pscale, serve
+from planetscale_http import pscale, serve
+from planetscale_server import PlanetScale
 from rendering import render
 
 HERE = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"

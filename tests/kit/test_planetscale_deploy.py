@@ -8,8 +8,10 @@ from kit.errors import UsageError
 from kit.planetscale import client, project, transport
 from kit.planetscale.branches import Stopped
 from kit.planetscale.client import ApiError, NotFound, Unsure
+from planetscale_model import ACCESSES, SETTLING, VALIDATING, Delays, Fault
 from planetscale_scene import COLUMN, Killed, Scene
-from planetscale_server import ACCESSES, SETTLING, VALIDATING, Delays, Fault, PlanetScale, operation
+from planetscale_server import PlanetScale
+from planetscale_tables import operation
 
 CREATE = "POST /v1/organizations/my-org/databases/my-app/deploy-requests"
 
@@ -62,7 +64,7 @@ def test_the_revert_window_can_be_skipped(scene: Scene) -> None:
 def test_a_revert_that_is_faster_than_skipping_it_ends_the_run(scene: Scene) -> None:
     def revert(method: str, path: str) -> None:
         if path.endswith("/skip-revert"):
-            scene.planetscale._enter(scene.planetscale.requests[0], "in_progress_revert")
+            scene.planetscale.enter(scene.planetscale.requests[0], "in_progress_revert")
 
     scene.planetscale.before = revert
     with pytest.raises(Stopped, match="is complete_revert"):
@@ -262,7 +264,7 @@ def test_what_happens_between_our_look_and_our_call_is_no_failure(scene: Scene, 
     def act(method: str, path: str) -> None:
         if path.endswith(f"/{action}") and not acted and scene.planetscale.now >= request().validated_at:
             acted.append(action)
-            scene.planetscale.answer(method, path, {})  # somebody else was first
+            scene.planetscale.respond(method, path, {})  # somebody else was first
 
     def request() -> Any:
         return scene.planetscale.requests[0]

@@ -13,8 +13,9 @@ import pytest
 from kit.planetscale import client
 from kit.planetscale.branches import Stopped
 from kit.planetscale.client import ApiError
+from planetscale_model import ACCESSES, Delays, DeployRequest, Fault
 from planetscale_scene import COLUMN, Killed, Scene
-from planetscale_server import ACCESSES, Delays, DeployRequest, Fault, PlanetScale
+from planetscale_server import PlanetScale
 
 HISTORIES = int(os.environ.get("PLANETSCALE_HISTORIES", "40"))
 SEED = int(os.environ.get("PLANETSCALE_SEED", "0"))
@@ -89,11 +90,11 @@ class History:
         for request in self._ours("queued", "submitting", "in_progress", "pending_cutover"):
             request.cancelled_by = "Ada"
             state = "cancelled" if request.deployment_state == "queued" else "in_progress_cancel"
-            self.planetscale._enter(request, state)
+            self.planetscale.enter(request, state)
 
     def _revert(self) -> None:
         for request in self._ours("complete_pending_revert"):
-            self.planetscale._enter(request, "in_progress_revert")
+            self.planetscale.enter(request, "in_progress_revert")
 
     def _close(self) -> None:
         for request in self._ours("pending", "ready"):

@@ -9,8 +9,9 @@ import pytest
 from kit.planetscale import states
 from kit.planetscale.branches import Stopped
 from planetscale_contract import contract
+from planetscale_model import DeployRequest, Fault
 from planetscale_scene import COLUMN, Scene
-from planetscale_server import DeployRequest, Fault, PlanetScale
+from planetscale_server import PlanetScale
 
 CREATE = "POST /v1/organizations/my-org/databases/my-app/deploy-requests"
 
@@ -247,7 +248,7 @@ def test_a_state_that_is_not_known_yet_is_waited_for() -> None:
 @pytest.mark.parametrize("state", ["complete", "complete_pending_revert"])
 def test_a_deployed_request_of_an_earlier_run_is_a_success(state: str) -> None:
     scene, request = reaching("in_progress", {})
-    scene.planetscale._deploy(request)
+    scene.planetscale.deploy(request)
     request.deployment_state = state
     scene.run()
     assert f"Deploy request #1 of an earlier run is {state}" in scene.text

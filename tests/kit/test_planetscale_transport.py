@@ -14,8 +14,10 @@ import pytest
 from kit.errors import UsageError
 from kit.planetscale import client, transport
 from kit.planetscale.client import ApiError, Client, NotFound, Unsure
+from planetscale_http import pscale, serve
+from planetscale_model import TOKEN, Delays, Fault
 from planetscale_scene import COLUMN, PROJECT, Scene
-from planetscale_server import TOKEN, Delays, Fault, PlanetScale, pscale, serve
+from planetscale_server import PlanetScale
 
 unix = pytest.mark.skipif(os.name == "nt", reason="the stand-in for pscale is a script with a first line")
 

@@ -9,7 +9,7 @@ from kit.planetscale.lint import linter
 T = "CREATE TABLE t (a INT PRIMARY KEY, b TEXT, c VARCHAR(9))"
 
 
-def found(folder: Path, *statements: str, **options: bool) -> list[tuple[int, str, str]]:
+def write_migrations(folder: Path, *statements: str, **options: bool) -> list[tuple[int, str, str]]:
     """The findings in a migration of these statements: which of them, code and words."""
     (folder / "versions").mkdir(exist_ok=True)
     lines = ["from alembic import op", "revision, down_revision = '1', None", "def upgrade():"]
@@ -86,11 +86,11 @@ REFUSED = {
         "UNSUPPORTED_PARTITIONING_FEATURE", "it has subpartitions",
     ),
     "a view of nothing": (
-        ["CREATE VIEW v AS SELECT a FROM gone"], "INVALID_TABLE_REFERENCED_IN_VIEW", "the view v reads gone, which is not there",
+        ["CREATE VIEW v AS SELECT a FROM gone"], "INVALID_TABLE_REFERENCED_IN_VIEW", "the view v reads gone, which does not exist",
     ),
     "a table under a view": (
         ["CREATE VIEW v AS SELECT a FROM t", "DROP TABLE t"],
-        "INVALID_TABLE_REFERENCED_IN_VIEW", "the view v reads t, which is not there",
+        "INVALID_TABLE_REFERENCED_IN_VIEW", "the view v reads t, which does not exist",
     ),
     "a procedure": (["DROP PROCEDURE p"], "ROUTINE", "`DROP PROCEDURE p`"),
     "a trigger with a definer": (
@@ -107,9 +107,9 @@ REFUSED = {
     ),
     "a user": (["ALTER USER x"], "UNSUPPORTED_STATEMENT", "`ALTER USER x`"),
     "a variable": (["SET foreign_key_checks = 0"], "UNSUPPORTED_STATEMENT", "`SET foreign_key_checks = 0`"),
-    "no SQL": (["please add a column"], "NOT_CHECKABLE", "`please add a column` is no SQL that can be read"),
+    "no SQL": (["please add a column"], "NOT_CHECKABLE", "`please add a column` cannot be parsed"),
     "SQL that cannot be parsed": (
-        ["ALTER TABLE t ADD COLUMN (((("], "NOT_CHECKABLE", "`ALTER TABLE t ADD COLUMN ((((` cannot be read",
+        ["ALTER TABLE t ADD COLUMN (((("], "NOT_CHECKABLE", "`ALTER TABLE t ADD COLUMN ((((` cannot be parsed",
     ),
 }  # fmt: skip
 
@@ -117,7 +117,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_it_is_refused_once_in_these_words_at_its_statement(name: str, tmp_path: Path) -> None:
     statements, code, words = REFUSED[name]
-    assert found(tmp_path, T, *statements) == [(len(statements) + 1, code, words)]
+    assert write_migrations(tmp_path, T, *statements) == [(len(statements) + 1, code, words)]
 
 
 TAKEN = [
@@ -144,22 +144,22 @@ TAKEN = [
 
 @pytest.mark.parametrize("statement", TAKEN)
 def test_it_is_taken(statement: str, tmp_path: Path) -> None:
-    assert found(tmp_path, T, statement) == []
+    assert write_migrations(tmp_path, T, statement) == []
 
 
 def test_a_table_has_at_most_1017_columns(tmp_path: Path) -> None:
     def table(columns: int) -> str:
         return f"CREATE TABLE u (c0 INT PRIMARY KEY, {', '.join(f'c{number} INT' for number in range(1, columns))})"
 
-    assert found(tmp_path, table(1017)) == []
-    assert found(tmp_path, table(1018)) == [(1, "UNSUPPORTED_FEATURE", "u has 1,018 columns")]
+    assert write_migrations(tmp_path, table(1017)) == []
+    assert write_migrations(tmp_path, table(1018)) == [(1, "UNSUPPORTED_FEATURE", "u has 1,018 columns")]
 
 
 def test_a_schema_has_at_most_2048_tables_and_views(tmp_path: Path) -> None:
     tables = [f"CREATE TABLE t{number:04} (a INT PRIMARY KEY)" for number in range(2047)]
     view = "CREATE VIEW v AS SELECT a FROM t0000"
-    assert found(tmp_path, *tables, view) == []
-    assert found(tmp_path, *tables, view, "CREATE TABLE x (a INT PRIMARY KEY)") == [
+    assert write_migrations(tmp_path, *tables, view) == []
+    assert write_migrations(tmp_path, *tables, view, "CREATE TABLE x (a INT PRIMARY KEY)") == [
         (1, "UNSUPPORTED_FEATURE", "there are 2,048 tables and 1 view")
     ]
 
@@ -168,35 +168,40 @@ def test_with_foreign_keys_on_a_reference_needs_its_table(tmp_path: Path) -> Non
     to_itself = (
         "CREATE TABLE u (a INT PRIMARY KEY, b INT, FOREIGN KEY (b) REFERENCES u (a), FOREIGN KEY (a) REFERENCES t (a))"
     )
-    assert found(tmp_path, T, to_itself, foreign_keys=True) == []
+    assert write_migrations(tmp_path, T, to_itself, foreign_keys=True) == []
     gone = "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES gone (a)"
-    words = "a foreign key refers to gone, which is not there"
-    assert found(tmp_path, T, gone, foreign_keys=True) == [(2, "FOREIGN_KEYS_NONEXISTENT_TABLE", words)]
+    words = "a foreign key refers to gone, which does not exist"
+    assert write_migrations(tmp_path, T, gone, foreign_keys=True) == [(2, "FOREIGN_KEYS_NONEXISTENT_TABLE", words)]
     unparsed = "ALTER TABLE t ADD CHECK (a > 1), ADD FOREIGN KEY (a) REFERENCES t (a)"
-    assert found(tmp_path, T, unparsed, foreign_keys=True) == []
+    assert write_migrations(tmp_path, T, unparsed, foreign_keys=True) == []
 
 
 def test_each_of_several_renames_is_named(tmp_path: Path) -> None:
-    names = [words for _, _, words in found(tmp_path, T, "RENAME TABLE t TO u, `x`.v TO w")]
+    names = [words for _, _, words in write_migrations(tmp_path, T, "RENAME TABLE t TO u, `x`.v TO w")]
     assert names == ["t is renamed to u", "x`.v is renamed to w"]
-    names = [words for _, _, words in found(tmp_path, T, "ALTER TABLE t RENAME COLUMN b TO d, RENAME COLUMN c TO e")]
+    names = [
+        words
+        for _, _, words in write_migrations(tmp_path, T, "ALTER TABLE t RENAME COLUMN b TO d, RENAME COLUMN c TO e")
+    ]
     assert names == ["t.b is renamed to d", "t.c is renamed to e"]
 
 
 def test_several_values_listed_twice_are_named_in_order(tmp_path: Path) -> None:
-    names = [words for _, _, words in found(tmp_path, T, "ALTER TABLE t ADD d ENUM('y', 'x', 'x', 'y', 'z')")]
+    names = [
+        words for _, _, words in write_migrations(tmp_path, T, "ALTER TABLE t ADD d ENUM('y', 'x', 'x', 'y', 'z')")
+    ]
     assert names == ["d lists 'x' twice", "d lists 'y' twice"]
 
 
 def test_long_statements_are_shortened(tmp_path: Path) -> None:
-    [(_, _, words)] = found(tmp_path, f"CALL {'p' * 80}()")
+    [(_, _, words)] = write_migrations(tmp_path, f"CALL {'p' * 80}()")
     assert words == f"`CALL {'p' * 64}…`"
-    [(_, _, words)] = found(tmp_path, f"CALL\n  {'p' * 62}()")
+    [(_, _, words)] = write_migrations(tmp_path, f"CALL\n  {'p' * 62}()")
     assert words == f"`CALL {'p' * 62}()`"
 
 
 def test_only_what_a_migration_touches_is_held_against_it(tmp_path: Path) -> None:
-    assert found(tmp_path, "CREATE TABLE u (a INT)", "DROP TABLE u") == []
+    assert write_migrations(tmp_path, "CREATE TABLE u (a INT)", "DROP TABLE u") == []
     first = "from alembic import op\nrevision, down_revision = '0', None\ndef upgrade():\n    op.execute('CREATE TABLE u (a INT)')\n"
     second = "from alembic import op\nrevision, down_revision = '1', '0'\ndef upgrade():\n    op.execute('CREATE TABLE v (a INT PRIMARY KEY)')\n"
     for name, text in (("zero", first), ("one", second)):
@@ -207,12 +212,12 @@ def test_only_what_a_migration_touches_is_held_against_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("statement", "instead"),
     [
-        ("ALTER TABLE t RENAME COLUMN c TO d", "`python -m kit schema rename t.c d` makes both migrations"),
+        ("ALTER TABLE t RENAME COLUMN c TO d", "`python -m kit schema rename t.c d` writes both migrations"),
         ("ALTER TABLE t RENAME TO u", "Create 'u' in one migration, write both, copy the rows with kit.db.bulk, read the new one only, and drop 't'"),
     ],
 )  # fmt: skip
-def test_a_rename_names_the_way_round(statement: str, instead: str, tmp_path: Path) -> None:
-    found(tmp_path, T, statement)
+def test_a_rename_names_the_alternative(statement: str, instead: str, tmp_path: Path) -> None:
+    write_migrations(tmp_path, T, statement)
     [finding] = linter.check(tmp_path)
     assert instead in finding.problem.instead
 

@@ -1,4 +1,4 @@
-"""`python -m kit schema`: what PlanetScale would say of the migrations, without asking it."""
+"""`python -m kit schema`: lint the migrations against PlanetScale's rules, and rename columns safely."""
 
 import argparse
 import sys
@@ -11,13 +11,13 @@ from kit.errors import UsageError
 
 
 def register(commands: Any) -> None:
-    """Add the command and what it can do."""
+    """Add the command and its verbs."""
     schema = commands.add_parser("schema", help="check the migrations against PlanetScale's rules, or rename a column")
     verbs = schema.add_subparsers(required=True, metavar="VERB")
-    check = verbs.add_parser("check", help="name what a deploy request would refuse, and the way round")
+    check = verbs.add_parser("check", help="list what a deploy request would refuse, with alternatives")
     check.set_defaults(run=run_check)
-    rename = verbs.add_parser("rename", help="make the two migrations that rename a column without losing data")
-    rename.add_argument("column", metavar="TABLE.COLUMN", help="the column as it is called now")
+    rename = verbs.add_parser("rename", help="write the two migrations that rename a column without losing data")
+    rename.add_argument("column", metavar="TABLE.COLUMN", help="the column to rename")
     rename.add_argument("new", metavar="NAME", help="its new name")
     rename.set_defaults(run=run_rename)
 
@@ -26,18 +26,20 @@ def run_check(_: argparse.Namespace) -> None:
     """Print each finding with its file and line; raises `UsageError` when there is one."""
     from kit import settings
 
-    if found := check(settings.PROJECT / "migrations"):
-        raise UsageError("\n\n".join(found) + f"\n\nPlanetScale would refuse {len(found)} of your migrations' changes.")
-    print("The migrations are as PlanetScale takes them.", file=sys.stderr)
+    if findings := check(settings.PROJECT / "migrations"):
+        raise UsageError(
+            "\n\n".join(findings) + f"\n\nPlanetScale would refuse {len(findings)} of your migrations' changes."
+        )
+    print("PlanetScale accepts these migrations.", file=sys.stderr)
 
 
 def can_check() -> bool:
-    """Whether what the check needs is installed here."""
+    """Whether the linter's dependencies are installed here."""
     return find_spec("sqlglot") is not None
 
 
 def check(folder: Path) -> list[str]:
-    """Check the migrations in `folder`: a paragraph for each finding, its file and line first."""
+    """Check the migrations in `folder`; returns a paragraph for each finding, its file and line first."""
     from kit import settings
 
     try:
@@ -49,8 +51,8 @@ def check(folder: Path) -> list[str]:
     options = tomllib.loads((settings.PROJECT / "pyproject.toml").read_text(encoding="utf-8")) if _has_options() else {}
     allowed = bool(options.get("tool", {}).get("kit", {}).get("foreign_keys", False))
     return [
-        f"{_relative(one.file, settings.PROJECT)}:{one.line}: {one.code}: {one.problem.what}\n    {one.problem.instead}"
-        for one in linter.check(folder, foreign_keys=allowed)
+        f"{_relative(finding.file, settings.PROJECT)}:{finding.line}: {finding.code}: {finding.problem.what}\n    {finding.problem.instead}"
+        for finding in linter.check(folder, foreign_keys=allowed)
     ]
 
 
@@ -60,7 +62,7 @@ def run_rename(arguments: argparse.Namespace) -> None:
 
     table, _, column = arguments.column.partition(".")
     if not column:
-        raise UsageError("Name the column with its table, such as: python -m kit schema rename messages.text body")
+        raise UsageError("Name the column with its table, for example: python -m kit schema rename messages.text body")
     for file in migrations.rename(table, column, arguments.new):
         print(_relative(file, Path.cwd()))
     print(

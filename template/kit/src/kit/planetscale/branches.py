@@ -1,4 +1,4 @@
-"""Development branches and their passwords: created and deleted, with as many attempts as it takes."""
+"""Creating and deleting development branches and their passwords."""
 
 import time
 from collections.abc import Callable
@@ -20,14 +20,14 @@ class Stopped(UsageError):
 
 @dataclass
 class Patience:
-    """How long to wait for PlanetScale, and the command that continues afterwards."""
+    """How long to wait for PlanetScale, and `again`, the command that continues afterwards."""
 
     again: str
     wait_seconds: float = 3600
     sleep: Callable[[float], None] = time.sleep
 
     def ensure(self, find: Callable[[], Any], create: Callable[[], Any]) -> Any:
-        """Return what exists, or create it; after an unsure response look first."""
+        """Return what `find` returns, or create it; when the outcome of creating is unknown, look again first."""
         for attempt in range(TRIES):
             if (existing := find()) is not None:
                 return existing
@@ -61,8 +61,8 @@ class Branch:
     def find(self) -> Any:
         """The branch, or None. Raises `NotFound` when it cannot be told whether it exists.
 
-        404 alone does not mean that it is gone: a token without the access gets the same. It is gone when a list of the
-        branches, which always has the production branch, does not have it.
+        404 alone does not mean that it is gone: a token without access gets the same. It is gone when it is missing from
+        the list of branches, which always contains the production branch.
         """
         try:
             return self.client.get("branches/{}", self.name)
@@ -104,14 +104,16 @@ class Branch:
 
     def delete_and_wait(self) -> None:
         """Delete it, and wait until its name is free."""
-        self.patience.until(self.delete, f"what it does with the branch {self.name}, so that it can be deleted")
+        self.patience.until(self.delete, f"its work on the branch {self.name}, which cannot be deleted until then")
         self.patience.until(
             lambda: None if self.find() is None else "it still exists", f"deleting the branch {self.name}"
         )
 
     def passwords(self, name: str) -> list[Any]:
         """The passwords of that name, without their text, which PlanetScale shows only once."""
-        return [one for one in self.client.items("branches/{}/passwords", self.name) if one["name"] == name]
+        return [
+            password for password in self.client.items("branches/{}/passwords", self.name) if password["name"] == name
+        ]
 
     def delete_passwords(self, name: str) -> None:
         """Delete the passwords of that name; raises `ApiError` when the token may not."""

@@ -1,4 +1,4 @@
-"""Requests about one PlanetScale database: retries, pages, and the access that a token lacks.
+"""A client for one PlanetScale database: retries, pages, and hints about missing access.
 
 Source of the paths and accesses: PlanetScale's OpenAPI document of August 2026; the template's
 tests/planetscale_openapi has a dated copy, and where it is from.
@@ -34,11 +34,11 @@ ACCESSES = {
     ("POST", "deploy-requests/{}/complete-deploy"): "create_deploy_request",
     ("POST", "deploy-requests/{}/skip-revert"): "create_deploy_request",
 }
-"""Each call that the kit makes, and the service token access that it needs."""
+"""The service token access that each call of the kit needs."""
 
 
 class ApiError(Exception):
-    """PlanetScale refused a request; the message has its reason, and for a lack of rights the access to add."""
+    """PlanetScale refused a request; the message has its reason and, if access is missing, which to add."""
 
     def __init__(self, method: str, template: str, path: str, response: Response) -> None:
         body = response.body
@@ -46,7 +46,7 @@ class ApiError(Exception):
         self.reason = str(body.get("message") or "(no reason)") if isinstance(body, dict) else str(body)
         access = ACCESSES.get((method, template), "")
         hints = {
-            401: "The service token is wrong, or was deleted.",
+            401: "The service token is wrong or was deleted.",
             403: f"The service token needs the access {access}.",
             404: f"Either it does not exist, or the service token lacks the access {access}.",
         }
@@ -57,7 +57,7 @@ class ApiError(Exception):
 
 
 class Unsure(ApiError):
-    """No response, or the server's own failure: the request may have been carried out all the same."""
+    """No response, or a server error: the request may have been carried out nevertheless."""
 
 
 class NotFound(ApiError):
@@ -70,8 +70,8 @@ class NotFound(ApiError):
 class Client:
     """Requests about one database. A path has `{}` for each name that it contains.
 
-    A request that changes nothing, or nothing more when repeated, is sent again when PlanetScale is busy or fails. A
-    `POST` is repeated only after 429, when it was certainly not carried out; otherwise `Unsure` is raised.
+    An idempotent request is retried when PlanetScale is busy or fails. A `POST` is retried only after 429, when it was
+    certainly not carried out; otherwise `Unsure` is raised.
     """
 
     def __init__(self, project: Project, transport: Transport, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -112,7 +112,7 @@ class Client:
         query: dict[str, str] | None = None,
         body: dict[str, Any] | None = None,
     ) -> Any:
-        """Send it, more than once where that is safe; gives the body of a success."""
+        """Send a request, again where that is safe; returns the body of a successful response."""
         path = "/".join(filter(None, (self.base, template.format(*(quote(str(name), safe="") for name in names)))))
         url = f"{path}?{urlencode(query)}" if query else path
         for attempt in range(1, ATTEMPTS + 1):

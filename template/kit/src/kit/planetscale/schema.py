@@ -71,4 +71,4 @@ def _explained(operation: dict[str, Any], before: Tables, after: Tables) -> bool
 def _definitions(create_table: str) -> dict[str, str]:
     """The columns of a `CREATE TABLE`: MySQL puts each on a line of its own, its name first, in backticks."""
     lines = (line.strip().rstrip(",") for line in create_table.splitlines())
-    return {found[1]: line for line in lines if (found := re.match(r"`((?:[^`]|``)+)`", line))}
+    return {match[1]: line for line in lines if (match := re.match(r"`((?:[^`]|``)+)`", line))}

@@ -143,7 +143,7 @@ class SchemaChange:
                 return error.reason
             return None
 
-        run.patience.until(pending, f"what it does with the branch {run.branch_name}")
+        run.patience.until(pending, f"its work on the branch {run.branch_name}")
 
     def _delete_branch(self) -> None:
         self.run.delete_branch(self.run.branch)

@@ -1,4 +1,4 @@
-"""Checking the migrations from the first to the last, as a deploy request would see each."""
+"""Checks the migrations from the first to the last, as a deploy request would."""
 
 import logging
 import re
@@ -15,7 +15,7 @@ from kit.planetscale.lint.tables import Tables
 
 @dataclass(frozen=True)
 class Finding:
-    """A problem, and the line of the migration that has it."""
+    """A problem with the line of the migration that causes it."""
 
     file: Path
     line: int
@@ -28,23 +28,25 @@ class Finding:
 
 
 def check(folder: Path, *, foreign_keys: bool = False) -> list[Finding]:
-    """Give what PlanetScale would refuse of the migrations in `folder`, in their order."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it announces every migration that it reads
+    """Return what PlanetScale would refuse of the migrations in `folder`, in their order."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs every migration that it reads
     tables = Tables()
     findings = []
     for script in render_sql.scripts(folder):
-        findings += _of_script(script, tables, foreign_keys)
+        findings += _check_script(script, tables, foreign_keys)
     return findings
 
 
-def _of_script(script: Any, tables: Tables, foreign_keys: bool) -> list[Finding]:
-    found: list[Finding] = []
+def _check_script(script: Any, tables: Tables, foreign_keys: bool) -> list[Finding]:
+    findings: list[Finding] = []
     touched: dict[str, int] = {}
     file = Path(script.path)
     try:
         statements = render_sql.statements(script)
     except render_sql.Unreadable as error:
-        return [Finding(file, error.line, rules.problem("NOT_CHECKABLE", f"it cannot be read offline ({error.why})"))]
+        return [
+            Finding(file, error.line, rules.problem("NOT_CHECKABLE", f"it cannot be read offline ({error.reason})"))
+        ]
     for statement in statements:
         problems = list(rules.of_text(statement.sql))
         if not problems:
@@ -52,17 +54,17 @@ def _of_script(script: Any, tables: Tables, foreign_keys: bool) -> list[Finding]
             if tree is None or isinstance(tree, sqlglot.exp.Command):
                 problems = list(rules.of_unparsed(statement.sql, foreign_keys=foreign_keys))
                 if tree is None and not problems:
-                    problems = [rules.problem("NOT_CHECKABLE", f"`{statement.sql[:70]}` cannot be read")]
+                    problems = [rules.problem("NOT_CHECKABLE", f"`{statement.sql[:70]}` cannot be parsed")]
             else:
                 problems = list(rules.of_statement(tree, tables, foreign_keys=foreign_keys))
                 touched |= dict.fromkeys(tables.apply(tree), statement.line)
-        found += [Finding(file, statement.line, one) for one in problems]
-    found += [Finding(file, touched.get(name, 1), one) for name, one in rules.of_tables(tables, set(touched))]
-    return found
+        findings += [Finding(file, statement.line, one) for one in problems]
+    findings += [Finding(file, touched.get(name, 1), one) for name, one in rules.of_tables(tables, set(touched))]
+    return findings
 
 
 def _parse(sql: str) -> Any:
-    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of what it keeps as plain text
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns about what it keeps as plain text
     partitions = re.search(r"\bPARTITION\s+BY\b", rules.bare(sql), re.IGNORECASE)
     try:
         return sqlglot.parse_one(sql[: partitions.start()] if partitions else sql, dialect="mysql")

@@ -1,4 +1,4 @@
-"""Each migration's SQL, as Alembic would send it to MySQL, with the line of the script that it comes from."""
+"""Renders each migration's SQL as Alembic would send it to MySQL, with the line of the script that it comes from."""
 
 import io
 import sys
@@ -23,9 +23,9 @@ class Statement:
 class Unreadable(Exception):
     """A migration that cannot be run without a database, or fails for another reason."""
 
-    def __init__(self, file: Path, line: int, why: str) -> None:
-        super().__init__(why)
-        self.file, self.line, self.why = file, line, why
+    def __init__(self, file: Path, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.file, self.line, self.reason = file, line, reason
 
 
 def scripts(folder: Path) -> Iterator[Script]:
@@ -37,26 +37,26 @@ def scripts(folder: Path) -> Iterator[Script]:
 def statements(script: Script) -> list[Statement]:
     """Run a migration's upgrade without a database; raises `Unreadable` when it needs one."""
     file = Path(script.path)
-    taken = _Taken(file)
+    buffer = _StatementBuffer(file)
     context = MigrationContext.configure(
-        dialect_name="mysql", opts={"as_sql": True, "output_buffer": taken, "literal_binds": True}
+        dialect_name="mysql", opts={"as_sql": True, "output_buffer": buffer, "literal_binds": True}
     )
     try:
         with Operations.context(context):
             script.module.upgrade()
     except Exception as error:
-        line = taken.line
+        line = buffer.line
         trace = error.__traceback__
         while trace:
             if trace.tb_frame.f_code.co_filename == str(file):
                 line = trace.tb_lineno
             trace = trace.tb_next
         raise Unreadable(file, line, f"{type(error).__name__}: {error}") from error
-    return taken.statements
+    return buffer.statements
 
 
-class _Taken(io.StringIO):
-    """Takes what Alembic prints, a statement a call, and looks up the stack for the line that caused it."""
+class _StatementBuffer(io.StringIO):
+    """Collects what Alembic writes, one statement per call, and finds the migration's line on the call stack."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()

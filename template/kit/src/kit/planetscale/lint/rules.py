@@ -1,8 +1,8 @@
-"""What PlanetScale refuses: each rule's code, and the documented way round.
+"""What PlanetScale refuses: each rule's code, and the documented alternative.
 
 Codes in PlanetScale's own list (planetscale.com/docs/vitess/schema-changes/schema-lint-errors) are spelled as there.
 The others are the kit's: RENAME_…, DATA_CHANGE, ROUTINE, UNSUPPORTED_STATEMENT and NOT_CHECKABLE name what never
-reaches a deploy request, or reaches production as something else than was meant.
+reaches a deploy request, or reaches production as a different change.
 """
 
 import re
@@ -20,7 +20,7 @@ MAX_TABLES = 2048
 
 RENAME_COLUMN = (
     "PlanetScale compares schemas, so this arrives as one column dropped and another added, its data lost. Expand and "
-    "contract instead: `python -m kit schema rename {table}.{old} {new}` makes both migrations. Deploy the first, write "
+    "contract instead: `python -m kit schema rename {table}.{old} {new}` writes both migrations. Deploy the first, write "
     "both columns, backfill with kit.db.bulk, read the new one only; then deploy the second."
 )
 RENAME_TABLE = (
@@ -47,8 +47,8 @@ INSTEAD = {
         "A deploy request carries the schema only: this would change the development branch and nothing else. "
         "Backfill with kit.db.bulk in a script or a job, after the deploy."
     ),
-    "UNSUPPORTED_STATEMENT": "PlanetScale does not take this statement; a migration changes tables and views.",
-    "NOT_CHECKABLE": 'Write the migration so that it asks the database nothing, with op.… or op.execute("…").',
+    "UNSUPPORTED_STATEMENT": "PlanetScale does not accept this statement; a migration changes tables and views.",
+    "NOT_CHECKABLE": 'Write the migration so that it does not query the database, with op.… or op.execute("…").',
 }
 
 
@@ -79,31 +79,31 @@ _FIRST_WORDS = [
 
 
 def bare(sql: str) -> str:
-    """The statement with what stands in quotes or comments blanked out, so that words are only found where they count."""
-    return re.sub(r"'(?:[^'\\]|\\.|'')*'|/\*.*?\*/", lambda found: " " * len(found[0]), sql, flags=re.DOTALL)
+    """The statement with strings and comments blanked out, so that keywords are only found where they count."""
+    return re.sub(r"'(?:[^'\\]|\\.|'')*'|/\*.*?\*/", lambda match: " " * len(match[0]), sql, flags=re.DOTALL)
 
 
 def of_text(sql: str) -> Iterator[Problem]:
-    """What the statement's words already tell."""
-    words = bare(sql)
+    """Problems that the statement's keywords show."""
+    bare_sql = bare(sql)
     for pattern, code in _FIRST_WORDS:
-        if re.match(pattern, words, re.IGNORECASE):
+        if re.match(pattern, bare_sql, re.IGNORECASE):
             if code:
                 yield problem(code, f"`{_short(sql)}`")
-            for old, new in [] if code else _renames(words):
+            for old, new in [] if code else _renames(bare_sql):
                 yield _table_renamed(old, new)
             return
-    if re.search(r"\bJSON_TABLE\s*\(", words, re.IGNORECASE):
+    if re.search(r"\bJSON_TABLE\s*\(", bare_sql, re.IGNORECASE):
         yield problem("UNSUPPORTED_FEATURE", "JSON_TABLE is used")
-    partition = re.search(r"\bPARTITION\s+BY\s+(?:LINEAR\s+)?(\w+)", words, re.IGNORECASE)
+    partition = re.search(r"\bPARTITION\s+BY\s+(?:LINEAR\s+)?(\w+)", bare_sql, re.IGNORECASE)
     if partition and partition[1].upper() not in {"RANGE", "HASH", "KEY"}:
         yield problem("UNSUPPORTED_PARTITIONING_FEATURE", f"partitioned by {partition[1].upper()}")
-    if re.search(r"\bSUBPARTITION\b", words, re.IGNORECASE):
+    if re.search(r"\bSUBPARTITION\b", bare_sql, re.IGNORECASE):
         yield problem("UNSUPPORTED_PARTITIONING_FEATURE", "it has subpartitions")
 
 
-def _renames(words: str) -> list[tuple[str, str]]:
-    pairs = re.findall(r"([`\w.]+)\s+TO\s+([`\w.]+)", words, re.IGNORECASE)
+def _renames(bare_sql: str) -> list[tuple[str, str]]:
+    pairs = re.findall(r"([`\w.]+)\s+TO\s+([`\w.]+)", bare_sql, re.IGNORECASE)
     return [(old.strip("`"), new.strip("`")) for old, new in pairs]
 
 
@@ -114,28 +114,28 @@ _READABLE = (
 
 
 def of_unparsed(sql: str, *, foreign_keys: bool) -> Iterator[Problem]:
-    """What can be told of a statement that the parser leaves as text, such as `ALTER TABLE … ADD CHECK`."""
-    words = bare(sql)
-    if not re.match(_READABLE, words, re.IGNORECASE):
-        yield problem("NOT_CHECKABLE", f"`{_short(sql)}` is no SQL that can be read")
+    """Problems of a statement that the parser keeps as text, such as `ALTER TABLE … ADD CHECK`."""
+    bare_sql = bare(sql)
+    if not re.match(_READABLE, bare_sql, re.IGNORECASE):
+        yield problem("NOT_CHECKABLE", f"`{_short(sql)}` cannot be parsed")
         return
-    table = re.match(r"ALTER\s+TABLE\s+`?(\w+)", words, re.IGNORECASE)
+    table = re.match(r"ALTER\s+TABLE\s+`?(\w+)", bare_sql, re.IGNORECASE)
     name = table[1] if table else ""
-    for old, new in re.findall(r"\bRENAME\s+COLUMN\s+`?(\w+)`?\s+TO\s+`?(\w+)", words, re.IGNORECASE):
+    for old, new in re.findall(r"\bRENAME\s+COLUMN\s+`?(\w+)`?\s+TO\s+`?(\w+)", bare_sql, re.IGNORECASE):
         yield _column_renamed(name, old, new)
     for new in re.findall(
-        r"\bRENAME\s+(?:TO\s+|AS\s+|=\s*)?`?(?!TO\b|AS\b|COLUMN\b|INDEX\b|KEY\b)(\w+)", words, re.IGNORECASE
+        r"\bRENAME\s+(?:TO\s+|AS\s+|=\s*)?`?(?!TO\b|AS\b|COLUMN\b|INDEX\b|KEY\b)(\w+)", bare_sql, re.IGNORECASE
     ):
         yield _table_renamed(name, new)
-    if not foreign_keys and (target := re.search(r"\bREFERENCES\s+`?(\w+)", words, re.IGNORECASE)):
+    if not foreign_keys and (target := re.search(r"\bREFERENCES\s+`?(\w+)", bare_sql, re.IGNORECASE)):
         yield problem("FOREIGN_KEYS_DISALLOWED", f"a foreign key refers to {target[1]}")
-    charset = re.search(r"\b(?:CHARACTER\s+SET|CHARSET)\s*=?\s*(\w+)", words, re.IGNORECASE)
+    charset = re.search(r"\b(?:CHARACTER\s+SET|CHARSET)\s*=?\s*(\w+)", bare_sql, re.IGNORECASE)
     if charset and charset[1].lower() not in CHARSETS:
         yield problem("INVALID_CHARSET", f"the character set is {charset[1].lower()}")
 
 
 def of_statement(tree: Any, tables: Tables, *, foreign_keys: bool) -> Iterator[Problem]:
-    """What this statement does, whatever the tables look like afterwards."""
+    """Problems of the statement itself, whatever the tables look like afterwards."""
     name = tree.this.name if isinstance(tree, exp.Alter) else ""
     for action in tree.args.get("actions") or ():
         if isinstance(action, exp.AlterRename):
@@ -155,8 +155,8 @@ def of_statement(tree: Any, tables: Tables, *, foreign_keys: bool) -> Iterator[P
     for column in tree.find_all(exp.ColumnDef):
         values = [value.name for value in column.args["kind"].expressions] if column.args.get("kind") else []
         if column.args.get("kind") and column.args["kind"].this.name in {"ENUM", "SET"}:
-            for twice in sorted({value for value in values if values.count(value) > 1}):
-                yield problem("DUPLICATE_ENUM_VALUE", f"{column.name} lists {twice!r} twice")
+            for duplicate in sorted({value for value in values if values.count(value) > 1}):
+                yield problem("DUPLICATE_ENUM_VALUE", f"{column.name} lists {duplicate!r} twice")
 
 
 def _references(tree: Any, tables: Tables, allowed: bool) -> Iterator[Problem]:
@@ -166,21 +166,21 @@ def _references(tree: Any, tables: Tables, allowed: bool) -> Iterator[Problem]:
             yield problem("FOREIGN_KEYS_DISALLOWED", f"a foreign key refers to {target.name}")
         elif target.name not in tables.tables and target.name != _table(tree):
             yield problem(
-                "FOREIGN_KEYS_NONEXISTENT_TABLE", f"a foreign key refers to {target.name}, which is not there"
+                "FOREIGN_KEYS_NONEXISTENT_TABLE", f"a foreign key refers to {target.name}, which does not exist"
             )
 
 
 def _charsets(tree: Any) -> Iterator[Problem]:
     kinds = (exp.CharacterSetColumnConstraint, exp.CharacterSetProperty)
-    used = {found.this.name.lower() for found in tree.find_all(*kinds)}
+    used = {match.this.name.lower() for match in tree.find_all(*kinds)}
     collations = (exp.CollateColumnConstraint, exp.CollateProperty)
-    used |= {found.this.name.lower().partition("_")[0] for found in tree.find_all(*collations)}
+    used |= {match.this.name.lower().partition("_")[0] for match in tree.find_all(*collations)}
     for charset in sorted(used - CHARSETS):
         yield problem("INVALID_CHARSET", f"the character set is {charset}")
 
 
 def of_tables(tables: Tables, touched: set[str]) -> Iterator[tuple[str, Problem]]:
-    """What the tables look like once a migration is done."""
+    """Problems of the tables after a migration."""
     for name in sorted(touched & tables.tables.keys()):
         table = tables.tables[name]
         primary = table.keys.get("PRIMARY")
@@ -200,8 +200,8 @@ def of_tables(tables: Tables, touched: set[str]) -> Iterator[tuple[str, Problem]
     for view, used in tables.views.items():
         for missing in sorted(used - tables.tables.keys() - tables.views.keys()):
             if view in touched or missing in touched:
-                words = f"the view {view} reads {missing}, which is not there"
-                yield missing if missing in touched else view, problem("INVALID_TABLE_REFERENCED_IN_VIEW", words)
+                message = f"the view {view} reads {missing}, which does not exist"
+                yield missing if missing in touched else view, problem("INVALID_TABLE_REFERENCED_IN_VIEW", message)
     if len(tables.tables) + len(tables.views) > MAX_TABLES and touched:
         views = f"{len(tables.views):,} view{'s' if len(tables.views) != 1 else ''}"
         yield min(touched), problem("UNSUPPORTED_FEATURE", f"there are {len(tables.tables):,} tables and {views}")
@@ -217,8 +217,8 @@ def _column_renamed(table: str, old: str, new: str) -> Problem:
 
 
 def _table(tree: Any) -> str:
-    found = tree.find(exp.Table)
-    return found.name if found else ""
+    match = tree.find(exp.Table)
+    return match.name if match else ""
 
 
 def _short(sql: str) -> str:

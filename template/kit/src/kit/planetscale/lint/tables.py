@@ -46,14 +46,14 @@ class Table:
             chosen, number = f"{first}_{number}", number + 1
         self.keys[chosen] = Key(columns)
 
-    def complete(self) -> None:
-        """What MySQL adds by itself: the columns of a primary key are never null, and stay so without the key."""
+    def make_primary_not_null(self) -> None:
+        """Make the columns of the primary key NOT NULL, as MySQL does; they stay so when the key is dropped."""
         for name in self.keys["PRIMARY"].columns if "PRIMARY" in self.keys else ():
             if name in self.columns:
                 self.columns[name].nullable = False
 
     def usable(self, key: Key) -> bool:
-        """Whether the key tells every row from every other: nothing null, no blob, no prefix."""
+        """Whether the key identifies each row: nothing null, no blob, no prefix."""
         columns = [(self.columns.get(name), prefix) for name, prefix in key.columns.items()]
         return all(column and not prefix and not column.blob and not column.nullable for column, prefix in columns)
 
@@ -66,7 +66,7 @@ class Tables:
         self.views: dict[str, set[str]] = {}
 
     def apply(self, tree: Any) -> set[str]:
-        """Follow a statement; the names of the tables that it touched."""
+        """Apply a statement; returns the names of the tables that it changed."""
         if isinstance(tree, exp.Create):
             return self._create(tree)
         if isinstance(tree, exp.Drop):
@@ -92,23 +92,23 @@ class Tables:
         if like := tree.find(exp.LikeProperty):
             self.tables[name] = copy.deepcopy(self.table(like.this.name))
             return {name}
-        made = self.tables[name] = Table()
+        table = self.tables[name] = Table()
         if isinstance(tree.this, exp.Schema):
             for part in tree.this.expressions:
-                self._add(made, part)
+                self._add(table, part)
         return {name}
 
     def _drop(self, tree: Any) -> set[str]:
         named = tree.args.get("tables") or [tree.this]
         if tree.kind == "INDEX":
             table = tree.args["cluster"].this.name
-            for one in named:
-                self.table(table).keys.pop(one.name, None)
+            for node in named:
+                self.table(table).keys.pop(node.name, None)
             return {table}
-        for one in named:
-            self.tables.pop(one.name, None)
-            self.views.pop(one.name, None)
-        return {one.name for one in named}
+        for node in named:
+            self.tables.pop(node.name, None)
+            self.views.pop(node.name, None)
+        return {node.name for node in named}
 
     def _alter(self, tree: Any) -> set[str]:
         name = tree.this.name
@@ -150,26 +150,26 @@ class Tables:
                 table.keys["PRIMARY"] = Key({part.name: False})
             if serial or any(isinstance(kind, exp.UniqueColumnConstraint) for kind in kinds):
                 table.add_unique("", {part.name: False})
-            table.complete()
+            table.make_primary_not_null()
         else:
             self._add_key(table, part, "")
 
     def _add_key(self, table: Table, part: Any, name: str) -> None:
         if isinstance(part, exp.PrimaryKey):
             table.keys["PRIMARY"] = Key(dict(_indexed(column) for column in part.expressions))
-            table.complete()
+            table.make_primary_not_null()
         elif isinstance(part, exp.UniqueColumnConstraint) and isinstance(part.this, exp.Schema):
             columns = dict(_indexed(column) for column in part.this.expressions)
             table.add_unique(name or part.this.name, columns)
 
     def _remove(self, table: Table, action: Any) -> None:
-        for one in action.args.get("tables") or [action.this]:
+        for node in action.args.get("tables") or [action.this]:
             if action.kind in {"INDEX", "KEY", "CONSTRAINT"}:
-                table.keys.pop(one.name, None)
+                table.keys.pop(node.name, None)
             elif action.kind == "COLUMN":
-                table.columns.pop(one.name, None)
+                table.columns.pop(node.name, None)
                 for key in table.keys.values():
-                    key.columns.pop(one.name, None)
+                    key.columns.pop(node.name, None)
                 table.keys = {name: key for name, key in table.keys.items() if key.columns}
 
     def _rename(self, table: Table, old: Any, new: Any) -> None:
@@ -180,7 +180,7 @@ class Tables:
                     key.columns[new.name] = key.columns.pop(old.name)
 
     def table(self, name: str) -> Table:
-        """The table of that name; one that no migration made is taken as it comes."""
+        """The table of that name; one that no migration created is assumed to be empty."""
         return self.tables.setdefault(name, Table())
 
 

@@ -1,4 +1,4 @@
-"""A person who makes a project their own: edits, renames, deletes and adds, in their folders and in the template's."""
+"""What a user changes in a generated project: edits, renames, deletions and new files, in any folder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ OWN_FILES = 50
 
 
 def adds(text: str, *, after: str = "") -> Callable[[str], str]:
-    """A line or more, put behind the first line that begins with `after`; else at the end."""
+    """An edit that inserts text behind the first line that begins with `after`, by default at the end."""
 
     def edit(old: str) -> str:
         lines = old.splitlines(keepends=True)
@@ -31,14 +31,14 @@ EDITS = {
     "kit/src/kit/web/forms.py": adds("\n\nMENDED = True\n"),
     **{f"infra/{tool}/README.md": adds("\nOurs is called test.\n") for tool in ("cdk", "sam", "terraform")},
 }
-"""What they change in the template's files."""
+"""The edits of the template's files."""
 
 RENAMED = {".env.example": "env.sample", "tests/test_web.py": "tests/test_site.py"}
 DELETED = (".pscale.yml", "tests/test_wall.py")
 
 
-def lives_in(project: Path) -> None:
-    """Make a fresh render the person's, in commits of theirs."""
+def customize(project: Path) -> None:
+    """Commit a fresh render, then change it as a user does, and commit that."""
     committed(project)
     for name, edit in EDITS.items():
         if (project / name).is_file():

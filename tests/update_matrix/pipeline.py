@@ -1,0 +1,93 @@
+"""Playing a scenario with the steps of the generated update.yml."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import workflows
+from releases import git
+from update_matrix.edits import step_that_fails
+from update_matrix.run import PROGRAM, Run
+from update_matrix.template import NEXT, STEP
+
+
+class PipelineRun(Run):
+    """Updates by the steps of the generated workflow instead of by hand."""
+
+    def perform(self) -> None:
+        """Run the steps of update.yml twice: in the second week nothing passes silently, either."""
+        from test_workflow_steps import GitHub
+
+        origin = self.base / "origin.git"
+        git(self.base, "clone", "--quiet", "--bare", str(self.project), str(origin))
+        git(self.project, "remote", "add", "origin", str(origin))
+        github = self.base / "runner"
+        github.mkdir()
+        GitHub(github, [])
+        call = " ".join([*PROGRAM, *self.arguments])
+        workflows.program(github / "bin", "make", f'[ "$1" = update ] || exit 9\nexec {call} --report "${{2#REPORT=}}"')
+        app = self.rendered(NEXT, self.plan.iac)
+        self.environ["RUNNER_TEMP"] = str(github)
+        for week in (1, 2):
+            git(self.project, "checkout", "--quiet", "--force", "main")
+            subprocess.run(
+                ["git", "branch", "--quiet", "--delete", "--force", f"template-{NEXT}"],
+                cwd=self.project,
+                capture_output=True,
+                check=False,
+            )
+            subprocess.run(["git", "clean", "-fdq"], cwd=self.project, check=True)
+            environ = self.environ | {"GITHUB_OUTPUT": str(github / "output")}
+            code, output = self.step(app, "make update", github, environ)
+            draft = workflows.outputs(github / "x").get("draft", "")
+            if code == 0:
+                code, more = self.step(app, "git switch", github, environ | {"DRAFT": draft})
+                output += more
+            self.result.output += f"\n# week {week}: {code}\n{output}"
+            file = github / "pulls.json"
+            pulls = json.loads(file.read_text()) if file.exists() else []
+            if code:
+                self.result.outcome = "red"
+                if "::error::" not in output:
+                    self.report_problem("red without a reason")
+                if not self.plan.obstacle:
+                    self.report_problem("red, and nothing stands in the way")
+            elif self.plan.obstacle:
+                self.report_problem("green, though something stands in the way")
+            elif not pulls:
+                self.report_problem("green, and nothing says why")
+            elif week == 2 and "::warning::" not in output:
+                self.report_problem("green in the second week without a word")
+            else:
+                self.result.outcome = "proposed"
+                self.proposed(pulls[0], origin)
+
+    def step(self, app: Path, words: str, github: Path, environ: dict[str, str]) -> tuple[int, str]:
+        """Run the workflow's step that contains `words`."""
+        (github / "output").write_text("")
+        process = subprocess.run(
+            ["bash", "-e", "-c", workflows.step(app, "update.update", words)],
+            cwd=self.project, env=environ | {"PATH": f"{github / 'bin'}:{environ['PATH']}"},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
+        )  # fmt: skip
+        return process.returncode, process.stdout
+
+    def proposed(self, pull: dict[str, str], origin: Path) -> None:
+        """Check what the pull request says against what is in its branch."""
+        body = pull["body"]
+        self.check_report(body)
+        files = git(origin, "ls-tree", "-r", "-z", "--name-only", pull["head"]).split("\0")
+        for name in filter(None, files):
+            text = subprocess.run(
+                ["git", "show", f"{pull['head']}:{name}"], cwd=origin, capture_output=True, check=True
+            ).stdout
+            if re.search(rb"^<{7} before updating\r?$", text, re.MULTILINE) and (name not in body or not pull["draft"]):
+                self.report_problem(f"a conflict is not in the pull request: {name}")
+        failures = {
+            f"step {STEP} failed": step_that_fails in self.plan.edits,
+            "dependencies are locked": self.cannot_be_locked,
+        }
+        for words, expected in failures.items():
+            if expected and (words not in body or not pull["draft"]):
+                self.report_problem(f"the pull request does not say: {words}")
