@@ -1,5 +1,5 @@
-"""Prints what must be known of a stage before there is one, as JSON: its processor, the name of its database's secret,
-and who is told of alarms.
+"""Print the settings that are needed before a stage exists, as JSON: its processor, the name of its database secret,
+and the email address for alarms.
 
 usage: settings.py STAGE
 """
@@ -15,18 +15,18 @@ FILE = Path(__file__).resolve().parent / "cdk.json"
 
 
 class Context:
-    """What `cdk.json` sets, as constructs would see it."""
+    """The context of `cdk.json`, with a construct node's interface."""
 
     def __init__(self, told: dict[str, Any]) -> None:
         self.told = told
 
     def try_get_context(self, name: str) -> Any:
-        """What is set, or nothing."""
+        """A value, or None."""
         return self.told.get(name)
 
 
 def main(stage: str) -> None:
-    """Print all three."""
+    """Print the settings."""
     told = json.loads(FILE.read_text(encoding="utf-8"))["context"]
     no_image = "none@sha256:" + "0" * 64
     try:

@@ -2,7 +2,7 @@ locals {
   queues = { for queue in local.manifest.queues : queue.name => merge(queue, {
     title  = trimsuffix(queue.name, ".fifo")
     suffix = queue.fifo ? ".fifo" : ""
-    # One more than a job is tried: the app gives it up first, with the reason. AWS advises five at least.
+    # One more than a job's attempts: the app dead-letters it first, with the reason. AWS recommends at least five.
     receives = max(5, [for job in local.manifest.jobs : job.attempts + 1 if job.queue == queue.name]...)
   }) }
 }
@@ -12,7 +12,7 @@ resource "aws_sqs_queue" "jobs" {
 
   name                       = "${local.name}-${each.value.title}${each.value.suffix}"
   fifo_queue                 = each.value.fifo
-  visibility_timeout_seconds = 6 * local.jobs_timeout # as AWS advises, to outlast its own retries
+  visibility_timeout_seconds = 6 * local.jobs_timeout # as AWS recommends, to outlast Lambda's own retries
   message_retention_seconds  = 14 * 86400
   sqs_managed_sse_enabled    = true
 
