@@ -17,20 +17,20 @@ FILE = Path(__file__).resolve().parent / "cdk.json"
 class Context:
     """The context of `cdk.json`, with a construct node's interface."""
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.told = told
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
 
     def try_get_context(self, name: str) -> Any:
         """A value, or None."""
-        return self.told.get(name)
+        return self.values.get(name)
 
 
 def main(stage: str) -> None:
     """Print the settings."""
-    told = json.loads(FILE.read_text(encoding="utf-8"))["context"]
+    context = json.loads(FILE.read_text(encoding="utf-8"))["context"]
     no_image = "none@sha256:" + "0" * 64
     try:
-        settings = Settings.of(Context(told | {"stage": stage, "image": no_image}))
+        settings = Settings.of(Context(context | {"stage": stage, "image": no_image}))
     except SettingsError as error:
         sys.exit(str(error))
     print(json.dumps([settings.architecture, settings.secret, settings.alarm_email]))

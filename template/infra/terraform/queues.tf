@@ -3,7 +3,7 @@ locals {
     title  = trimsuffix(queue.name, ".fifo")
     suffix = queue.fifo ? ".fifo" : ""
     # One more than a job's attempts: the app dead-letters it first, with the reason. AWS recommends at least five.
-    receives = max(5, [for job in local.manifest.jobs : job.attempts + 1 if job.queue == queue.name]...)
+    max_receive_count = max(5, [for job in local.manifest.jobs : job.attempts + 1 if job.queue == queue.name]...)
   }) }
 }
 
@@ -18,7 +18,7 @@ resource "aws_sqs_queue" "jobs" {
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead[each.key].arn
-    maxReceiveCount     = each.value.receives
+    maxReceiveCount     = each.value.max_receive_count
   })
 }
 

@@ -26,7 +26,7 @@ class Environment(Construct):
             self, "Delays", role_name=f"{settings.name}-delays", assumed_by=assumed_by(self, "scheduler.amazonaws.com")
         )
         queues.grant_send(self.delays)
-        queues.grant_bury(self.delays)
+        queues.grant_dead_letter(self.delays)
         self.variables = {
             "DATABASE_URL_SECRET": settings.secret,
             "LOG_FORMAT": "json",

@@ -40,8 +40,8 @@ class Jobs(Construct):
             timeout=JOBS_TIMEOUT,
         )
         role = self.function.role
-        queues.grant_work(role)
-        queues.grant_bury(role)
+        queues.grant_receive(role)
+        queues.grant_dead_letter(role)
         # Start tasks for jobs that are too long for Lambda.
         family = cdk.Stack.of(self).format_arn(
             service="ecs", resource="task-definition", resource_name=f"{settings.name}:*"

@@ -15,7 +15,7 @@ class Queue:
     name: str
     fifo: bool
     batch_size: int  # messages per invocation
-    receives: int  # receives after which SQS moves a message to the dead-letter queue
+    max_receive_count: int  # receives after which SQS moves a message to the dead-letter queue
 
     @property
     def title(self) -> str:
@@ -38,15 +38,17 @@ class Manifest:
     @classmethod
     def read(cls) -> "Manifest":
         """Read jobs.json."""
-        told = json.loads(FILE.read_text(encoding="utf-8"))
+        manifest = json.loads(FILE.read_text(encoding="utf-8"))
         # One more than a job's attempts: the app dead-letters it first, with the reason. AWS recommends at least five.
         queues = [
             Queue(
                 name=queue["name"],
                 fifo=queue["fifo"],
                 batch_size=queue["batch_size"],
-                receives=max([5, *(job["attempts"] + 1 for job in told["jobs"] if job["queue"] == queue["name"])]),
+                max_receive_count=max(
+                    [5, *(job["attempts"] + 1 for job in manifest["jobs"] if job["queue"] == queue["name"])]
+                ),
             )
-            for queue in told["queues"]
+            for queue in manifest["queues"]
         ]
-        return cls(queues, told["schedules"])
+        return cls(queues, manifest["schedules"])

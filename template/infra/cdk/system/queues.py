@@ -41,7 +41,7 @@ class Queues(Construct):
                 visibility_timeout=cdk.Duration.seconds(6 * JOBS_TIMEOUT.to_seconds()),
                 retention_period=cdk.Duration.days(14),
                 encryption=sqs.QueueEncryption.SQS_MANAGED,
-                dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=queue.receives, queue=dead),
+                dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=queue.max_receive_count, queue=dead),
             )
 
     @property
@@ -54,17 +54,17 @@ class Queues(Construct):
         for queue in self.jobs.values():
             queue.grant(role, "sqs:SendMessage")
 
-    def grant_bury(self, role: iam.Role) -> None:
+    def grant_dead_letter(self, role: iam.Role) -> None:
         """Allow it to dead-letter jobs."""
         for queue in self.dead.values():
             queue.grant(role, "sqs:SendMessage")
 
-    def grant_work(self, role: iam.Role) -> None:
+    def grant_receive(self, role: iam.Role) -> None:
         """Allow it to receive jobs."""
         for queue in self.jobs.values():
             queue.grant(role, *WORK)
 
-    def grant_exhume(self, role: iam.Role) -> None:
+    def grant_manage_failed(self, role: iam.Role) -> None:
         """Allow it to manage failed jobs: `python -m kit jobs failed`, `retry` and `purge`."""
         for queue in self.dead.values():
             queue.grant(role, *WORK)

@@ -45,13 +45,13 @@ class Settings:
     def of(cls, node: Context) -> Self:
         """Read them; `-c` takes precedence over `cdk.json`. Raises `SettingsError`."""
         stage = node.try_get_context("stage")
-        given = (node.try_get_context("stages") or {}).get(stage, {})
-        if unknown := given.keys() - {field.name for field in fields(cls)}:
+        stage_settings = (node.try_get_context("stages") or {}).get(stage, {})
+        if unknown := stage_settings.keys() - {field.name for field in fields(cls)}:
             raise SettingsError(f"cdk.json sets {', '.join(sorted(unknown))} for {stage}, which is no setting.")
         values = {}
         for field in fields(cls):
             value = node.try_get_context(field.name)
-            value = given.get(field.name) if value is None else value
+            value = stage_settings.get(field.name) if value is None else value
             if value is not None:
                 values[field.name] = _read(field.name, field.type, value)
         if "image" not in values:

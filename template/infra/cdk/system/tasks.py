@@ -31,9 +31,9 @@ class Tasks(Construct):
             self, "Role", role_name=f"{settings.name}-task", assumed_by=assumed_by(self, "ecs-tasks.amazonaws.com")
         )
         environment.grant(self.role)
-        queues.grant_work(self.role)
-        queues.grant_bury(self.role)
-        queues.grant_exhume(self.role)
+        queues.grant_receive(self.role)
+        queues.grant_dead_letter(self.role)
+        queues.grant_manage_failed(self.role)
         # For migrations of a PlanetScale database.
         token = f"/{settings.project}/{settings.stage}/planetscale-token"
         parameter = cdk.Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=token[1:])
