@@ -170,10 +170,10 @@ def test_a_database_whose_server_is_down_is_told(installed_app: Path, target: st
 
 def test_an_image_without_docker_is_told(installed_app: Path, bare: dict[str, str]) -> None:
     done = make(installed_app, "image", env=bare)
-    assert_told(done, "No Docker engine is running. Install or start Docker")
+    assert_told(done, "The Docker engine is not running. Install or start Docker")
 
 
 def test_an_image_whose_docker_engine_is_away_is_told(installed_app: Path) -> None:
     nowhere = f"tcp://127.0.0.1:{waiting.free_port()}"
     done = make(installed_app, "image", env=without_venv(DOCKER_HOST=nowhere))
-    assert_told(done, "No Docker engine is running. Install or start Docker")
+    assert_told(done, "The Docker engine is not running. Install or start Docker")

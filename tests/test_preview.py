@@ -231,7 +231,7 @@ def test_a_stage_that_was_not_made_by_it_is_not_touched(scene: Scene) -> None:
     scene.ssm.put_parameter(Name=PARAMETER, Value="mysql://a:b@c/d", Type="SecureString")
     scene.stages.add("preview12")
     for act in (Preview.begin, Preview.end):
-        with pytest.raises(UsageError, match="was not made by `make preview`"):
+        with pytest.raises(UsageError, match="was not created by `make preview`"):
             act(scene.preview())
     assert (scene.made, scene.planetscale.seen) == ([], [])
     assert scene.url_in_ssm() == "mysql://a:b@c/d"
@@ -337,7 +337,7 @@ def test_it_costs_so_it_asks_first(
 def test_what_planetscale_refuses_is_told_with_the_way_on(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preview, "of", lambda number, again: scene.preview())
     scene.planetscale.accesses = frozenset()
-    with pytest.raises(UsageError, match=r"answered 404 .*\nNothing is lost\. Go on with: make preview-end PR=12"):
+    with pytest.raises(UsageError, match=r"answered 404 .*\nNothing is lost\. Continue with: make preview-end PR=12"):
         preview.end(argparse.Namespace(number="12"))
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from canonical import charts, many, statements
+from normalize import charts, many, statements
 from templates import Templates
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 import httpx2 as httpx
-from manifests import environment
+from tools import environment
 
 import containers
 import mysql

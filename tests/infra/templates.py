@@ -3,7 +3,7 @@
 import re
 from typing import Any, Self
 
-from canonical import ACCOUNT, Place
+from normalize import ACCOUNT, AwsNames
 
 NOTHING = object()
 """What AWS::NoValue leaves."""
@@ -12,9 +12,9 @@ NOTHING = object()
 class Templates:
     """Templates of one stage with their parameters, every function in them worked out."""
 
-    def __init__(self, templates: list[dict[str, Any]], parameters: dict[str, Any], place: Place) -> None:
+    def __init__(self, templates: list[dict[str, Any]], parameters: dict[str, Any], names: AwsNames) -> None:
         self.templates, self.given = templates, parameters
-        self.place, self.parameters, self.conditions = place, {}, {}
+        self.names, self.parameters, self.conditions = names, {}, {}
         self.raw: dict[str, dict[str, Any]] = {}
         self.asked: set[str] = set()
         for template in templates:
@@ -45,7 +45,7 @@ class Templates:
 
     def again(self) -> Self:
         """The same from the templates as they are now."""
-        return type(self)(self.templates, self.given, self.place)
+        return type(self)(self.templates, self.given, self.names)
 
     def holds(self, condition: Any) -> bool:
         """Whether a condition does, named or written out."""
@@ -102,7 +102,7 @@ class Templates:
     def _reference(self, name: str) -> Any:
         pseudo = {
             "AWS::Partition": "aws",
-            "AWS::Region": self.place.region,
+            "AWS::Region": self.names.region,
             "AWS::AccountId": ACCOUNT,
             "AWS::URLSuffix": "amazonaws.com",
             "AWS::NoValue": NOTHING,
@@ -115,7 +115,7 @@ class Templates:
         told = made.get("Properties", {})
         match made["Type"]:
             case "AWS::SQS::Queue":
-                return self.place.queue_url(self.work_out(told["QueueName"]))
+                return self.names.queue_url(self.work_out(told["QueueName"]))
             case "AWS::ApiGatewayV2::Api":
                 return "api"
             case "AWS::EC2::VPC":
@@ -123,11 +123,11 @@ class Templates:
             case "AWS::EC2::InternetGateway":
                 return "igw-own"
             case "AWS::Lambda::Alias":
-                return self.place.alias(self.work_out(told["FunctionName"]), told["Name"])
+                return self.names.alias(self.work_out(told["FunctionName"]), told["Name"])
             case "AWS::ECS::TaskDefinition":
-                return self.place.task_definition(self.work_out(told["Family"]))
+                return self.names.task_definition(self.work_out(told["Family"]))
             case "AWS::SNS::Topic":
-                return self.place.topic(self.work_out(told["TopicName"]))
+                return self.names.topic(self.work_out(told["TopicName"]))
             case kind if (named := NAMED.get(kind)) and named in told:
                 return self.work_out(told[named])
         return name
@@ -137,15 +137,15 @@ class Templates:
         told = made.get("Properties", {})
         match made["Type"], attribute:
             case "AWS::SQS::Queue", "Arn":
-                return self.place.queue(self.work_out(told["QueueName"]))
+                return self.names.queue(self.work_out(told["QueueName"]))
             case "AWS::SQS::Queue", "QueueName":
                 return self.work_out(told["QueueName"])
             case "AWS::IAM::Role", "Arn":
-                return self.place.role(self.roles[name])
+                return self.names.role(self.roles[name])
             case "AWS::Logs::LogGroup", "Arn":
-                return self.place.log_group(self.work_out(told["LogGroupName"])) + ":*"
+                return self.names.log_group(self.work_out(told["LogGroupName"])) + ":*"
             case "AWS::ECS::Cluster", "Arn":
-                return self.place.cluster(self.work_out(told["ClusterName"]))
+                return self.names.cluster(self.work_out(told["ClusterName"]))
             case "AWS::EC2::SecurityGroup", "GroupId":
                 return "sg-tasks"
         return f"{name}.{attribute}"

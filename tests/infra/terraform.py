@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from canonical import ACCOUNT, Place, charts, many, statements
+from normalize import ACCOUNT, AwsNames, charts, many, statements
 
 
-def mocks(folder: Path, manifest: dict[str, Any], name: str, place: Place, *, own_network: bool) -> str:
+def mocks(folder: Path, manifest: dict[str, Any], name: str, names: AwsNames, *, own_network: bool) -> str:
     """A `.tftest.hcl` that applies the configuration to a provider that makes up what a description writes."""
     text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.tf"))
     zones = json.dumps(["zone-0", "zone-1", "zone-2"])
@@ -27,32 +27,32 @@ def mocks(folder: Path, manifest: dict[str, Any], name: str, place: Place, *, ow
         blocks.append(
             f"override_data {{\n target = data.aws_iam_policy_document.{document}\n values = {{ json = {told} }}\n}}"
         )
-    for target, values in _made_up(manifest, name, place, own_network):
+    for target, values in _made_up(manifest, name, names, own_network):
         told = ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
         blocks.append(f"override_resource {{\n target = {target}\n values = {{ {told} }}\n}}")
     return 'mock_provider "aws" {\n' + "\n".join(blocks) + '\n}\nrun "all" {\n command = apply\n}\n'
 
 
 def _made_up(
-    manifest: dict[str, Any], name: str, place: Place, own_network: bool
+    manifest: dict[str, Any], name: str, names: AwsNames, own_network: bool
 ) -> Iterator[tuple[str, dict[str, str]]]:
     for role in ("web", "jobs", "schedules", "delays", "task", "task_execution"):
-        yield f"aws_iam_role.{role}", {"arn": place.role(f"{name}-{role.replace('_', '-')}")}
+        yield f"aws_iam_role.{role}", {"arn": names.role(f"{name}-{role.replace('_', '-')}")}
     for queue in manifest["queues"]:
         title, suffix = queue["name"].removesuffix(".fifo"), ".fifo" if queue["fifo"] else ""
         for kind, called in (("jobs", f"{name}-{title}{suffix}"), ("dead", f"{name}-{title}-dead{suffix}")):
-            values = {"arn": place.queue(called), "url": place.queue_url(called)}
+            values = {"arn": names.queue(called), "url": names.queue_url(called)}
             yield f'aws_sqs_queue.{kind}["{queue["name"]}"]', values
     for part in ("web", "jobs"):
-        yield f"aws_lambda_alias.{part}", {"arn": place.alias(f"{name}-{part}", "live")}
+        yield f"aws_lambda_alias.{part}", {"arn": names.alias(f"{name}-{part}", "live")}
     for part in ("web", "jobs", "tasks"):
-        yield f"aws_cloudwatch_log_group.{part}", {"arn": place.log_group(f"/{name}/{part}")}
-    yield "aws_ecs_cluster.this", {"arn": place.cluster(name)}
-    yield "aws_ecs_task_definition.this", {"arn": place.task_definition(name)}
+        yield f"aws_cloudwatch_log_group.{part}", {"arn": names.log_group(f"/{name}/{part}")}
+    yield "aws_ecs_cluster.this", {"arn": names.cluster(name)}
+    yield "aws_ecs_task_definition.this", {"arn": names.task_definition(name)}
     yield "aws_security_group.tasks", {"id": "sg-tasks"}
-    yield "aws_sns_topic.alarms", {"arn": place.topic(f"{name}-alarms")}
-    yield "aws_apigatewayv2_api.this", {"id": "api", "execution_arn": place.arn("execute-api", "api")}
-    yield "aws_ecr_repository.this", {"arn": place.repository(name)}
+    yield "aws_sns_topic.alarms", {"arn": names.topic(f"{name}-alarms")}
+    yield "aws_apigatewayv2_api.this", {"id": "api", "execution_arn": names.arn("execute-api", "api")}
+    yield "aws_ecr_repository.this", {"arn": names.repository(name)}
     if own_network:
         yield "aws_vpc.this[0]", {"id": "vpc-own"}
         yield "aws_internet_gateway.this[0]", {"id": "igw-own"}

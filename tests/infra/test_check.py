@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from described import CASES, produced
-from manifests import MANIFEST, TOOLS, environment, require_provider
+from cases import CASES, build_case
+from tools import MANIFEST, TOOLS_CACHE, environment, require_provider
 
 import parts
 from rendering import TEMPLATE, render
@@ -32,7 +32,7 @@ def test_what_is_rendered_passes_the_check_of_its_tool(tmp_path: Path, iac: str,
     parts.program(program)
     app = render(tmp_path / "my-app", iac=iac)
     app.joinpath("jobs.json").write_text(json.dumps(MANIFEST), encoding="utf-8")
-    shared = {"UV_PROJECT_ENVIRONMENT": str(TOOLS / "cdk")} if iac == "cdk" else {}
+    shared = {"UV_PROJECT_ENVIRONMENT": str(TOOLS_CACHE / "cdk")} if iac == "cdk" else {}
     done = check(app, **shared)
     assert done.returncode == 0, done.stdout
 
@@ -40,7 +40,7 @@ def test_what_is_rendered_passes_the_check_of_its_tool(tmp_path: Path, iac: str,
 @pytest.mark.parametrize("iac", ["cdk", "sam"])
 def test_cfn_lint_warns_of_nothing_whatever_is_set(tmp_path: Path, iac: str) -> None:
     for index in range(len(CASES)):
-        for number, template in enumerate(produced(iac, index).templates):
+        for number, template in enumerate(build_case(iac, index).templates):
             tmp_path.joinpath(f"{index} {number}.json").write_text(json.dumps(template), encoding="utf-8")
     uvw = TEMPLATE / "uvw"
     command = [

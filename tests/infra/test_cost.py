@@ -5,12 +5,12 @@ from datetime import date
 from typing import Any
 
 import pytest
-from canonical import flat
-from described import CASES, described
+from cases import CASES, describe_case
+from normalize import flat
 
 from kit.cli import main as command
 from kit.ops import cost, cost_model
-from kit.ops.cost_model import Assumed, Standing
+from kit.ops.cost_model import DeployedResources, TrafficModel
 
 LIMIT = 1.00
 """USD a month, with nothing free."""
@@ -35,15 +35,15 @@ FREE = {
 }
 
 
-def standing(index: int) -> Standing:
+def resources_of(index: int) -> DeployedResources:
     """What a description says stands there, for the model."""
-    system, called = described("sam", index), CASES[index].called
+    system, called = describe_case("sam", index), CASES[index].resource_prefix
     web, jobs = (system["functions"][f"{called}-{part}"] for part in ("web", "jobs"))
     task = system["tasks"][called]
     fifo = {arn.rpartition(":")[2]: arn.endswith(".fifo") for arn in system["sources"]}
     manifest = {
         "queues": [{"fifo": kind} for kind in fifo.values()],
-        "jobs": (CASES[index].manifest or Standing.by_default().manifest)["jobs"],
+        "jobs": (CASES[index].manifest or DeployedResources.by_default().manifest)["jobs"],
         "schedules": [
             {
                 "expression": one["when"][0],
@@ -54,7 +54,7 @@ def standing(index: int) -> Standing:
             for one in system["schedules"].values()
         ],
     }
-    return Standing(
+    return DeployedResources(
         manifest=manifest,
         architecture=web["architecture"][0],
         web_memory=web["memory"],
@@ -67,17 +67,17 @@ def standing(index: int) -> Standing:
     )
 
 
-def idle(there: Standing) -> float:
-    prices, _ = cost.read()
-    return cost.columns(there, Assumed(), prices)[0].total(prices)
+def idle(there: DeployedResources) -> float:
+    prices, _ = cost.read_prices()
+    return cost.columns(there, TrafficModel(), prices)[0].total(prices)
 
 
 def test_an_idle_month_of_what_is_deployed_costs_less_than_a_dollar_with_nothing_free() -> None:
-    assert 0 < idle(standing(0)) < LIMIT
+    assert 0 < idle(resources_of(0)) < LIMIT
 
 
 def test_the_model_takes_for_granted_what_is_deployed() -> None:
-    deployed, assumed = standing(0), Standing.by_default()
+    deployed, assumed = resources_of(0), DeployedResources.by_default()
     for name in (
         "architecture",
         "web_memory",
@@ -96,7 +96,7 @@ def test_the_model_takes_for_granted_what_is_deployed() -> None:
 
 @pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name for case in CASES])
 def test_every_part_of_the_system_has_a_price_or_is_known_to_be_free(index: int) -> None:
-    system = described("sam", index)
+    system = describe_case("sam", index)
     assert system.keys() == PRICED | FREE.keys()
     assert system["others"] == []
     assert {metric[3] for path, metric in flat(system["alarms"]).items() if path.endswith("/metric")} <= {60, 300}
@@ -108,23 +108,23 @@ def test_every_part_of_the_system_has_a_price_or_is_known_to_be_free(index: int)
     ids=["a dashboard", "an alarm more", "a secret in Secrets Manager"],
 )
 def test_what_would_cost_is_noticed(more: dict[str, int]) -> None:
-    there = standing(0)
-    assert idle(Standing(**(vars(there) | more))) > LIMIT
+    there = resources_of(0)
+    assert idle(DeployedResources(**(vars(there) | more))) > LIMIT
 
 
 def test_a_day_costs_what_it_uses() -> None:
-    used = cost_model.day(standing(0), Assumed(requests=2, ms=500, answer_kb=1000, jobs=0), 1_000_000, 60)
-    prices, _ = cost.read()
+    used = cost_model.day(resources_of(0), TrafficModel(requests=2, ms=500, answer_kb=1000, jobs=0), 1_000_000, 60)
+    prices, _ = cost.read_prices()
     bill = {name: round(prices[name].of(units), 2) for name, units in used.items()}
     assert (bill["http-api"], bill["lambda-requests"], bill["lambda-arm64"]) == (2.00, 0.40, 13.33)
     assert (bill["data-out"], used["ipv4"], bill["fargate-cpu-arm64"]) == (180.00, 1, 0.02)
 
 
 def test_every_price_is_used_dated_and_has_its_page() -> None:
-    prices, told = cost.read()
-    arm = Standing.by_default()
-    both = [arm, Standing(**(vars(arm) | {"architecture": "x86_64"}))]
-    used = {name for there in both for column in cost.columns(there, Assumed(), prices) for name in column.used}
+    prices, told = cost.read_prices()
+    arm = DeployedResources.by_default()
+    both = [arm, DeployedResources(**(vars(arm) | {"architecture": "x86_64"}))]
+    used = {name for there in both for column in cost.columns(there, TrafficModel(), prices) for name in column.usage}
     assert used | {"sqs-fifo"} == prices.keys()
     for one in [*told["price"].values(), told["database"]]:
         assert date.fromisoformat(f"{one['seen']}-01") <= date.today()
@@ -142,7 +142,7 @@ def test_the_table_adds_up_and_the_talk_is_elsewhere(
     assert cost_of("--viral-visits", "2000000", monkeypatch=monkeypatch) == 0
     said = capsys.readouterr()
     rows: dict[str, list[Any]] = {line[:34].strip(): line[34:].split() for line in said.out.splitlines()}
-    totals = [float(word.replace(",", "")) for word in rows["together"]]
+    totals = [float(word.replace(",", "")) for word in rows["total"]]
     lines = [rows[name] for name in list(rows)[1 : list(rows).index("-" * 34)]]
     for column in range(3):
         parts = [float(row[column].replace(",", "")) for row in lines if row[column] != "-"]
@@ -156,4 +156,4 @@ def test_a_figure_that_is_none_is_told_in_a_sentence(
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         cost_of("--ms", "fast", monkeypatch=monkeypatch)
-    assert "'fast' is no figure to reckon with" in capsys.readouterr().err
+    assert "invalid number 'fast'" in capsys.readouterr().err

@@ -19,13 +19,13 @@ from kit.errors import UsageError
 from kit.ops import confirm, deploy, deployed, health_check, image, oneoff_task
 from kit.ops import iac as tool
 from kit.ops.aws_account import Account
-from kit.ops.releases import Pair
+from kit.ops.releases import Release
 from kit.ops.stage import Stage
 from rendering import render
 
 STAGE = Stage("my-app", "prod")
 PUSHED = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-prod@sha256:" + "1" * 64
-OLD, NEW = Pair("6", "5"), Pair("7", "6")
+OLD, NEW = Release("6", "5"), Release("7", "6")
 STEPS = ["build", "infra-image", "push", "infra-apply", "migrate", "publish", "answers itself", "live", "answers"]
 
 
@@ -35,8 +35,8 @@ class Scene:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.failing = ""
-        self.record: list[Pair] = [OLD]
-        self.lived: list[list[Pair]] = []
+        self.record: list[Release] = [OLD]
+        self.lived: list[list[Release]] = []
 
     def do(self, step: str, answer: Any = None) -> Any:
         self.done.append(step)
@@ -44,14 +44,14 @@ class Scene:
             raise UsageError("This is the reason.")
         return answer
 
-    def history(self) -> list[Pair]:
+    def history(self) -> list[Release]:
         return self.record
 
-    def publish(self) -> Pair:
+    def publish(self) -> Release:
         self.do("publish")
         return NEW
 
-    def move(self, record: list[Pair]) -> None:
+    def activate(self, record: list[Release]) -> None:
         self.lived.append(record)
         self.do("live")
 
@@ -60,7 +60,7 @@ class Scene:
             "123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session(region_name="us-east-1")
         )
         made = deploy.Deployment(account, deploy.Plan(STAGE, direct=direct), "arm64")
-        made.versions = self  # type: ignore[assignment]
+        made.releases = self  # type: ignore[assignment]
         return made.run()
 
 
@@ -78,8 +78,8 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
         (deployed, "address", lambda *_: "https://example.com"),
         (deployed, "dns_hint", lambda *_: ""),
         (oneoff_task, "run", lambda account, new, wanted: made.do("migrate") or 0),
-        (health_check, "version", lambda *_: made.do("answers itself")),
-        (health_check, "address", lambda at: made.do("answers")),
+        (health_check, "check_version", lambda *_: made.do("answers itself")),
+        (health_check, "check_address", lambda at: made.do("answers")),
     ):
         monkeypatch.setattr(module, name, act)
     return made
@@ -105,13 +105,13 @@ def test_what_fails_before_changes_nothing_for_visitors_and_tells_how_to_go_on(s
     assert scene.done == STEPS[: STEPS.index(step) + 1]
     assert scene.lived == []
     assert str(told.value) == (
-        "This is the reason.\n\nVisitors still meet version 6. Mend it, and go on with: make deploy STAGE=prod DIRECT=1"
+        "This is the reason.\n\nVersion 6 is still live. Fix the cause, then continue with: make deploy STAGE=prod DIRECT=1"
     )
 
 
 def test_migrations_that_fail_are_told_with_their_exit_code(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oneoff_task, "run", lambda *_: 3)
-    with pytest.raises(UsageError, match="migrations ended with 3"):
+    with pytest.raises(UsageError, match="migrations failed with exit code 3"):
         scene.run()
     assert scene.lived == []
 
@@ -125,14 +125,14 @@ def test_migrations_are_the_new_images_own_command(direct: bool, skip: bool, opt
 
 def test_an_address_that_does_not_answer_gets_the_earlier_version_back(scene: Scene) -> None:
     scene.failing = "answers"
-    with pytest.raises(UsageError, match="Version 6 is live again"):
+    with pytest.raises(UsageError, match="Switched back: version 6 is live"):
         scene.run()
     assert scene.lived == [[NEW, OLD], [OLD]]
 
 
 def test_after_a_first_deployment_there_is_nothing_to_go_back_to(scene: Scene) -> None:
     scene.failing, scene.record = "answers", []
-    with pytest.raises(UsageError, match="go on with: make deploy STAGE=prod"):
+    with pytest.raises(UsageError, match="continue with: make deploy STAGE=prod"):
         scene.run()
     assert scene.lived == [[NEW]]
 
@@ -193,12 +193,12 @@ def test_without_credentials_a_login_is_asked_for(app: Path, verb: str) -> None:
 
 
 def test_a_network_that_does_not_lead_to_aws_is_told(app: Path) -> None:
-    assert "AWS cannot be asked who you are" in told(app, "deploy", **keys("http://127.0.0.1:9"))
+    assert "Can't reach AWS to check your credentials" in told(app, "deploy", **keys("http://127.0.0.1:9"))
 
 
 def test_a_secret_that_is_missing_comes_with_the_command_that_puts_it_there(app: Path, aws: str) -> None:
     said = told(app, "deploy", "--stage", "fresh", **keys(aws))
-    assert "/my-app/fresh/database-url, which is not there" in said
+    assert "/my-app/fresh/database-url, which does not exist" in said
     assert "make secret STAGE=fresh" in said
 
 
@@ -216,7 +216,7 @@ def test_a_secret_that_cannot_be_right_is_not_kept_nor_repeated(
     said = told(app, "secret", kind, "--stage", "fresh", given=text, **keys(aws))
     assert why in said
     assert "hush" not in said
-    assert "Nothing was kept" in said
+    assert "Nothing was stored" in said
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_where_nobody_can_be_asked_nothing_is_destroyed(app: Path, aws: str) -> 
 
 
 def test_another_name_destroys_nothing(app: Path, aws: str) -> None:
-    assert "nothing was done" in told(app, "destroy", "--confirm", "my-app-test", **keys(aws))
+    assert "Nothing changed" in told(app, "destroy", "--confirm", "my-app-test", **keys(aws))
 
 
 def test_what_was_never_deployed_cannot_be_rolled_back(app: Path, aws: str) -> None:
@@ -268,7 +268,7 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 @pytest.mark.parametrize(
     ("email", "line"),
     [
-        ("", r'alarms +NOBODY IS TOLD of errors.* Set AlarmEmail = "me@example.com" in infra/sam/stages/prod.toml'),
+        ("", r'alarms +NOT SENT TO ANYONE: errors.* Set AlarmEmail = "me@example.com" in infra/sam/stages/prod.toml'),
         ("me@example.com", r"alarms +sent to me@example.com"),
     ],
 )
@@ -281,7 +281,7 @@ def test_a_plan_says_who_is_told_of_alarms(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(tool, "PROJECT", app)
-    deploy.tell(moto, tool.Settings("arm64", "/my-app/prod/database-url", email), deploy.Plan(STAGE), [])
+    deploy.show(moto, tool.Settings("arm64", "/my-app/prod/database-url", email), deploy.Plan(STAGE), [])
     assert re.search(line, capsys.readouterr().out)
 
 
@@ -299,7 +299,7 @@ def test_a_domain_that_does_not_answer_yet_comes_with_its_dns_record(moto: Accou
     gateway.create_domain_name(
         DomainName="wall.example.com", DomainNameConfigurations=[{"ApiGatewayDomainName": target}]
     )
-    assert f"CNAME, or an alias, of {target}" in deployed.dns_hint(moto, "https://wall.example.com")
+    assert f"CNAME or alias of {target}" in deployed.dns_hint(moto, "https://wall.example.com")
     assert deployed.dns_hint(moto, "https://abc.execute-api.us-east-1.amazonaws.com") == ""
 
 
@@ -316,17 +316,17 @@ class Terminal(io.StringIO):
 def test_only_a_yes_goes_on(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     if goes_on:
-        confirm.ask("Go ahead?", yes=False, otherwise="")
+        confirm.ask("Go ahead?", yes=False, hint="")
         return
-    with pytest.raises(UsageError, match="Nothing was done"):
-        confirm.ask("Go ahead?", yes=False, otherwise="")
+    with pytest.raises(UsageError, match="Nothing changed"):
+        confirm.ask("Go ahead?", yes=False, hint="")
 
 
 @pytest.mark.parametrize(("answer", "goes_on"), [("my-app-prod\n", True), ("y\n", False), ("my-app-test\n", False)])
 def test_only_its_name_takes_a_stage_away(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     if goes_on:
-        confirm.ask_for_name("my-app-prod", given="", otherwise="")
+        confirm.ask_for_name("my-app-prod", typed="", hint="")
         return
-    with pytest.raises(UsageError, match="nothing was done"):
-        confirm.ask_for_name("my-app-prod", given="", otherwise="")
+    with pytest.raises(UsageError, match="Nothing changed"):
+        confirm.ask_for_name("my-app-prod", typed="", hint="")

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import a_stage
 import boto3
+import moto_stage
 import pytest
-from described import produced
+from cases import build_case
 
 from kit.errors import UsageError
 from kit.ops import deployed_by
@@ -35,8 +35,8 @@ def app(iac: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def account(app: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """The account of a deployed stage, asked from the app's folder."""
     monkeypatch.setattr(tool, "PROJECT", app)
-    with a_stage.running(monkeypatch) as session:
-        yield Account("123456789012", "arn:aws:iam::123456789012:user/me", a_stage.REGION, session)
+    with moto_stage.running(monkeypatch) as session:
+        yield Account("123456789012", "arn:aws:iam::123456789012:user/me", moto_stage.REGION, session)
 
 
 def tag(session: boto3.Session, tags: dict[str, str]) -> None:
@@ -70,7 +70,7 @@ def test_credentials_that_may_not_see_tags_are_told_and_not_stopped(
 
 @pytest.mark.parametrize("owner", ["sam", "cdk"])
 def test_a_template_leaves_the_tags_that_a_tool_is_known_by(owner: str) -> None:
-    functions = produced(owner, 0).of("Lambda::Function")
+    functions = build_case(owner, 0).of("Lambda::Function")
     assert len(functions) == 2
     for function in functions:
         tags = {tag["Key"]: tag["Value"] for tag in function.get("Tags", [])}

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import a_stage
+import moto_stage
 import pytest
-from a_stage import CALLED, write
 from botocore.exceptions import ClientError
+from moto_stage import PREFIX, write
 
 from kit.cli import main as command
 from kit.ops import log_tail, logs, retry
-from kit.ops.log_tail import Line, Lines
+from kit.ops.log_tail import Line, LogTail
 from rendering import ROOT
 
 NOW = 1_790_000_000_000
@@ -27,7 +27,7 @@ NOW = 1_790_000_000_000
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(retry.time, "sleep", lambda _: None)
-    with a_stage.running(monkeypatch, logs_alone=True) as session:
+    with moto_stage.running(monkeypatch, logs_alone=True) as session:
         yield session
 
 
@@ -42,9 +42,9 @@ def said(aws: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     return call
 
 
-def following(aws: Any, since: float = 600) -> Lines:
+def following(aws: Any, since: float = 600) -> LogTail:
     begun = int((time.time() - since) * 1000)
-    return Lines(aws.client("logs"), CALLED, list(log_tail.PARTS), begun, lambda _: None)
+    return LogTail(aws.client("logs"), PREFIX, list(log_tail.PARTS), begun, lambda _: None)
 
 
 def test_the_parts_are_told_together_in_the_order_of_time(aws: Any, said: Any) -> None:
@@ -121,16 +121,16 @@ def line(text: Any) -> Line:
 
 def test_a_persons_line_has_time_part_level_message_fields_and_ids() -> None:
     told = {"time": "-", "level": "INFO", "logger": "app", "message": "GET /", "ms": 12, "request_id": "0123456789"}
-    assert logs.readable(line(told))[9:] == "web   INFO     GET / ms=12  [01234567]"
+    assert logs.formatted(line(told))[9:] == "web   INFO     GET / ms=12  [01234567]"
 
 
 def test_an_exception_follows_its_line() -> None:
-    told = logs.readable(line({"level": "ERROR", "message": "no", "exception": "Traceback\n  at home"}))
+    told = logs.formatted(line({"level": "ERROR", "message": "no", "exception": "Traceback\n  at home"}))
     assert told.splitlines()[1:] == ["    Traceback", "      at home"]
 
 
 def test_a_visitors_words_cannot_move_the_terminals_cursor() -> None:
-    told = logs.readable(line({"message": "GET /\x1b[2J\r", "exception": "\x1b]0;title\x07"}))
+    told = logs.formatted(line({"message": "GET /\x1b[2J\r", "exception": "\x1b]0;title\x07"}))
     assert "\x1b[2J" not in told and "\x1b]" not in told and "\r" not in told
 
 
@@ -139,20 +139,20 @@ def test_a_visitors_words_cannot_move_the_terminals_cursor() -> None:
     ["START RequestId: 1", "END RequestId: 1", "REPORT RequestId: 1\tDuration: 2 ms", '{"_aws": {}, "Queued": 1}'],
 )
 def test_what_machines_write_for_machines_is_left_out_for_a_person(text: str) -> None:
-    assert logs.readable(line(text)) == ""
+    assert logs.formatted(line(text)) == ""
     assert json.loads(logs.as_json(line(text)))["part"] == "web"
 
 
 def test_a_call_that_failed_is_told_as_lambda_tells_it() -> None:
-    assert "Status: timeout" in logs.readable(line("REPORT RequestId: 1\tDuration: 29000 ms\tStatus: timeout\n"))
+    assert "Status: timeout" in logs.formatted(line("REPORT RequestId: 1\tDuration: 29000 ms\tStatus: timeout\n"))
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--since", "yesterday"], "SINCE=yesterday cannot be read. Say how long ago"),
-        (["--grep", "("], "is no regular expression"),
-        (["--what", "web,db"], "Nothing is called db. Take WHAT= of: web, jobs, tasks"),
+        (["--since", "yesterday"], "Invalid SINCE=yesterday; use an age such as 30s"),
+        (["--grep", "("], "Invalid regular expression GREP='('"),
+        (["--what", "web,db"], "Unknown part in WHAT=: db; use web, jobs, tasks"),
         (["--stage", "test"], "nothing is deployed as my-app-test in eu-central-1"),
     ],
 )
@@ -165,15 +165,15 @@ def follower(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`make logs FOLLOW=1` as a process of its own; a line comes before it, and one a second later."""
     program = tmp_path / "follow.py"
     program.write_text(
-        "import sys, threading, pytest, a_stage\n"
+        "import sys, threading, pytest, moto_stage\n"
         "from kit.cli import main as command\n"
         "from kit.ops import logs\n"
-        "logs.EVERY = 0.1\n"
+        "logs.POLL_SECONDS = 0.1\n"
         "patch = pytest.MonkeyPatch()\n"
         "patch.setattr('kit.ops.stage.project_name', lambda: 'my-app')\n"
-        "with a_stage.running(patch, logs_alone=True) as session:\n"
-        "    a_stage.write(session, 'web', {'message': 'before'})\n"
-        "    threading.Timer(1, a_stage.write, [session, 'web', {'message': 'while'}]).start()\n"
+        "with moto_stage.running(patch, logs_alone=True) as session:\n"
+        "    moto_stage.write(session, 'web', {'message': 'before'})\n"
+        "    threading.Timer(1, moto_stage.write, [session, 'web', {'message': 'while'}]).start()\n"
         "    sys.argv = ['kit', 'logs', '--follow']\n"
         "    sys.exit(command.main())\n"
     )

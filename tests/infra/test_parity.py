@@ -1,8 +1,8 @@
 """The same system from each: three descriptions, compared field by field, over settings of every kind."""
 
 import pytest
-from canonical import compare
-from described import CASES, described
+from cases import CASES, describe_case
+from normalize import compare
 
 over_cases = pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name for case in CASES])
 
@@ -10,13 +10,13 @@ over_cases = pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name 
 @over_cases
 @pytest.mark.parametrize("iac", ["cdk", "terraform"])
 def test_it_is_the_system_that_sam_makes(iac: str, index: int) -> None:
-    differences = compare(iac, described("sam", index), described(iac, index))
+    differences = compare(iac, describe_case("sam", index), describe_case(iac, index))
     assert not differences, f"{len(differences)} differences\n" + "\n".join(differences)
 
 
 @over_cases
 def test_a_role_is_passed_only_to_the_service_that_it_is_for(index: int) -> None:
-    system = described("sam", index)
+    system = describe_case("sam", index)
     passed = {
         (permission.split()[3].rpartition("/")[2], permission.partition(" if ")[2])
         for role in system["roles"].values()
@@ -25,14 +25,14 @@ def test_a_role_is_passed_only_to_the_service_that_it_is_for(index: int) -> None
     }
     ecs = '{"StringEquals": {"iam:PassedToService": ["ecs-tasks.amazonaws.com"]}}'
     scheduler = '{"StringEquals": {"iam:PassedToService": ["scheduler.amazonaws.com"]}}'
-    name = CASES[index].called
+    name = CASES[index].resource_prefix
     assert passed == {(f"{name}-task", ecs), (f"{name}-task-execution", ecs), (f"{name}-delays", scheduler)}
 
 
 @over_cases
 def test_every_queue_is_fed_to_the_jobs_function_and_outlasts_its_retries(index: int) -> None:
-    system = described("sam", index)
-    jobs = system["functions"][f"{CASES[index].called}-jobs"]
+    system = describe_case("sam", index)
+    jobs = system["functions"][f"{CASES[index].resource_prefix}-jobs"]
     work = {name: queue for name, queue in system["queues"].items() if queue["dead"]}
     assert {arn.rpartition(":")[2] for arn in system["sources"]} == work.keys()
     for name, queue in work.items():
@@ -47,14 +47,14 @@ def test_every_queue_is_fed_to_the_jobs_function_and_outlasts_its_retries(index:
 @over_cases
 def test_every_schedule_reaches_its_job_where_its_runtime_needs_it(index: int) -> None:
     """The tick goes to the jobs function, which may queue the job and start the one task definition for it."""
-    case, system = CASES[index], described("sam", index)
+    case, system = CASES[index], describe_case("sam", index)
     for schedule in (case.manifest or {"schedules": []})["schedules"]:
         told = system["schedules"][schedule["name"]]
-        assert told["target"].endswith(f"{case.called}-jobs:live")
+        assert told["target"].endswith(f"{case.resource_prefix}-jobs:live")
         assert told["when"] == [schedule["expression"], schedule["timezone"]]
         assert told["dead"].endswith("-default-dead")
-    may = system["roles"][f"{case.called}-jobs"]["may"]
-    environment = system["functions"][f"{case.called}-jobs"]["environment"]
+    may = system["roles"][f"{case.resource_prefix}-jobs"]["may"]
+    environment = system["functions"][f"{case.resource_prefix}-jobs"]["environment"]
     family, _, revision = environment["JOBS_TASK_DEFINITION"].rpartition("/")[2].partition(":")
     assert family in system["tasks"]
     assert revision.isdecimal(), "an earlier version starts an earlier image"
@@ -71,7 +71,7 @@ def test_what_the_app_is_told_are_settings_that_it_knows(index: int) -> None:
     from kit.settings import Settings
 
     known = {field.name.upper() for field in fields(Settings)}
-    system = described("sam", index)
+    system = describe_case("sam", index)
     told = [one["environment"] for one in [*system["functions"].values(), *system["tasks"].values()]]
     assert all(variables.keys() <= known for variables in told)
     own = {"JOBS_TASK_DEFINITION", "PLANETSCALE_TOKEN_SECRET"}
@@ -82,10 +82,10 @@ def test_what_the_app_is_told_are_settings_that_it_knows(index: int) -> None:
 
 @over_cases
 def test_only_tasks_may_read_what_changes_the_schema(index: int) -> None:
-    system = described("sam", index)
+    system = describe_case("sam", index)
     token = f"/my-app/{CASES[index].stage}/planetscale-token"
     assert {name for name, role in system["roles"].items() if token in " ".join(role["may"])} == {
-        f"{CASES[index].called}-task"
+        f"{CASES[index].resource_prefix}-task"
     }
     told = [*system["functions"].values(), *system["tasks"].values()]
     assert [one["environment"].get("PLANETSCALE_TOKEN_SECRET") for one in told] == [None, None, token]
@@ -93,7 +93,7 @@ def test_only_tasks_may_read_what_changes_the_schema(index: int) -> None:
 
 @over_cases
 def test_no_new_code_is_live_by_the_infrastructure_alone(index: int) -> None:
-    system, called = described("sam", index), CASES[index].called
+    system, called = describe_case("sam", index), CASES[index].resource_prefix
     assert system["aliases"] == [f"{called}-jobs:live $LATEST", f"{called}-web:live $LATEST"]
     assert system["versions"] == []
     assert system["kept when replaced"] == ["ECS::TaskDefinition: Retain"], "a rollback needs the revisions of before"
@@ -101,22 +101,22 @@ def test_no_new_code_is_live_by_the_infrastructure_alone(index: int) -> None:
 
 @over_cases
 def test_nothing_reaches_a_task(index: int) -> None:
-    assert described("sam", index)["network"]["in"] == []
+    assert describe_case("sam", index)["network"]["in"] == []
 
 
 @over_cases
 def test_a_domain_is_the_only_address(index: int) -> None:
-    api = described("sam", index)["api"]
+    api = describe_case("sam", index)["api"]
     assert api["at AWS's address"] == (not api["domains"])
     assert bool(api["domains"]) == ("domain_name" in CASES[index].settings)
 
 
 @over_cases
 def test_there_is_an_alarm_on_the_number_of_requests(index: int) -> None:
-    alarm = described("sam", index)["alarms"][f"{CASES[index].called}-api-requests"]
+    alarm = describe_case("sam", index)["alarms"][f"{CASES[index].resource_prefix}-api-requests"]
     assert alarm["metric"] == ["AWS/ApiGateway", "Count", "Sum", 300]
     assert alarm["when"][:2] == [
         "GreaterThanOrEqualToThreshold",
         int(CASES[index].settings.get("requests_alarm", 10_000)),
     ]
-    assert alarm["tells"] == described("sam", index)["alarms"][f"{CASES[index].called}-api-5xx"]["tells"]
+    assert alarm["tells"] == describe_case("sam", index)["alarms"][f"{CASES[index].resource_prefix}-api-5xx"]["tells"]

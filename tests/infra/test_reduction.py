@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from canonical import compare
-from described import CASES, described, produced
+from cases import CASES, build_case, describe_case
+from normalize import compare
 
 from rendering import TEMPLATE
 
@@ -67,7 +67,7 @@ def is_noticed(iac: str, index: int, document: Any, path: tuple[Any, ...]) -> bo
         at = at[key]
     kept, at[path[-1]] = at[path[-1]], other(at[path[-1]])
     try:
-        return bool(compare(iac, described(iac, index), produced(iac, index).again().describe()))
+        return bool(compare(iac, describe_case(iac, index), build_case(iac, index).again().describe()))
     except Exception:  # noqa: BLE001 - a description that fails has noticed
         return True
     finally:
@@ -87,7 +87,7 @@ def blind_spots(iac: str) -> set[str]:
     """The paths at which a change goes unnoticed in every case that has it."""
     decides, blind, noticed = chosen(iac), {}, set()
     for index in range(len(CASES)):
-        for name, (kind, document) in produced(iac, index).sources().items():
+        for name, (kind, document) in build_case(iac, index).sources().items():
             for path in list(leaves(document)):
                 label = ".".join([kind, *("*" if isinstance(key, int) else str(key) for key in path)])
                 if not decides.search(label):
@@ -97,7 +97,7 @@ def blind_spots(iac: str) -> set[str]:
                 else:
                     blind[name, path] = label
     assert len(noticed) > 300
-    return {label for place, label in blind.items() if place not in noticed}
+    return {label for path, label in blind.items() if path not in noticed}
 
 
 @pytest.mark.parametrize("iac", UNSEEN)
@@ -112,5 +112,5 @@ def test_a_change_of_any_word_is_found(iac: str) -> None:
 @pytest.mark.parametrize("iac", UNSEEN)
 @pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name for case in CASES])
 def test_every_kind_of_resource_is_described_and_none_outlives_the_stage(iac: str, index: int) -> None:
-    assert described(iac, index)["others"] == []
-    assert described(iac, index)["kept when all is destroyed"] == []
+    assert describe_case(iac, index)["others"] == []
+    assert describe_case(iac, index)["kept when all is destroyed"] == []

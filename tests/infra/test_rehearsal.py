@@ -16,7 +16,7 @@ from typing import Any
 import httpx2 as httpx
 import ministack
 import pytest
-from described import CDK
+from cases import CDK
 
 import mysql
 import parts
@@ -138,7 +138,7 @@ def a_version_that_does_not_answer(rehearsal: Rehearsal, address: str) -> None:
     rehearsal.change("app/web.py", "import logging\n", 'import logging\n\nraise RuntimeError("not today")\n')
     told = rehearsal.refused("deploy", "YES=1")
     assert "not today" in told
-    assert "Visitors still meet version 1" in told
+    assert "Version 1 is still live" in told
     assert "make deploy STAGE=prod" in told
     assert rehearsal.rows("SHOW TABLES LIKE 'extras'")
     assert httpx.get(f"{address}/health", timeout=30, trust_env=False).text == "ok"
@@ -192,7 +192,7 @@ def test_a_stage_is_made_changed_taken_back_and_taken_away(
     listed = rehearsal.exec("--run", "--", "python", "-m", "kit", "jobs", "list")
     assert (listed.returncode, "app.jobs.draw" in listed.stdout) == (0, True), listed.stderr
     assert rehearsal.exec("--run", "--", "python", "-c", "raise SystemExit(3)").returncode == 3
-    assert "No one-off task runs in my-app-prod." in rehearsal.exec("ps").stderr
+    assert "No one-off task is running in my-app-prod." in rehearsal.exec("ps").stderr
 
     # What there is to see of it, and what it wrote.
     page = rehearsal.done("status")
@@ -206,10 +206,10 @@ def test_a_stage_is_made_changed_taken_back_and_taken_away(
     assert httpx.get(f"{address}/health", timeout=30, trust_env=False).text == "ok"
     assert rehearsal.task_image() == first
     assert rehearsal.rows("SHOW TABLES LIKE 'extras'")
-    assert "nothing to go back to" in rehearsal.refused("rollback", "YES=1")
+    assert "no earlier version to roll back to" in rehearsal.refused("rollback", "YES=1")
 
     # Away: by its name alone, and neither the database nor its secret.
-    assert "nothing was done" in rehearsal.refused("destroy", "CONFIRM=my-app")
+    assert "Nothing changed" in rehearsal.refused("destroy", "CONFIRM=my-app")
     rehearsal.done("destroy", "CONFIRM=my-app-prod")
     assert emulator.client("lambda").list_functions()["Functions"] == []
     assert emulator.client("sqs").list_queues().get("QueueUrls", []) == []

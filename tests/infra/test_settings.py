@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from manifests import environment, require_provider
+from tools import environment, require_provider
 
 import parts
 from kit.ops import iac as tool

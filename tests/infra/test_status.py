@@ -4,17 +4,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import a_stage
+import moto_stage
 import pytest
-from a_stage import CALLED, start_task, write
+from moto_stage import PREFIX, start_task, write
 
 from kit.cli import main as command
-from kit.ops import iac, stage_status
+from kit.ops import iac
+from kit.ops.status import Status
 
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Any:
-    with a_stage.running(monkeypatch) as session:
+    with moto_stage.running(monkeypatch) as session:
         yield session
 
 
@@ -38,7 +39,7 @@ def row(page: str, name: str) -> list[str]:
 
 
 def test_what_runs_is_on_one_screen(aws: Any, status: Any) -> None:
-    code = aws.client("lambda").get_function(FunctionName=f"{CALLED}-web", Qualifier="live")["Code"]
+    code = aws.client("lambda").get_function(FunctionName=f"{PREFIX}-web", Qualifier="live")["Code"]
     page = status()
     assert len(page.splitlines()) <= 24
     assert max(map(len, page.splitlines())) <= 120
@@ -50,7 +51,7 @@ def test_what_runs_is_on_one_screen(aws: Any, status: Any) -> None:
 
 def test_jobs_that_wait_and_that_were_given_up_are_counted(aws: Any, status: Any) -> None:
     sqs = aws.client("sqs")
-    for name, number in ((f"{CALLED}-default", 3), (f"{CALLED}-default-dead", 2)):
+    for name, number in ((f"{PREFIX}-default", 3), (f"{PREFIX}-default-dead", 2)):
         url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
         for _ in range(number):
             sqs.send_message(QueueUrl=url, MessageBody="{}")
@@ -71,34 +72,33 @@ def test_schedules_tell_when_they_ran_and_when_they_run_next(aws: Any, status: A
 def test_only_this_stages_alarms_count(aws: Any, status: Any) -> None:
     assert "none of 2 in ALARM" in status()
     for name in ("default-dead", "x-api-5xx"):
-        aws.client("cloudwatch").set_alarm_state(AlarmName=f"{CALLED}-{name}", StateValue="ALARM", StateReason="-")
+        aws.client("cloudwatch").set_alarm_state(AlarmName=f"{PREFIX}-{name}", StateValue="ALARM", StateReason="-")
     page = status()
     assert "1 of 2 in ALARM" in page
     assert row(page, "default-dead")[0] == "since"
 
 
 def test_it_says_who_is_told_of_alarms(aws: Any, status: Any) -> None:
-    assert 'NOBODY IS TOLD. Set AlarmEmail = "me@example.com" in infra/sam/stages/prod.toml' in status()
+    assert 'NOT SENT TO ANYONE. Set AlarmEmail = "me@example.com" in infra/sam/stages/prod.toml' in status()
     sns = aws.client("sns")
-    topic = f"arn:aws:sns:{a_stage.REGION}:123456789012:{CALLED}-alarms"
+    topic = f"arn:aws:sns:{moto_stage.REGION}:123456789012:{PREFIX}-alarms"
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="me@example.com")
     page = status()
     assert "sent to me@example.com" in page
-    assert "NOBODY" not in page
+    assert "NOT SENT" not in page
 
 
 def test_an_address_that_is_not_confirmed_is_told_nothing(
     aws: Any, status: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As SNS has it until the link is opened; moto takes every address as confirmed."""
-    waiting = [stage_status.Recipient("me@example.com", confirmed=False)]
-    monkeypatch.setattr(stage_status, "_recipients", lambda *_: waiting)
-    assert "NOBODY IS TOLD: me@example.com has not opened the link" in status()
+    monkeypatch.setattr(Status, "recipients", lambda _: {"me@example.com": False})
+    assert "NOT SENT: me@example.com has not confirmed the link" in status()
 
 
 def test_a_stage_without_a_topic_tells_nobody(aws: Any, status: Any) -> None:
-    aws.client("sns").delete_topic(TopicArn=f"arn:aws:sns:{a_stage.REGION}:123456789012:{CALLED}-alarms")
-    assert "NOBODY IS TOLD" in status()
+    aws.client("sns").delete_topic(TopicArn=f"arn:aws:sns:{moto_stage.REGION}:123456789012:{PREFIX}-alarms")
+    assert "NOT SENT TO ANYONE" in status()
 
 
 def test_tasks_that_run_are_listed_and_many_are_counted(aws: Any, status: Any) -> None:
@@ -114,4 +114,4 @@ def test_tasks_that_run_are_listed_and_many_are_counted(aws: Any, status: Any) -
 def test_a_stage_that_is_not_there_is_told_with_those_that_are(status: Any) -> None:
     said = status("test")
     assert "Nothing is deployed as my-app-test in eu-central-1" in said
-    assert "Stages there: prod" in said
+    assert "Existing stages: prod" in said

@@ -1,6 +1,6 @@
 """The edge of AWS that one-off tasks touch: ECS, CloudWatch Logs, Lambda and STS, as their API references have it.
 
-A server on 127.0.0.1 that boto3 talks to. What is asked of it becomes what `place` makes of a task: a real container
+A server on 127.0.0.1 that boto3 talks to. A task is run by its `backend`: a real container
 of a real image, or nothing but a record. Faults are put in at each operation: refused, dropped before or after it
 was done. It keeps what was asked, and every task that was ever started.
 """
@@ -24,7 +24,7 @@ TAG = re.compile(r"[\w\s.:/=+\-@]{0,256}")
 STARTED_BY = re.compile(r"[\w\-/]{1,36}")
 
 
-class Place(Protocol):
+class TaskBackend(Protocol):
     """Where a task runs."""
 
     def start(self, task: "Task") -> None: ...
@@ -76,8 +76,8 @@ class Task:
 class Cloud:
     """All of it. `agent` is how many seconds its agent needs once a container runs; None is never."""
 
-    def __init__(self, place: Place, *, stages: tuple[str, ...] = ("prod",), image: str = "none") -> None:
-        self.place, self.stages, self.image = place, stages, image
+    def __init__(self, backend: TaskBackend, *, stages: tuple[str, ...] = ("prod",), image: str = "none") -> None:
+        self.backend, self.stages, self.image = backend, stages, image
         self.tasks: dict[str, Task] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.faults: list[Callable[[str, int], Exception | None]] = []
@@ -100,7 +100,7 @@ class Cloud:
     def alive(self) -> list[Task]:
         """The tasks that run, or are being started."""
         there = list(self.tasks.values())
-        return [task for task in there if not task.begun_or_failed.is_set() or self.place.running(task)]
+        return [task for task in there if not task.begun_or_failed.is_set() or self.backend.running(task)]
 
     # What AWS answers
 
@@ -171,7 +171,7 @@ class Cloud:
 
     def _start(self, task: Task) -> None:
         try:
-            self.place.start(task)
+            self.backend.start(task)
         except RuntimeError as error:
             task.error = str(error)
         finally:
@@ -180,10 +180,10 @@ class Cloud:
     def _stop(self, task: Task) -> None:
         """A task that is only being started is stopped as well, as ECS does it."""
         task.begun_or_failed.wait()
-        self.place.stop(task)
+        self.backend.stop(task)
 
     def told(self, task: Task) -> dict[str, Any]:
-        code, running = self.place.exit_code(task), self.place.running(task)
+        code, running = self.backend.exit_code(task), self.backend.running(task)
         alive = "RUNNING" if running else "PROVISIONING"
         status = "STOPPED" if task.error or code is not None else alive
         ready = self.agent is not None and running and time.monotonic() - task.begun > self.agent
@@ -244,7 +244,7 @@ class Cloud:
 
     def GetLogEvents(self, asked: dict[str, Any]) -> dict[str, Any]:
         task = next((one for one in self.tasks.values() if asked["logStreamName"] == f"task/app/{one.id}"), None)
-        lines = self.place.lines(task) if task else []
+        lines = self.backend.lines(task) if task else []
         if not lines:
             raise Refused("ResourceNotFoundException", "The specified log stream does not exist.")
         begin = int(asked.get("nextToken", "f/0")[2:])

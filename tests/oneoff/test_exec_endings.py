@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from clients import Exec, in_a_cloud
 from cloud import Refused
-from places import Containers
+from exec_client import Exec, exec_with_cloud
+from task_backends import Containers
 from terminals import CTRL_C, CTRL_D, Terminal
 
 from kit.oneoff import OVER
@@ -131,14 +131,14 @@ def stop_never_works(aws: Exec) -> None:
     aws.cloud.faults.append(lambda asked, _: Refused("AccessDeniedException", "no") if asked == "StopTask" else None)
     terminal.send(CTRL_C)
     assert terminal.ended() == 130
-    assert "could not be stopped" in terminal.before
-    assert "It ends by itself when its time is over." in terminal.before
+    assert "Could not stop the task" in terminal.before
+    assert "It ends by itself when its lifetime is over." in terminal.before
 
 
 def left_alone(aws: Exec) -> None:
     terminal = session(aws)
     assert terminal.ended() == OVER
-    assert "The task's time was over; --max gives it more." in terminal.before
+    assert "The task's lifetime was over; use --max for a longer one." in terminal.before
 
 
 ENDINGS: dict[str, Callable[[Exec], None]] = {
@@ -175,7 +175,7 @@ def outcomes(image: str, installed_app: Path) -> dict[str, str]:
     """Each way to end, tried with a task of its own, several at a time: what was wrong with it, or nothing."""
 
     def attempt(name: str, way: Callable[[Exec], None]) -> str:
-        with in_a_cloud(Containers(image), installed_app) as aws:
+        with exec_with_cloud(Containers(image), installed_app) as aws:
             try:
                 way(aws)
                 aws.gone()
@@ -183,7 +183,7 @@ def outcomes(image: str, installed_app: Path) -> dict[str, str]:
                 return f"{type(error).__name__}: {error}"
             if len(aws.cloud.tasks) != 1:
                 return f"{len(aws.cloud.tasks)} tasks were started"
-            [code] = map(aws.cloud.place.exit_code, aws.cloud.tasks.values())
+            [code] = map(aws.cloud.backend.exit_code, aws.cloud.tasks.values())
             by_itself = name in LEFT_TO_ITS_LIFETIME or name.startswith("client killed")
             return "its client lived, and left it to its lifetime" if code == OVER and not by_itself else ""
 

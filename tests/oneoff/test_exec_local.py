@@ -56,5 +56,5 @@ def test_without_docker_it_runs_in_the_projects_environment(installed_app: Path,
                 (tmp_path / program.name).symlink_to(program)
     done = local(installed_app, "nothing-of-this-name", PATH=str(tmp_path))
     assert done.returncode == 2
-    assert "there is no Docker" in done.stderr
-    assert "nothing-of-this-name cannot be run: No such file or directory." in done.stderr
+    assert "Docker is not installed" in done.stderr
+    assert "Can't run nothing-of-this-name: No such file or directory." in done.stderr

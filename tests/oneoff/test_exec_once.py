@@ -14,13 +14,13 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from cloud import ACCOUNT, CLUSTER, REGION, WHO, Cloud, Refused, serving
-from places import Nowhere
+from task_backends import Nowhere
 
 from kit.errors import UsageError
 from kit.ops import oneoff_task, retry, task_logs
 from kit.ops.aws_account import Account
 from kit.ops.deployed import Deployed
-from kit.ops.ecs_task import Task, Wanted
+from kit.ops.ecs_task import Task, TaskSpec
 from kit.ops.exec import ecs_exec
 from kit.ops.stage import Stage
 
@@ -53,11 +53,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds are milliseconds, for us and for boto3's own retries."""
     pause = types.SimpleNamespace(sleep=lambda _: None)
     monkeypatch.setattr("botocore.endpoint.time", pause)
-    monkeypatch.setattr(retry, "EVERY", 0.001)
-    monkeypatch.setattr(retry, "SETTLED", 5.0)
+    monkeypatch.setattr(retry, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(retry, "REQUEST_SECONDS", 5.0)
     monkeypatch.setattr(task_logs, "LATE", 1.0)
     retries: Any = {"mode": "standard", "total_max_attempts": 3}
-    monkeypatch.setattr(retry, "PATIENT", Config(read_timeout=PATIENCE, retries=retries))
+    monkeypatch.setattr(retry, "RETRY", Config(read_timeout=PATIENCE, retries=retries))
 
 
 def cloud(seed: int, code: int | None) -> Cloud:
@@ -98,7 +98,7 @@ def test_no_command_is_run_twice_and_no_exit_code_is_told_wrongly(
             for number in range(100):
                 before = len(made.tasks)
                 try:
-                    told = oneoff_task.run(logged_in, deployed, Wanted(["true"], f"run {number}"))
+                    told = oneoff_task.run(logged_in, deployed, TaskSpec(["true"], f"run {number}"))
                 except UsageError as error:
                     failed += 1
                     assert "AWS" in str(error)
@@ -120,7 +120,7 @@ def test_no_session_is_opened_twice(
         logged_in = account(served)
         for _ in range(100):
             task = Task(logged_in, deployed)
-            task.start(Wanted())
+            task.start(TaskSpec())
             task.wait_until_running()
             before = len(made.opened)
             try:

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from clients import Exec
 from cloud import Refused
+from exec_client import Exec
 
 from waiting import until
 
@@ -31,9 +31,7 @@ def shown(aws: Exec, *arguments: str, code: int = 2, **environ: str) -> str:
 def test_a_session_needs_a_terminal(paper: Exec) -> None:
     done = paper.run("bash")
     assert done.returncode == 2
-    assert (
-        "A session needs a terminal. Without one, run the command as the task's own: ./exec --run -- …" in done.stderr
-    )
+    assert "A session needs a terminal. Without one, use: ./exec --run -- COMMAND" in done.stderr
     assert not paper.cloud.asked
 
 
@@ -60,8 +58,8 @@ def cache() -> str:
 def test_a_missing_permission_is_named(paper: Exec, operation: str) -> None:
     refuse(paper, operation, Refused("AccessDeniedException", DENIED.format(operation)))
     told = shown(paper)
-    assert f"Your role may not do this; ecs:{operation} is missing" in told
-    assert "Have what this prints attached to it: make policy FOR=exec" in told
+    assert f"Access denied: your role lacks ecs:{operation}" in told
+    assert "Attach the policy that this prints: make policy FOR=exec" in told
     assert not paper.cloud.alive()
 
 
@@ -97,7 +95,7 @@ def test_no_capacity_is_told(paper: Exec) -> None:
 def test_an_agent_that_does_not_come_is_told_with_what_it_needs(paper: Exec) -> None:
     paper.cloud.agent_status = "STOPPED"
     told = shown(paper)
-    assert "The exec agent of the task does not come up: it is STOPPED." in told
+    assert "The task's exec agent does not start: it is STOPPED." in told
     assert "ssmmessages" in told
     assert not paper.cloud.alive()
 
@@ -114,12 +112,12 @@ def test_of_several_stages_it_asks_a_person_and_no_one_else(paper: Exec) -> None
     paper.cloud.stages = ("prod", "test")
     done = paper.run("ps")
     assert done.returncode == 2
-    assert "There is more than one stage: prod, test. Say which: --stage prod" in done.stderr
+    assert "There is more than one stage: prod, test. Choose one: --stage prod" in done.stderr
     terminal = paper.terminal("ps")
     terminal.expect("Which stage. prod, test")
     terminal.sendline("te")
     assert terminal.ended() == 0
-    assert "No one-off task runs in my-app-test." in terminal.before
+    assert "No one-off task is running in my-app-test." in terminal.before
     assert "my-app-prod" in paper.run("ps", STAGE="prod").stderr
 
 
@@ -145,10 +143,10 @@ def test_a_secret_is_refused_without_repeating_it(paper: Exec, arguments: list[s
     ("arguments", "said"),
     [
         (["--run"], "--run needs a command"),
-        (["--detach", "bash"], "--detach goes with --run"),
-        (["--max", "soon"], "'soon' is no time up to 7d"),
-        (["--env", "A", "bash"], "--env takes NAME=VALUE"),
-        (["--run", "--", "echo", "x" * 9000], "ECS takes 8,192"),
+        (["--detach", "bash"], "--detach needs --run"),
+        (["--max", "soon"], "invalid duration 'soon'"),
+        (["--env", "A", "bash"], "expected NAME=VALUE"),
+        (["--run", "--", "echo", "x" * 9000], "ECS accepts 8,192"),
         (["stop", "abc"], "There is no one-off task abc in my-app-prod"),
     ],
 )

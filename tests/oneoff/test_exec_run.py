@@ -2,7 +2,7 @@
 
 import json
 
-from clients import Exec
+from exec_client import Exec
 
 import containers
 from waiting import until
@@ -46,7 +46,7 @@ def test_what_is_written_to_both_streams_comes_to_standard_output(aws: Exec) -> 
 def test_it_ends_when_its_time_is_over_and_says_so(aws: Exec) -> None:
     done = aws.run("--run", "--max", "2s", "--", "sleep", "300")
     assert done.returncode == 124
-    assert "It was ended when its time of 2 s was over (--max)." in done.stderr
+    assert "Timed out after 2 s (--max)." in done.stderr
     assert not aws.cloud.alive()
 
 
@@ -82,7 +82,7 @@ def test_a_network_that_comes_back_is_waited_for(aws: Exec) -> None:
         until(lambda: not aws.cloud.alive(), what="the end of the command, unseen")
         aws.cloud.drops.clear()
         told, done = client.stdout.read().splitlines()
-    assert told.startswith("AWS cannot be asked right now, asking again"), "and it is said once"
+    assert told.startswith("AWS is not reachable right now"), "and it is said once"
     assert done == "done"
     assert client.returncode == 3
     assert aws.cloud.count("RunTask") == 1
@@ -97,7 +97,7 @@ def test_cpu_memory_and_environment_are_the_tasks(aws: Exec) -> None:
 
 
 def test_an_image_in_which_nothing_can_be_run_gives_ecs_own_reason(aws: Exec) -> None:
-    aws.cloud.place.image = "spikeproof-test-no-such-image"  # type: ignore[attr-defined]
+    aws.cloud.backend.image = "spikeproof-test-no-such-image"  # type: ignore[attr-defined]
     done = aws.run("--run", "--", "true")
     assert done.returncode == 2
     assert "The task did not start. TaskFailedToStart" in done.stderr

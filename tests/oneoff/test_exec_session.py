@@ -1,6 +1,6 @@
 """`./exec` in a real terminal: a session in a container of the app's image, ended with it."""
 
-from clients import Exec
+from exec_client import Exec
 from terminals import CTRL_C, CTRL_D
 
 from waiting import until
@@ -83,7 +83,7 @@ def test_a_program_that_the_image_lacks_is_told_with_those_it_has(aws: Exec) -> 
 def test_a_session_that_breaks_off_ends_the_task_and_says_that_its_code_is_not_known(aws: Exec) -> None:
     terminal = aws.terminal(PLUGIN_BREAKS="1")
     assert terminal.ended() == 143
-    assert "The session broke off" in terminal.before
+    assert "The session was interrupted" in terminal.before
     aws.gone()
 
 
@@ -95,10 +95,10 @@ def test_a_guest_leaves_the_task_as_it_is(aws: Exec) -> None:
     terminal = aws.terminal("attach", id[:6], "--", "sh", "-c", "echo as guest; exit 3")
     terminal.expect("as guest")
     assert terminal.ended() == 0
-    assert "The task runs on" in terminal.before
+    assert "The task is still running" in terminal.before
     assert aws.cloud.alive()
     stopped = aws.run("stop")
     assert stopped.returncode == 0
     assert "UserInitiated" in stopped.stderr
     aws.gone()
-    assert "No one-off task runs in my-app-prod." in aws.run("ps").stderr
+    assert "No one-off task is running in my-app-prod." in aws.run("ps").stderr

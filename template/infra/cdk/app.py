@@ -1,4 +1,4 @@
-"""The infrastructure, for `cdk`: one stage of the app. `make infra-check` and `make deploy` call it."""
+"""The CDK app: one stage of the infrastructure. `make infra-check` and `make deploy` run it."""
 
 import sys
 

@@ -1,5 +1,5 @@
-"""Prints what must be known of a stage before there is one, as JSON: its processor, the name of its database's secret,
-and who is told of alarms.
+"""Print the settings that are needed before a stage exists, as JSON: its processor, the name of its database secret,
+and the email address for alarms.
 
 usage: settings.py STAGE
 """
@@ -15,22 +15,22 @@ FILE = Path(__file__).resolve().parent / "cdk.json"
 
 
 class Context:
-    """What `cdk.json` sets, as constructs would see it."""
+    """The context of `cdk.json`, with a construct node's interface."""
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.told = told
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
 
     def try_get_context(self, name: str) -> Any:
-        """What is set, or nothing."""
-        return self.told.get(name)
+        """A value, or None."""
+        return self.values.get(name)
 
 
 def main(stage: str) -> None:
-    """Print all three."""
-    told = json.loads(FILE.read_text(encoding="utf-8"))["context"]
+    """Print the settings."""
+    context = json.loads(FILE.read_text(encoding="utf-8"))["context"]
     no_image = "none@sha256:" + "0" * 64
     try:
-        settings = Settings.of(Context(told | {"stage": stage, "image": no_image}))
+        settings = Settings.of(Context(context | {"stage": stage, "image": no_image}))
     except SettingsError as error:
         sys.exit(str(error))
     print(json.dumps([settings.architecture, settings.secret, settings.alarm_email]))

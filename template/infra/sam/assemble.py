@@ -1,8 +1,10 @@
-"""Makes `build/template.yaml` of `parts/` and `jobs.json`, for `sam`. A template knows no loops; this is all it takes:
+"""Assemble `build/template.yaml` for `sam` from `parts/` and `jobs.json`.
 
-main.yaml       stands first, and ends with `Resources:`
-queue.yaml      stands once for each queue, schedule.yaml once for each schedule
-elsewhere       a line that names <Queue> stands once for each queue; <,> at its end is a comma between them
+main.yaml       comes first and ends with `Resources:`
+queue.yaml      is repeated for each queue, schedule.yaml for each schedule
+elsewhere       a line with <Queue> is repeated for each queue; <,> at its end is a comma except after the last
+
+CloudFormation's Fn::ForEach repeats resources and keys, but not the items of a list, of which queues add many.
 """
 
 import json
@@ -21,20 +23,20 @@ def main() -> None:
     schedules = [schedule_words(schedule) for schedule in manifest["schedules"]]
     once = sorted(part.stem for part in PARTS.glob("*.yaml") if part.stem not in {"main", "queue", "schedule"})
     resources = [repeated(read(part), queues) for part in once]
-    resources += [filled(read("queue"), words) for words in queues]
-    resources += [filled(read("schedule"), words) for words in schedules]
+    resources += [filled(read("queue"), values) for values in queues]
+    resources += [filled(read("schedule"), values) for values in schedules]
     text = repeated(read("main"), queues) + "\n".join(indented(part) for part in resources)
     HERE.joinpath("build").mkdir(exist_ok=True)
     HERE.joinpath("build", "template.yaml").write_text(text, encoding="utf-8")
 
 
 def read(part: str) -> str:
-    """A part's text."""
+    """The text of a part."""
     return (PARTS / f"{part}.yaml").read_text(encoding="utf-8")
 
 
 def queue_words(queue: dict[str, Any], jobs: list[dict[str, Any]]) -> dict[str, str]:
-    """What is filled in for a queue."""
+    """The values of a queue's placeholders."""
     attempts = [job["attempts"] for job in jobs if job["queue"] == queue["name"]]
     title = queue["name"].removesuffix(".fifo")
     return {
@@ -44,30 +46,30 @@ def queue_words(queue: dict[str, Any], jobs: list[dict[str, Any]]) -> dict[str, 
         "suffix": ".fifo" if queue["fifo"] else "",
         "fifo": "true" if queue["fifo"] else "!Ref AWS::NoValue",
         "batch_size": str(queue["batch_size"]),
-        "receives": str(max([5, *(tries + 1 for tries in attempts)])),
+        "max_receive_count": str(max([5, *(tries + 1 for tries in attempts)])),
     }
 
 
 def schedule_words(schedule: dict[str, Any]) -> dict[str, str]:
-    """What is filled in for a schedule."""
-    given = {name: schedule[name] for name in ("name", "job", "expression", "timezone")}
-    return given | {"Schedule": identifier(schedule["name"]), "input": json.dumps(schedule["input"])}
+    """The values of a schedule's placeholders."""
+    values = {name: schedule[name] for name in ("name", "job", "expression", "timezone")}
+    return values | {"Schedule": identifier(schedule["name"]), "input": json.dumps(schedule["input"])}
 
 
 def identifier(name: str) -> str:
-    """A name as CloudFormation's logical ids are: kit-sweep becomes KitSweep."""
+    """A name as a logical id in CloudFormation: kit-sweep becomes KitSweep."""
     return "".join(word[:1].upper() + word[1:] for word in re.split("[-.]", name.replace("_", "Underscore")))
 
 
-def filled(text: str, words: dict[str, str]) -> str:
-    """The text with its words filled in."""
-    for word, value in words.items():
-        text = text.replace(f"<{word}>", value)
+def filled(text: str, values: dict[str, str]) -> str:
+    """The text with its placeholders filled in."""
+    for name, value in values.items():
+        text = text.replace(f"<{name}>", value)
     return text
 
 
 def repeated(text: str, queues: list[dict[str, str]]) -> str:
-    """The text with each line about queues once for each."""
+    """The text with each line about queues repeated for each queue."""
     lines: list[str] = []
     for line in text.splitlines():
         if "<Queue>" not in line:
@@ -80,7 +82,7 @@ def repeated(text: str, queues: list[dict[str, str]]) -> str:
 
 
 def indented(text: str) -> str:
-    """A part as it stands below `Resources:`."""
+    """A part, indented for `Resources:`."""
     return "".join(f"  {line}" if line.strip() else line for line in text.splitlines(keepends=True))
 
 

@@ -1,4 +1,4 @@
-# What is done to the infrastructure, by SAM, which is fetched.
+# Infrastructure tasks with SAM, which is downloaded.
 .PHONY: infra-check infra-template infra-settings infra-image infra-apply infra-destroy
 
 SAM := SAM_CLI_TELEMETRY=0 $(UV) tool run --quiet --from aws-sam-cli==1.170.0 sam
@@ -7,7 +7,7 @@ STACK = $(NAME)-$$ARG_STAGE
 STACKS := $(RUN) python -m kit cloudformation
 SAM_DEPLOY = $(SAM) deploy --config-file "$$PWD/infra/sam/samconfig.toml" --region "$$AWS_REGION" \
 	--tags "project=$(NAME) stage=$$ARG_STAGE"
-# A stage's own settings, where it has any.
+# A stage's own settings, if it has any.
 SETTINGS = $(if $(wildcard infra/sam/stages/$(STAGE).toml),"file://infra/sam/stages/$$ARG_STAGE.toml")
 
 infra-check: infra-template ## check the infrastructure, without AWS
@@ -21,29 +21,29 @@ infra-settings:
 	@$(UV) run --quiet python infra/sam/settings.py "$(NAME)" "$$ARG_STAGE"
 
 infra-image:
-	@$(STACKS) ready "$(STACK)-image"
+	@$(STACKS) prepare "$(STACK)-image"
 	@$(SAM_DEPLOY) --stack-name "$(STACK)-image" --template-file infra/sam/image.yaml \
 		--parameter-overrides "Project=$(NAME)" "Stage=$$ARG_STAGE" \
-		|| { $(STACKS) why "$(STACK)-image"; exit 1; }
+		|| { $(STACKS) failures "$(STACK)-image"; exit 1; }
 
 infra-apply: infra-template infra-image
-	@$(STACKS) ready "$(STACK)"
+	@$(STACKS) prepare "$(STACK)"
 	@$(SAM_DEPLOY) --stack-name "$(STACK)" --template-file infra/sam/build/template.yaml \
 		--image-repository "$${ARG_IMAGE%%@*}" \
 		--parameter-overrides $(SETTINGS) "Project=$(NAME)" "Stage=$$ARG_STAGE" "Image=$$ARG_IMAGE" \
-		|| { $(STACKS) why "$(STACK)"; exit 1; }
+		|| { $(STACKS) failures "$(STACK)"; exit 1; }
 
 infra-destroy:
 	@for stack in "$(STACK)" "$(STACK)-image"; do \
-		$(SAM) delete --no-prompts --region "$$AWS_REGION" --stack-name "$$stack" || { $(STACKS) why "$$stack"; exit 1; }; \
+		$(SAM) delete --no-prompts --region "$$AWS_REGION" --stack-name "$$stack" || { $(STACKS) failures "$$stack"; exit 1; }; \
 	done
 
-# What is in the tags of a function that this tool deployed: see kit/src/kit/ops/deployed_by.py.
+# How functions deployed by this tool are tagged: see kit/src/kit/ops/deployed_by.py.
 .PHONY: infra-mark
 infra-mark:
 	@echo "stack SAM"
 
-# The setting for who is told of a stage's alarms, and its file.
+# The setting for the alarms' email address, and the file it belongs in.
 .PHONY: infra-alarm-email
 infra-alarm-email:
 	@printf 'AlarmEmail = "me@example.com" in infra/sam/stages/%s.toml\n' "$$ARG_STAGE"

@@ -1,5 +1,5 @@
-"""Prints what must be known of a stage before there is one, as JSON: its processor, the name of its database's secret,
-and who is told of alarms.
+"""Print the settings that are needed before a stage exists, as JSON: its processor, the name of its database secret,
+and the email address for alarms.
 
 usage: settings.py PROJECT STAGE
 """
@@ -13,7 +13,7 @@ STAGES = Path(__file__).resolve().parent / "stages"
 
 
 def main(project: str, stage: str) -> None:
-    """Print all three, or the defaults of parts/main.yaml."""
+    """Print the settings; the defaults are those of parts/main.yaml."""
     file = STAGES / f"{stage}.toml"
     own = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     secret = own.get("DatabaseUrlSecret") or f"/{project}/{stage}/database-url"

@@ -33,26 +33,26 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 locals {
-  # Each: what is watched, how its minutes are added up, and from which figure on it is too much.
+  # For each: the metric, its statistic, and the threshold.
   alarms = merge(
     { for name, queue in local.queues : "${queue.title}-dead" => {
-      description = "A job of the queue ${name} was given up: python -m kit jobs failed"
+      description = "A job in the queue ${name} failed for good: python -m kit jobs failed"
       namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum"
       dimensions  = { QueueName = aws_sqs_queue.dead[name].name }, minutes = 1, threshold = 1
     } },
     { for name, queue in local.queues : "${queue.title}-age" => {
-      description = "A job has waited for half an hour in the queue ${name}"
+      description = "A job has been waiting for half an hour in the queue ${name}"
       namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum"
       dimensions  = { QueueName = aws_sqs_queue.jobs[name].name }, minutes = 5, threshold = 1800
     } },
     { "jobs-errors" = {
-      description = "The jobs function fails"
+      description = "The jobs function returns errors"
       namespace   = "AWS/Lambda", metric = "Errors", statistic = "Sum"
       dimensions  = { FunctionName = aws_lambda_function.jobs.function_name }, minutes = 5, threshold = 1
     } },
-    # The web function's errors and throttles are among them: the API answers either with a 5xx.
+    # This includes the web function's errors and throttles: the API answers them with a 5xx.
     { "api-5xx" = {
-      description = "Visitors are answered with errors"
+      description = "The API returns errors"
       namespace   = "AWS/ApiGateway", metric = "5xx", statistic = "Sum"
       dimensions  = { ApiId = aws_apigatewayv2_api.this.id }, minutes = 5, threshold = 5
     } },

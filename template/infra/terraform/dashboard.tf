@@ -1,18 +1,18 @@
 locals {
-  # Each: a title, how its minutes are added up, and the metrics that it draws.
+  # For each: a title, the statistic, and the metrics.
   charts = [
     { title = "Requests", stat = "Sum", metrics = [
       ["AWS/ApiGateway", "Count", "ApiId", aws_apigatewayv2_api.this.id],
       ["AWS/ApiGateway", "5xx", "ApiId", aws_apigatewayv2_api.this.id],
     ] },
-    { title = "Latency, 99 of 100", stat = "p99", metrics = [
+    { title = "Latency, p99", stat = "p99", metrics = [
       ["AWS/ApiGateway", "Latency", "ApiId", aws_apigatewayv2_api.this.id],
     ] },
-    { title = "Environments at once", stat = "Maximum", metrics = [
+    { title = "Concurrent environments", stat = "Maximum", metrics = [
       for function in [aws_lambda_function.web, aws_lambda_function.jobs] :
       ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", function.function_name]
     ] },
-    { title = "Jobs waiting and given up", stat = "Maximum", metrics = [
+    { title = "Jobs waiting and failed", stat = "Maximum", metrics = [
       for queue in concat(values(aws_sqs_queue.jobs), values(aws_sqs_queue.dead)) :
       ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.name]
     ] },

@@ -1,16 +1,16 @@
-# What is done to the infrastructure, by Terraform; TERRAFORM=tofu takes OpenTofu instead.
+# Infrastructure tasks with Terraform; TERRAFORM=tofu uses OpenTofu instead.
 .PHONY: infra-check infra-tool infra-state infra-settings infra-image infra-apply infra-destroy
 
 TERRAFORM ?= terraform
 TEXT += TERRAFORM
 TF = "$$ARG_TERRAFORM" -chdir=infra/terraform
-# Any digest will do where nothing is deployed.
+# A placeholder where no image is deployed.
 NO_IMAGE := $(NAME)@sha256:0000000000000000000000000000000000000000000000000000000000000000
-# A stage's own settings, where it has any, and what is the same in every stage's.
+# A stage's own settings, if it has any, and the common variables.
 VARS = $(if $(wildcard infra/terraform/$(STAGE).tfvars),"-var-file=$$ARG_STAGE.tfvars") \
 	-var "stage=$$ARG_STAGE" -var "aws_region=$$AWS_REGION"
-# What to do when Terraform was interrupted.
-LOCKED = echo "Is a state lock all that it complains of, and nobody else deploys? Then: $$ARG_TERRAFORM -chdir=infra/terraform force-unlock ID"
+# A hint for after an interrupted run.
+LOCKED = echo "If the error is a state lock, and nobody else is deploying, run: $$ARG_TERRAFORM -chdir=infra/terraform force-unlock ID"
 
 infra-check: infra-tool ## check the infrastructure, without AWS
 	@$(TF) fmt -check -diff
@@ -18,12 +18,12 @@ infra-check: infra-tool ## check the infrastructure, without AWS
 	@$(TF) validate
 
 infra-tool:
-	@command -v "$$ARG_TERRAFORM" >/dev/null || { echo "There is no $$ARG_TERRAFORM on the PATH. Install it (developer.hashicorp.com/terraform/install), or add TERRAFORM=tofu"; exit 1; }
+	@command -v "$$ARG_TERRAFORM" >/dev/null || { echo "$$ARG_TERRAFORM is not installed. Install it (developer.hashicorp.com/terraform/install), or use TERRAFORM=tofu"; exit 1; }
 
-# Each stage has a workspace, and so a state of its own.
+# Each stage has a workspace of its own, and so its own state.
 infra-state: infra-tool
 	@grep -qsE '^ *(backend "|cloud \{)' infra/terraform/*.tf || [ -z "$$CI" ] || { \
-		echo "The state would be lost with this machine: there is no backend. Add one, as infra/terraform/README.md says."; exit 1; }
+		echo "No backend is configured, so the state would be lost with this machine. Add one as described in infra/terraform/README.md."; exit 1; }
 	@$(TF) init -input=false >/dev/null
 	@$(TF) workspace select -or-create "$$ARG_STAGE" >/dev/null
 
@@ -40,12 +40,12 @@ infra-destroy: infra-state
 	@$(TF) destroy -input=false -auto-approve $(VARS) -var "image=$(NO_IMAGE)" || { $(LOCKED); exit 1; }
 	@$(TF) workspace select default >/dev/null && $(TF) workspace delete "$$ARG_STAGE" >/dev/null
 
-# What is in the tags of a function that this tool deployed: see kit/src/kit/ops/deployed_by.py.
+# How functions deployed by this tool are tagged: see kit/src/kit/ops/deployed_by.py.
 .PHONY: infra-mark
 infra-mark:
 	@echo "alone"
 
-# The setting for who is told of a stage's alarms, and its file.
+# The setting for the alarms' email address, and the file it belongs in.
 .PHONY: infra-alarm-email
 infra-alarm-email:
 	@printf 'alarm_email = "me@example.com" in infra/terraform/%s.tfvars\n' "$$ARG_STAGE"

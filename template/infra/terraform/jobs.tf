@@ -1,5 +1,5 @@
 locals {
-  jobs_timeout = 900 # seconds, the most that Lambda gives; what takes longer runs on Fargate
+  jobs_timeout = 900 # seconds, Lambda's maximum; longer jobs run on Fargate
 }
 
 resource "aws_cloudwatch_log_group" "jobs" {
@@ -9,7 +9,7 @@ resource "aws_cloudwatch_log_group" "jobs" {
 
 resource "aws_lambda_function" "jobs" {
   function_name = "${local.name}-jobs"
-  description   = "Runs jobs from the queues, and takes the ticks of schedules"
+  description   = "Runs jobs, and enqueues those of schedules"
   role          = aws_iam_role.jobs.arn
   package_type  = "Image"
   image_uri     = var.image
@@ -26,7 +26,7 @@ resource "aws_lambda_function" "jobs" {
   }
 
   logging_config {
-    log_format = "Text" # the app writes JSON by itself
+    log_format = "Text" # the app logs JSON itself
     log_group  = aws_cloudwatch_log_group.jobs.name
   }
 
@@ -43,7 +43,7 @@ resource "aws_lambda_alias" "jobs" {
   }
 }
 
-# A tick that the function could not take, even when Lambda tried again, is a dead letter.
+# The event of a schedule goes to the dead-letter queue when the function fails and Lambda's retries do, too.
 resource "aws_lambda_function_event_invoke_config" "jobs" {
   function_name          = aws_lambda_function.jobs.function_name
   qualifier              = aws_lambda_alias.jobs.name
@@ -58,7 +58,7 @@ resource "aws_lambda_function_event_invoke_config" "jobs" {
   depends_on = [aws_iam_role_policy.jobs]
 }
 
-# What it takes to run jobs, on Lambda or on Fargate.
+# Permissions to run jobs, on Lambda or on Fargate.
 data "aws_iam_policy_document" "work" {
   source_policy_documents = [data.aws_iam_policy_document.app.json]
 
@@ -81,7 +81,7 @@ data "aws_iam_policy_document" "jobs" {
     resources = ["${aws_cloudwatch_log_group.jobs.arn}:*"]
   }
 
-  # Jobs too long for Lambda: this task definition, in this cluster.
+  # Start tasks for jobs that are too long for Lambda.
   statement {
     actions   = ["ecs:RunTask"]
     resources = ["${local.arn}:ecs:${var.aws_region}:${local.account}:task-definition/${local.name}:*"]

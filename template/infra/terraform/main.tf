@@ -9,9 +9,9 @@ locals {
   arn      = "arn:${data.aws_partition.current.partition}"
   secret   = var.database_url_secret != "" ? var.database_url_secret : "/${var.project}/${var.stage}/database-url"
 
-  secret_is_arn = startswith(local.secret, "arn:") # of Secrets Manager; else it is a parameter of SSM
+  secret_is_arn = startswith(local.secret, "arn:") # of Secrets Manager; otherwise it is the name of an SSM parameter
 
-  # The same for both functions and, nearly, the tasks, which are one image.
+  # The environment of both functions and, with a few differences, of tasks.
   environment = {
     DATABASE_URL_SECRET  = local.secret
     LOG_FORMAT           = "json"
@@ -27,7 +27,7 @@ locals {
   }
 }
 
-# What all that runs the app may do: read the database's address, enqueue jobs, and delay them past 15 minutes.
+# Permissions of both functions and of tasks: read the database URL, enqueue jobs, delay them by more than 15 minutes.
 data "aws_iam_policy_document" "app" {
   statement {
     actions   = [local.secret_is_arn ? "secretsmanager:GetSecretValue" : "ssm:GetParameter"]

@@ -1,4 +1,4 @@
-# Two public subnets and no NAT gateway: nothing costs while no task runs.
+# Two public subnets and no NAT gateway: no cost while no task is running.
 locals {
   own_network = var.vpc_id == ""
   vpc         = local.own_network ? aws_vpc.this[0].id : var.vpc_id
@@ -47,10 +47,10 @@ resource "aws_route_table_association" "public" {
   subnet_id      = aws_subnet.public[count.index].id
 }
 
-# Tasks reach out; nothing reaches them.
+# Outbound only: nothing can connect to a task.
 resource "aws_security_group" "tasks" {
   name        = "${local.name}-tasks"
-  description = "Tasks of ${local.name}: out only"
+  description = "Tasks of ${local.name}: outbound only"
   vpc_id      = local.vpc
 
   lifecycle {

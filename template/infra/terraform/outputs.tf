@@ -1,30 +1,30 @@
 output "address" {
-  description = "Where the app answers."
+  description = "The app's URL."
   value       = var.domain_name == "" ? aws_apigatewayv2_api.this.api_endpoint : "https://${var.domain_name}"
 }
 
 output "domain_target" {
-  description = "What the domain's DNS record points at, as a CNAME or an alias."
+  description = "Target of the domain's DNS record, a CNAME or an alias."
   value       = var.domain_name == "" ? "" : aws_apigatewayv2_domain_name.this[0].domain_name_configuration[0].target_domain_name
 }
 
 output "repository" {
-  description = "Where the image is pushed."
+  description = "URI of the image repository."
   value       = aws_ecr_repository.this.repository_url
 }
 
 output "web_function" {
-  description = "The function that answers visitors."
+  description = "The web function."
   value       = aws_lambda_function.web.function_name
 }
 
 output "jobs_function" {
-  description = "The function that runs jobs."
+  description = "The jobs function."
   value       = aws_lambda_function.jobs.function_name
 }
 
 output "cluster" {
-  description = "The cluster that tasks run in."
+  description = "The ECS cluster of tasks."
   value       = aws_ecs_cluster.this.name
 }
 
@@ -34,7 +34,7 @@ output "task_definition" {
 }
 
 output "subnets" {
-  description = "The subnets of tasks, with commas between."
+  description = "The subnets of tasks, separated by commas."
   value       = join(",", local.subnets)
 }
 

@@ -2,8 +2,8 @@ locals {
   queues = { for queue in local.manifest.queues : queue.name => merge(queue, {
     title  = trimsuffix(queue.name, ".fifo")
     suffix = queue.fifo ? ".fifo" : ""
-    # One more than a job is tried: the app gives it up first, with the reason. AWS advises five at least.
-    receives = max(5, [for job in local.manifest.jobs : job.attempts + 1 if job.queue == queue.name]...)
+    # One more than a job's attempts: the app dead-letters it first, with the reason. AWS recommends at least five.
+    max_receive_count = max(5, [for job in local.manifest.jobs : job.attempts + 1 if job.queue == queue.name]...)
   }) }
 }
 
@@ -12,13 +12,13 @@ resource "aws_sqs_queue" "jobs" {
 
   name                       = "${local.name}-${each.value.title}${each.value.suffix}"
   fifo_queue                 = each.value.fifo
-  visibility_timeout_seconds = 6 * local.jobs_timeout # as AWS advises, to outlast its own retries
+  visibility_timeout_seconds = 6 * local.jobs_timeout # as AWS recommends, to outlast Lambda's own retries
   message_retention_seconds  = 14 * 86400
   sqs_managed_sse_enabled    = true
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead[each.key].arn
-    maxReceiveCount     = each.value.receives
+    maxReceiveCount     = each.value.max_receive_count
   })
 }
 

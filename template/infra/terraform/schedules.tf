@@ -2,8 +2,8 @@ resource "aws_scheduler_schedule_group" "this" {
   name = local.name
 }
 
-# Every tick goes to the jobs function, which queues the job: it is retried, kept from overlapping, and started on
-# Fargate where it is too long for Lambda.
+# Every schedule invokes the jobs function, which enqueues the job: so it has retries and overlap protection, and runs
+# on Fargate if it is too long for Lambda.
 resource "aws_scheduler_schedule" "this" {
   for_each = { for schedule in local.manifest.schedules : schedule.name => schedule }
 
@@ -73,7 +73,7 @@ resource "aws_iam_role_policy" "schedules" {
   policy = data.aws_iam_policy_document.schedules.json
 }
 
-# Delays past 15 minutes: the app makes a schedule that sends the job to its queue, once.
+# For delays of more than 15 minutes, the app creates a one-time schedule that sends the job to its queue.
 data "aws_iam_policy_document" "delays" {
   statement {
     actions   = ["sqs:SendMessage"]

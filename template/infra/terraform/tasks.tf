@@ -16,7 +16,7 @@ resource "aws_cloudwatch_log_group" "tasks" {
   retention_in_days = var.log_retention
 }
 
-# Long jobs, one-off commands and consoles: the same image, whose entry point is Lambda's, overridden.
+# Long jobs, one-off commands and consoles run in the same image; `env` overrides its entry point, which is Lambda's.
 resource "aws_ecs_task_definition" "this" {
   family                   = local.name
   requires_compatibilities = ["FARGATE"]
@@ -25,7 +25,7 @@ resource "aws_ecs_task_definition" "this" {
   memory                   = var.task_memory
   task_role_arn            = aws_iam_role.task.arn
   execution_role_arn       = aws_iam_role.task_execution.arn
-  skip_destroy             = true # earlier revisions are what a rollback goes back to
+  skip_destroy             = true # a rollback needs earlier revisions
 
   runtime_platform {
     cpu_architecture        = upper(var.architecture)
@@ -39,7 +39,7 @@ resource "aws_ecs_task_definition" "this" {
     entryPoint      = ["env"]
     command         = ["python", "-m", "kit", "--help"]
     environment     = [for name, value in local.task_environment : { name = name, value = value }]
-    linuxParameters = { initProcessEnabled = true } # reaps what a session by ECS Exec leaves behind
+    linuxParameters = { initProcessEnabled = true } # reaps the processes that an ECS Exec session leaves behind
     stopTimeout     = 120
     logConfiguration = {
       logDriver = "awslogs"
@@ -72,19 +72,19 @@ data "aws_iam_policy_document" "assumed_by_ecs" {
 data "aws_iam_policy_document" "task" {
   source_policy_documents = [data.aws_iam_policy_document.work.json]
 
-  # `python -m kit jobs failed`, `retry` and `purge`.
+  # For `python -m kit jobs failed`, `retry` and `purge`.
   statement {
     actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
     resources = [for queue in aws_sqs_queue.dead : queue.arn]
   }
 
-  # Migrations of a PlanetScale database.
+  # For migrations of a PlanetScale database.
   statement {
     actions   = ["ssm:GetParameter"]
     resources = ["${local.arn}:ssm:${var.aws_region}:${local.account}:parameter${local.token}"]
   }
 
-  # ECS Exec; these actions know no resource.
+  # For ECS Exec; these actions support no resources.
   statement {
     actions = [
       "ssmmessages:CreateControlChannel",
@@ -107,14 +107,14 @@ resource "aws_iam_role_policy" "task" {
   policy = data.aws_iam_policy_document.task.json
 }
 
-# What ECS itself does to start a task: fetch the image, write the logs.
+# For ECS itself, to start a task: pull the image, write logs.
 data "aws_iam_policy_document" "task_execution" {
   statement {
     actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     resources = [aws_ecr_repository.this.arn]
   }
 
-  # A token for the registry; this action knows no resource.
+  # A token for the registry; this action supports no resources.
   statement {
     actions   = ["ecr:GetAuthorizationToken"]
     resources = ["*"]

@@ -1,10 +1,10 @@
 variable "project" {
-  description = "The project's name; everything is called <project>-<stage>."
+  description = "The project's name; names of resources begin with <project>-<stage>."
   type        = string
 }
 
 variable "stage" {
-  description = "Which of several copies this is, side by side in one account."
+  description = "The stage: one of several copies of the app in an account."
   type        = string
   default     = "prod"
 
@@ -15,7 +15,7 @@ variable "stage" {
 }
 
 variable "aws_region" {
-  description = "The region it runs in."
+  description = "The AWS region."
   type        = string
 }
 
@@ -30,7 +30,7 @@ variable "image" {
 }
 
 variable "architecture" {
-  description = "The processor that the image is built for: arm64 (a fifth cheaper) or x86_64."
+  description = "The image's processor: arm64 (20 % cheaper) or x86_64."
   type        = string
   default     = "arm64"
 
@@ -41,7 +41,7 @@ variable "architecture" {
 }
 
 variable "database_url_secret" {
-  description = "What keeps DATABASE_URL: an SSM parameter (SecureString), or the ARN of a Secrets Manager secret; empty for /<project>/<stage>/database-url."
+  description = "The secret with DATABASE_URL: an SSM parameter (SecureString) or the ARN of a Secrets Manager secret; empty for /<project>/<stage>/database-url."
   type        = string
   default     = ""
 
@@ -52,43 +52,43 @@ variable "database_url_secret" {
 }
 
 variable "web_memory" {
-  description = "MB for each web environment; 1,769 MB is one processor."
+  description = "Memory of the web function in MB; 1,769 MB is one vCPU."
   type        = number
   default     = 1024
 }
 
 variable "web_reserved_concurrency" {
-  description = "The brake on what a spike can cost: at most so many web environments; -1 for none."
+  description = "Maximum number of web environments, which limits the cost of a spike; -1 for no limit."
   type        = number
   default     = -1
 }
 
 variable "jobs_memory" {
-  description = "MB for each jobs environment."
+  description = "Memory of the jobs function in MB."
   type        = number
   default     = 1024
 }
 
 variable "jobs_concurrency" {
-  description = "At most so many jobs of a queue at once, 2 to 1000."
+  description = "Maximum number of concurrent jobs of a queue, 2 to 1000."
   type        = number
   default     = 10
 }
 
 variable "task_cpu" {
-  description = "Of each Fargate task, in 1/1024 of a processor."
+  description = "CPU of a Fargate task; 1024 is one vCPU."
   type        = number
   default     = 512
 }
 
 variable "task_memory" {
-  description = "MB for each Fargate task."
+  description = "Memory of a Fargate task in MB."
   type        = number
   default     = 1024
 }
 
 variable "vpc_id" {
-  description = "An existing VPC for the tasks; empty to make one."
+  description = "An existing VPC for tasks; empty to create one."
   type        = string
   default     = ""
 }
@@ -100,7 +100,7 @@ variable "subnet_ids" {
 }
 
 variable "domain_name" {
-  description = "A domain of yours, such as wall.example.com, the only address then; empty for the address that AWS gives."
+  description = "Your own domain, such as wall.example.com, which is the only address then; empty for AWS's address."
   type        = string
   default     = ""
 }
@@ -112,31 +112,31 @@ variable "certificate_arn" {
 }
 
 variable "alarm_email" {
-  description = "Who is told of alarms; empty for no one."
+  description = "Email address for alarms; empty for none."
   type        = string
   default     = ""
 }
 
 variable "requests_alarm" {
-  description = "Requests in five minutes from which an alarm is sent."
+  description = "Number of requests in five minutes that raises an alarm."
   type        = number
   default     = 10000
 }
 
 variable "monthly_budget" {
-  description = "USD a month, of the whole account, above which an alarm is sent; 0 for none."
+  description = "USD a month, for the whole account, above which an alarm is raised; 0 for none."
   type        = number
   default     = 20
 }
 
 variable "dashboard" {
-  description = "A CloudWatch dashboard: 3 USD a month beyond the three that an account has free."
+  description = "A CloudWatch dashboard: 3 USD a month; the first three of an account are free."
   type        = bool
   default     = false
 }
 
 variable "log_retention" {
-  description = "Days for which logs are kept."
+  description = "Days that logs are kept."
   type        = number
   default     = 30
 }

@@ -19,19 +19,19 @@ resource "aws_lambda_function" "web" {
   }
 
   environment {
-    # One revision, so that an earlier version starts an earlier image.
+    # A fixed revision, so that an earlier version starts tasks of its own image.
     variables = merge(local.environment, { JOBS_TASK_DEFINITION = aws_ecs_task_definition.this.arn })
   }
 
   logging_config {
-    log_format = "Text" # the app writes JSON by itself
+    log_format = "Text" # the app logs JSON itself
     log_group  = aws_cloudwatch_log_group.web.name
   }
 
   depends_on = [aws_ecr_repository_policy.this, aws_iam_role_policy.web]
 }
 
-# What visitors meet: `make deploy` and `make rollback` let it point at a version.
+# Live traffic goes to this alias: `make deploy` and `make rollback` point it at a version.
 resource "aws_lambda_alias" "web" {
   name             = "live"
   function_name    = aws_lambda_function.web.function_name
@@ -46,7 +46,7 @@ resource "aws_apigatewayv2_api" "this" {
   name          = local.name
   protocol_type = "HTTP"
 
-  # With a domain, requests must not go round what stands before it, such as a CDN or a firewall.
+  # With a domain, requests must not bypass a CDN or firewall in front of it.
   disable_execute_api_endpoint = var.domain_name != ""
 }
 

@@ -1,1 +1,1 @@
-"""The system: one construct a part, and the stack that wires them."""
+"""One construct for each part, and the stack that wires them."""

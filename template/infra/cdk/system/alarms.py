@@ -1,4 +1,4 @@
-"""Who is told, and of what: a job given up, failures, a queue that grows old, the month's bill."""
+"""Alarms: failed jobs, errors, jobs that wait too long, the month's bill."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_budgets as budgets
@@ -16,7 +16,7 @@ from .web import Web
 
 
 class Alarms(Construct):
-    """The alarms, the budget, and the topic that they are sent to."""
+    """The alarms, the budget, and the topic they publish to."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, web: Web, jobs: Jobs, queues: Queues) -> None:
         super().__init__(scope, id)
@@ -45,21 +45,21 @@ class Alarms(Construct):
             title = name.removesuffix(".fifo")
             self._alarm(
                 f"{title}-dead",
-                f"A job of the queue {name} was given up: python -m kit jobs failed",
+                f"A job in the queue {name} failed for good: python -m kit jobs failed",
                 queues.dead[name].metric_approximate_number_of_messages_visible(period=minute, statistic="Maximum"),
                 1,
             )
             self._alarm(
                 f"{title}-age",
-                f"A job has waited for half an hour in the queue {name}",
+                f"A job has been waiting for half an hour in the queue {name}",
                 queue.metric_approximate_age_of_oldest_message(period=five_minutes, statistic="Maximum"),
                 1800,
             )
         function = jobs.function.function
-        self._alarm("jobs-errors", "The jobs function fails", function.metric_errors(period=five_minutes), 1)
-        # The web function's errors and throttles are among them: the API answers either with a 5xx.
+        self._alarm("jobs-errors", "The jobs function returns errors", function.metric_errors(period=five_minutes), 1)
+        # This includes the web function's errors and throttles: the API answers them with a 5xx.
         failures = web.api.metric_server_error(period=five_minutes, statistic="Sum")
-        self._alarm("api-5xx", "Visitors are answered with errors", failures, 5)
+        self._alarm("api-5xx", "The API returns errors", failures, 5)
         self._alarm(
             "api-requests",
             "More requests in five minutes than expected: see make status, make logs and make cost",

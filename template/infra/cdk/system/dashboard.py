@@ -1,4 +1,4 @@
-"""One page that shows how the app is."""
+"""A CloudWatch dashboard."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -13,7 +13,7 @@ MINUTE = cdk.Duration.minutes(1)
 
 
 class Dashboard(Construct):
-    """Requests, latency, environments, jobs."""
+    """Requests, latency, concurrency, jobs."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, web: Web, jobs: Jobs, queues: Queues) -> None:
         super().__init__(scope, id)
@@ -25,16 +25,16 @@ class Dashboard(Construct):
                 web.api.metric_count(period=MINUTE, statistic="Sum"),
                 web.api.metric_server_error(period=MINUTE, statistic="Sum"),
             ),
-            self._chart("Latency, 99 of 100", web.api.metric_latency(period=MINUTE, statistic="p99")),
+            self._chart("Latency, p99", web.api.metric_latency(period=MINUTE, statistic="p99")),
             self._chart(
-                "Environments at once",
+                "Concurrent environments",
                 *(
                     function.metric("ConcurrentExecutions", period=MINUTE, statistic="Maximum")
                     for function in functions
                 ),
             ),
             self._chart(
-                "Jobs waiting and given up",
+                "Jobs waiting and failed",
                 *(
                     queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum")
                     for queue in everything

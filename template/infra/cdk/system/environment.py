@@ -1,4 +1,4 @@
-"""What all that runs the app is told and may do: nearly the same for both functions and the tasks, one image all."""
+"""Environment variables and permissions, nearly the same for both functions and for tasks."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
@@ -12,7 +12,7 @@ from .settings import Settings
 
 
 class Environment(Construct):
-    """The variables, and the permissions that go with them."""
+    """The variables, and the permissions that belong to them."""
 
     def __init__(
         self, scope: Construct, id: str, *, settings: Settings, queues: Queues, network: Network, cluster: ecs.Cluster
@@ -21,12 +21,12 @@ class Environment(Construct):
         self.settings, self.queues = settings, queues
         self.group = scheduler.ScheduleGroup(self, "Schedules", schedule_group_name=settings.name)
         self.group.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
-        # Delays past 15 minutes: the app makes a schedule that sends the job to its queue, once.
+        # For delays of more than 15 minutes, the app creates a one-time schedule that sends the job to its queue.
         self.delays = iam.Role(
             self, "Delays", role_name=f"{settings.name}-delays", assumed_by=assumed_by(self, "scheduler.amazonaws.com")
         )
         queues.grant_send(self.delays)
-        queues.grant_bury(self.delays)
+        queues.grant_dead_letter(self.delays)
         self.variables = {
             "DATABASE_URL_SECRET": settings.secret,
             "LOG_FORMAT": "json",
@@ -42,7 +42,7 @@ class Environment(Construct):
         }
 
     def grant(self, role: iam.Role) -> None:
-        """Let it read the database's address, enqueue jobs, and delay them past 15 minutes."""
+        """Allow it to read the database URL, enqueue jobs, and delay them by more than 15 minutes."""
         stack = cdk.Stack.of(self)
         schedules = stack.format_arn(service="scheduler", resource="schedule", resource_name=f"{self.settings.name}/*")
         role.add_to_policy(self._read_secret())
@@ -59,13 +59,13 @@ class Environment(Construct):
 
 
 def assumed_by(scope: Construct, service: str) -> iam.IPrincipal:
-    """The service, on behalf of this account alone."""
+    """The service, acting for this account only."""
     account = {"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}}
     return iam.ServicePrincipal(service).with_conditions(account)
 
 
 def pass_role(roles: list[iam.Role], service: str) -> iam.PolicyStatement:
-    """Let these roles be handed to one service."""
+    """Allow passing these roles to one service."""
     return iam.PolicyStatement(
         actions=["iam:PassRole"],
         resources=[role.role_arn for role in roles],

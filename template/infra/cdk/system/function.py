@@ -1,4 +1,4 @@
-"""The app's image as a Lambda function: the alias `live` before it, its logs, a role of its own."""
+"""A Lambda function of the app's image, with an alias `live`, a log group and a role."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecr as ecr
@@ -13,7 +13,7 @@ from .tasks import Tasks
 
 
 class Function(Construct):
-    """A function; `make deploy` and `make rollback` let its alias point at a version."""
+    """A function; `make deploy` and `make rollback` point its alias at a version."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Function(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            role_name=f"{settings.name}-{part}",  # named, so that infra/policies can name it
+            role_name=f"{settings.name}-{part}",  # named, so that infra/policies can refer to it
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         )
         log_group = LogGroup(self, "Logs", settings=settings, part=part)
@@ -53,12 +53,12 @@ class Function(Construct):
             memory_size=memory,
             timeout=timeout,
             reserved_concurrent_executions=reserved_concurrency,
-            # One revision, so that an earlier version starts an earlier image.
+            # A fixed revision, so that an earlier version starts tasks of its own image.
             environment=environment.variables | {"JOBS_TASK_DEFINITION": tasks.definition.task_definition_arn},
             log_group=log_group,
             role=self.role,
         )
-        # CDK lets a function wait for its role twice over.
+        # CDK adds the dependency on the role twice.
         self.function.node.default_child.add_metadata("cfn-lint", {"config": {"ignore_checks": ["W3005"]}})
-        # Nothing may ever change here, as that would let the newest code take over before it was tried.
+        # Never change it here, as that would make the newest code live before its health was checked.
         self.live = lambda_.Alias(self, "Live", alias_name="live", version=self.function.latest_version)

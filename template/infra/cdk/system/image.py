@@ -1,4 +1,4 @@
-"""The image's repository, in a stack of its own: it must be there before the first image is."""
+"""The image repository, in a stack of its own: it must exist before the first image is pushed."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecr as ecr
@@ -21,7 +21,7 @@ class ImageStack(cdk.Stack):
             removal_policy=cdk.RemovalPolicy.DESTROY,
             empty_on_delete=True,
         )
-        repository.add_lifecycle_rule(description="Keep what a rollback may need", max_image_count=20)
+        repository.add_lifecycle_rule(description="Keep the images that a rollback may need", max_image_count=20)
         repository.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
@@ -29,4 +29,4 @@ class ImageStack(cdk.Stack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
-        cdk.CfnOutput(self, "RepositoryUri", value=repository.repository_uri, description="Where the image is pushed")
+        cdk.CfnOutput(self, "RepositoryUri", value=repository.repository_uri, description="URI of the image repository")

@@ -1,4 +1,4 @@
-"""What runs jobs: a function that the queues feed, and that starts a task for what is too long for it."""
+"""The jobs function: it is triggered by the queues, and starts a task for a job that is too long for it."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -14,7 +14,7 @@ from .tasks import Tasks
 
 
 class Jobs(Construct):
-    """The function behind every queue."""
+    """The function that runs jobs."""
 
     def __init__(
         self,
@@ -35,14 +35,14 @@ class Jobs(Construct):
             environment=environment,
             tasks=tasks,
             part="jobs",
-            description="Runs jobs from the queues, and takes the ticks of schedules",
+            description="Runs jobs, and enqueues those of schedules",
             memory=settings.jobs_memory,
             timeout=JOBS_TIMEOUT,
         )
         role = self.function.role
-        queues.grant_work(role)
-        queues.grant_bury(role)
-        # Jobs too long for Lambda: this task definition, in this cluster.
+        queues.grant_receive(role)
+        queues.grant_dead_letter(role)
+        # Start tasks for jobs that are too long for Lambda.
         family = cdk.Stack.of(self).format_arn(
             service="ecs", resource="task-definition", resource_name=f"{settings.name}:*"
         )
@@ -62,7 +62,7 @@ class Jobs(Construct):
                 report_batch_item_failures=True,
                 max_concurrency=settings.jobs_concurrency,
             ).node.add_dependency(role)
-        # A tick that the function could not take, even when Lambda tried again, is a dead letter.
+        # The event of a schedule goes to the dead-letter queue when the function fails and Lambda's retries do, too.
         failed = lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=queues.default_dead.queue_arn)
         lambda_.CfnEventInvokeConfig(
             self,

@@ -1,4 +1,4 @@
-"""Log groups, which keep what is written for so many days and no longer."""
+"""Log groups with a retention period."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_logs as logs
@@ -17,7 +17,7 @@ RETENTION = {
 
 
 class LogGroup(logs.LogGroup):
-    """The log group of one part."""
+    """The log group of a part."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, part: str) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""What `jobs.json` tells: the queues, jobs and schedules that the app declares."""
+"""The manifest, `jobs.json`: the queues, jobs and schedules that the app declares."""
 
 import json
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ FILE = Path(__file__).resolve().parents[3] / "jobs.json"
 
 @dataclass(frozen=True)
 class Queue:
-    """One queue, as jobs call it."""
+    """A queue."""
 
     name: str
     fifo: bool
-    batch_size: int  # messages that Lambda takes at once
-    receives: int  # after so many, SQS moves a message to the dead-letter queue
+    batch_size: int  # messages per invocation
+    max_receive_count: int  # receives after which SQS moves a message to the dead-letter queue
 
     @property
     def title(self) -> str:
@@ -24,29 +24,31 @@ class Queue:
 
     @property
     def suffix(self) -> str:
-        """What SQS wants at the end of a FIFO queue's name."""
+        """The suffix that SQS requires for FIFO queues."""
         return ".fifo" if self.fifo else ""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """All of it."""
+    """The whole manifest."""
 
     queues: list[Queue]
     schedules: list[dict[str, Any]]
 
     @classmethod
     def read(cls) -> "Manifest":
-        """Read the file."""
-        told = json.loads(FILE.read_text(encoding="utf-8"))
-        # One more than a job is tried: the app gives it up first, with the reason. AWS advises five at least.
+        """Read jobs.json."""
+        manifest = json.loads(FILE.read_text(encoding="utf-8"))
+        # One more than a job's attempts: the app dead-letters it first, with the reason. AWS recommends at least five.
         queues = [
             Queue(
                 name=queue["name"],
                 fifo=queue["fifo"],
                 batch_size=queue["batch_size"],
-                receives=max([5, *(job["attempts"] + 1 for job in told["jobs"] if job["queue"] == queue["name"])]),
+                max_receive_count=max(
+                    [5, *(job["attempts"] + 1 for job in manifest["jobs"] if job["queue"] == queue["name"])]
+                ),
             )
-            for queue in told["queues"]
+            for queue in manifest["queues"]
         ]
-        return cls(queues, told["schedules"])
+        return cls(queues, manifest["schedules"])

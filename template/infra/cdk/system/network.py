@@ -1,4 +1,4 @@
-"""Where tasks run: two public subnets and no NAT gateway, so that nothing costs while none does; or a VPC of yours."""
+"""The network of tasks: two public subnets without a NAT gateway, so that it costs nothing, or your own VPC."""
 
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
@@ -7,7 +7,7 @@ from .settings import Settings
 
 
 class Network(Construct):
-    """The VPC, its subnets, and a security group that lets tasks out and nothing in."""
+    """The VPC, its subnets, and a security group without inbound rules."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings) -> None:
         super().__init__(scope, id)
@@ -32,5 +32,5 @@ class Network(Construct):
             )
             self.subnet_ids = [subnet.subnet_id for subnet in self.vpc.public_subnets]
         self.security_group = ec2.SecurityGroup(
-            self, "Tasks", vpc=self.vpc, description=f"Tasks of {settings.name}: out only", allow_all_outbound=True
+            self, "Tasks", vpc=self.vpc, description=f"Tasks of {settings.name}: outbound only", allow_all_outbound=True
         )

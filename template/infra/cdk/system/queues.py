@@ -1,4 +1,4 @@
-"""The queues that jobs wait in, and the dead-letter queue of each."""
+"""The queues of jobs, each with a dead-letter queue."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -9,13 +9,13 @@ from .manifest import Manifest
 from .settings import Settings
 
 JOBS_TIMEOUT = cdk.Duration.minutes(15)
-"""The most that Lambda gives; what takes longer runs on Fargate."""
+"""Lambda's maximum; longer jobs run on Fargate."""
 WORK = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-"""What it takes to work a queue off."""
+"""The actions to receive jobs from a queue."""
 
 
 class Queues(Construct):
-    """Every queue of the manifest, by the name that jobs call it."""
+    """The queues of the manifest, by name."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, manifest: Manifest) -> None:
         super().__init__(scope, id)
@@ -37,34 +37,34 @@ class Queues(Construct):
                 part,
                 queue_name=f"{settings.name}-{queue.title}{queue.suffix}",
                 fifo=fifo,
-                # As AWS advises, to outlast Lambda's own retries.
+                # As AWS recommends, to outlast Lambda's own retries.
                 visibility_timeout=cdk.Duration.seconds(6 * JOBS_TIMEOUT.to_seconds()),
                 retention_period=cdk.Duration.days(14),
                 encryption=sqs.QueueEncryption.SQS_MANAGED,
-                dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=queue.receives, queue=dead),
+                dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=queue.max_receive_count, queue=dead),
             )
 
     @property
     def default_dead(self) -> sqs.Queue:
-        """Where what never reached a queue goes."""
+        """The dead-letter queue of events that never reached a queue."""
         return self.dead["default"]
 
     def grant_send(self, role: iam.Role) -> None:
-        """Let it enqueue jobs."""
+        """Allow it to enqueue jobs."""
         for queue in self.jobs.values():
             queue.grant(role, "sqs:SendMessage")
 
-    def grant_bury(self, role: iam.Role) -> None:
-        """Let it give jobs up."""
+    def grant_dead_letter(self, role: iam.Role) -> None:
+        """Allow it to dead-letter jobs."""
         for queue in self.dead.values():
             queue.grant(role, "sqs:SendMessage")
 
-    def grant_work(self, role: iam.Role) -> None:
-        """Let it work the queues off."""
+    def grant_receive(self, role: iam.Role) -> None:
+        """Allow it to receive jobs."""
         for queue in self.jobs.values():
             queue.grant(role, *WORK)
 
-    def grant_exhume(self, role: iam.Role) -> None:
-        """Let it look at what was given up: `python -m kit jobs failed`, `retry` and `purge`."""
+    def grant_manage_failed(self, role: iam.Role) -> None:
+        """Allow it to manage failed jobs: `python -m kit jobs failed`, `retry` and `purge`."""
         for queue in self.dead.values():
             queue.grant(role, *WORK)

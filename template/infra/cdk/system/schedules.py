@@ -17,7 +17,7 @@ from .queues import Queues
 
 
 class Schedules(Construct):
-    """One schedule for each that the code declares."""
+    """The schedules that the app declares."""
 
     def __init__(
         self, scope: Construct, id: str, *, manifest: Manifest, environment: Environment, queues: Queues, jobs: Jobs

@@ -1,4 +1,4 @@
-"""What can be set for a stage, in `cdk.json` under `stages`, or with `-c name=value`."""
+"""A stage's settings, from `cdk.json` under `stages`, or from `-c name=value`."""
 
 import re
 from dataclasses import dataclass, fields
@@ -6,52 +6,52 @@ from typing import Any, Protocol, Self
 
 
 class Context(Protocol):
-    """Where settings are given: a construct's node."""
+    """The source of settings: a construct's node."""
 
     def try_get_context(self, name: str) -> Any: ...
 
 
 class SettingsError(Exception):
-    """A setting that cannot be; the message says what would be right."""
+    """A setting is invalid; the message says what is expected."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """One stage's settings."""
+    """The settings of a stage."""
 
     project: str
     region: str
     image: str  # by digest: <repository>@sha256:…
-    stage: str = "prod"  # which of several copies this is, side by side in one account
-    architecture: str = "arm64"  # of the image; arm64 is a fifth cheaper than x86_64
-    database_url_secret: str = ""  # SSM parameter, or ARN of a secret; /<project>/<stage>/database-url when empty
-    web_memory: int = 1024  # MB; 1,769 MB is one processor
-    web_reserved_concurrency: int = -1  # the brake on what a spike can cost: so many environments; -1 for none
+    stage: str = "prod"  # one of several copies of the app in an account
+    architecture: str = "arm64"  # the image's processor; arm64 is 20 % cheaper than x86_64
+    database_url_secret: str = ""  # SSM parameter, or ARN of a secret; empty for /<project>/<stage>/database-url
+    web_memory: int = 1024  # MB; 1,769 MB is one vCPU
+    web_reserved_concurrency: int = -1  # environments at most, to limit a spike's cost; -1 for no limit
     jobs_memory: int = 1024  # MB
-    jobs_concurrency: int = 10  # jobs of a queue at once, 2 to 1000
-    task_cpu: int = 512  # 1/1024 of a processor
+    jobs_concurrency: int = 10  # concurrent jobs of a queue, 2 to 1000
+    task_cpu: int = 512  # 1024 is one vCPU
     task_memory: int = 1024  # MB
-    vpc_id: str = ""  # an existing VPC for the tasks; one is made when empty
-    subnet_ids: str = ""  # public subnets of that VPC, with commas between
-    domain_name: str = ""  # such as wall.example.com, the only address then; AWS's own when empty
+    vpc_id: str = ""  # an existing VPC for tasks; empty to create one
+    subnet_ids: str = ""  # public subnets of that VPC, separated by commas
+    domain_name: str = ""  # such as wall.example.com, which is the only address then; empty for AWS's
     certificate_arn: str = ""  # the domain's certificate, in ACM in the same region
-    alarm_email: str = ""  # who is told of alarms
-    requests_alarm: int = 10_000  # requests in five minutes from which an alarm is sent
-    monthly_budget: int = 20  # USD, of the whole account; 0 for no alarm
-    dashboard: bool = False  # 3 USD a month beyond the three that an account has free
+    alarm_email: str = ""  # email address for alarms
+    requests_alarm: int = 10_000  # number of requests in five minutes that raises an alarm
+    monthly_budget: int = 20  # USD, for the whole account; 0 for no alarm
+    dashboard: bool = False  # 3 USD a month; the first three of an account are free
     log_retention: int = 30  # days: 1, 7, 14, 30, 90 or 365
 
     @classmethod
     def of(cls, node: Context) -> Self:
-        """Read them: `-c` first, then the stage's in `cdk.json`; raises `SettingsError`."""
+        """Read them; `-c` takes precedence over `cdk.json`. Raises `SettingsError`."""
         stage = node.try_get_context("stage")
-        given = (node.try_get_context("stages") or {}).get(stage, {})
-        if unknown := given.keys() - {field.name for field in fields(cls)}:
+        stage_settings = (node.try_get_context("stages") or {}).get(stage, {})
+        if unknown := stage_settings.keys() - {field.name for field in fields(cls)}:
             raise SettingsError(f"cdk.json sets {', '.join(sorted(unknown))} for {stage}, which is no setting.")
         values = {}
         for field in fields(cls):
             value = node.try_get_context(field.name)
-            value = given.get(field.name) if value is None else value
+            value = stage_settings.get(field.name) if value is None else value
             if value is not None:
                 values[field.name] = _read(field.name, field.type, value)
         if "image" not in values:
@@ -81,17 +81,17 @@ class Settings:
 
     @property
     def name(self) -> str:
-        """What everything is called."""
+        """What the names of resources begin with."""
         return f"{self.project}-{self.stage}"
 
     @property
     def secret(self) -> str:
-        """What keeps the database's address: a parameter with its path, or a secret's ARN."""
+        """The secret with the database URL: the path of an SSM parameter, or the ARN of a secret."""
         return self.database_url_secret or f"/{self.project}/{self.stage}/database-url"
 
     @property
     def digest(self) -> str:
-        """The image's digest alone."""
+        """The image's digest."""
         return self.image.partition("@")[2]
 
 

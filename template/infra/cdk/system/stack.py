@@ -1,4 +1,4 @@
-"""The app's stack: it wires the parts, and tells what others need to know of them."""
+"""The app's stack, which wires the parts."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
@@ -18,7 +18,7 @@ from .web import Web
 
 
 class AppStack(cdk.Stack):
-    """Everything but the image's repository."""
+    """Everything but the image repository."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, env: cdk.Environment) -> None:
         super().__init__(scope, id, env=env, description=f"{settings.project}, {settings.stage}")
@@ -46,13 +46,13 @@ class AppStack(cdk.Stack):
             Dashboard(self, "Dashboard", settings=settings, web=web, jobs=jobs, queues=queues)
 
         for name, value, description in (
-            ("Address", web.address, "Where the app answers"),
-            ("DomainTarget", web.domain_target, "What the domain's DNS record points at, as a CNAME or an alias"),
-            ("WebFunction", web.function.function.function_name, "The function that answers visitors"),
-            ("JobsFunction", jobs.function.function.function_name, "The function that runs jobs"),
-            ("Cluster", cluster.cluster_name, "The cluster that tasks run in"),
+            ("Address", web.address, "The app's URL"),
+            ("DomainTarget", web.domain_target, "Target of the domain's DNS record, a CNAME or an alias"),
+            ("WebFunction", web.function.function.function_name, "The web function"),
+            ("JobsFunction", jobs.function.function.function_name, "The jobs function"),
+            ("Cluster", cluster.cluster_name, "The ECS cluster of tasks"),
             ("TaskDefinition", settings.name, "The task definition's family"),
-            ("Subnets", ",".join(network.subnet_ids), "The subnets of tasks, with commas between"),
+            ("Subnets", ",".join(network.subnet_ids), "The subnets of tasks, separated by commas"),
             ("SecurityGroup", network.security_group.security_group_id, "The security group of tasks"),
         ):
             if value:

@@ -1,4 +1,4 @@
-"""Long jobs, one-off commands and consoles: the same image on Fargate, whose entry point is Lambda's, overridden."""
+"""Long jobs, one-off commands and consoles run on Fargate in the same image; `env` overrides its entry point."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecr as ecr
@@ -13,7 +13,7 @@ from .settings import Settings
 
 
 class Tasks(Construct):
-    """The task definition, the role of what runs in it, and the role of what starts it."""
+    """The task definition, the task's role, and the role that starts it."""
 
     def __init__(
         self,
@@ -31,14 +31,14 @@ class Tasks(Construct):
             self, "Role", role_name=f"{settings.name}-task", assumed_by=assumed_by(self, "ecs-tasks.amazonaws.com")
         )
         environment.grant(self.role)
-        queues.grant_work(self.role)
-        queues.grant_bury(self.role)
-        queues.grant_exhume(self.role)
-        # Migrations of a PlanetScale database.
+        queues.grant_receive(self.role)
+        queues.grant_dead_letter(self.role)
+        queues.grant_manage_failed(self.role)
+        # For migrations of a PlanetScale database.
         token = f"/{settings.project}/{settings.stage}/planetscale-token"
         parameter = cdk.Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=token[1:])
         self.role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[parameter]))
-        # ECS Exec; these actions know no resource.
+        # For ECS Exec; these actions support no resources.
         self.role.add_to_policy(
             iam.PolicyStatement(
                 actions=[
@@ -72,7 +72,7 @@ class Tasks(Construct):
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
         )
-        # Earlier revisions are what a rollback goes back to.
+        # A rollback needs earlier revisions.
         options = self.definition.node.default_child.cfn_options
         options.deletion_policy, options.update_replace_policy = (
             cdk.CfnDeletionPolicy.DELETE,
@@ -85,7 +85,7 @@ class Tasks(Construct):
             command=["python", "-m", "kit", "--help"],
             environment=environment.variables
             | {"JOBS_TASK_DEFINITION": settings.name, "PLANETSCALE_TOKEN_SECRET": token},
-            # Its init reaps what a session by ECS Exec leaves behind.
+            # Its init reaps the processes that an ECS Exec session leaves behind.
             linux_parameters=ecs.LinuxParameters(self, "Linux", init_process_enabled=True),
             stop_timeout=cdk.Duration.minutes(2),
             logging=ecs.LogDrivers.aws_logs(

@@ -1,4 +1,4 @@
-"""What visitors meet: an HTTP API before the web function, at AWS's address or at a domain of yours."""
+"""An HTTP API in front of the web function, at AWS's address or at your own domain."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -13,7 +13,7 @@ from .tasks import Tasks
 
 
 class Web(Construct):
-    """The API and its function."""
+    """The API and the web function."""
 
     def __init__(
         self, scope: Construct, id: str, *, settings: Settings, environment: Environment, tasks: Tasks
@@ -37,7 +37,7 @@ class Web(Construct):
             "Api",
             api_name=settings.name,
             default_integration=integrations.HttpLambdaIntegration("Web", self.function.live),
-            # With a domain, requests must not go round what stands before it, such as a CDN or a firewall.
+            # With a domain, requests must not bypass a CDN or firewall in front of it.
             disable_execute_api_endpoint=bool(settings.domain_name),
         )
         self.domain_target = ""

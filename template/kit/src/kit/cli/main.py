@@ -1,61 +1,56 @@
-"""The command line, `python -m kit COMMAND`. The Makefile has a target for most commands."""
+"""The command line, `python -m kit COMMAND`; the Makefile has a target for most commands."""
 
 import argparse
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 from kit.errors import UsageError
 
-LOCAL = {name: f"kit.cli.{name}" for name in ("cold", "console", "dev", "jobs", "migrate", "migration", "schema")}
-"""What needs the app and its database."""
+LOCAL = ("cold", "console", "dev", "jobs", "migrate", "migration", "schema")
+"""Commands of kit.cli, which work on the app and its database."""
 OPS = {
-    name: f"kit.ops.{name.replace('-', '_')}"
-    for name in (
-        "cost",
-        "deploy",
-        "destroy",
-        "logs",
-        "policy",
-        "preview",
-        "preview-end",
-        "rollback",
-        "secret",
-        "status",
-    )
-} | {"preview-end": "kit.ops.preview"}
-"""What needs AWS, and so boto3, which the image does not have."""
-ALONE = {"exec": "kit.ops.exec.main", "cloudformation": "kit.ops.cloudformation", "update": "kit.update.command"}
-"""What reads its own arguments: `main(arguments)` gives the exit code."""
+    "deploy": "deploy the project's current state to a stage",
+    "rollback": "switch a stage back to the previous version",
+    "destroy": "delete a stage, but not its database",
+    "secret": "store a secret for a stage",
+    "preview": "deploy a preview of a pull request",
+    "preview-end": "delete a preview",
+    "status": "show a stage's versions, queues, schedules, alarms and tasks",
+    "logs": "show a stage's logs",
+    "cost": "estimate the costs without traffic, on a normal and a viral day",
+    "policy": "print an IAM policy, filled in for this account",
+    "exec": "run one-off work in a task of the deployed image; as ./exec",
+    "cloudformation": "repair or explain a failed stack; for infra/*/infra.mk",
+}
+"""Commands of kit.ops, which need AWS; the image has no boto3, so their modules are imported only when used."""
 
 
 def main() -> int:
     """Run the command that `sys.argv` names.
 
-    Returns the exit code: 2 for an error that the user can fix, which is printed as a sentence.
+    Returns the exit code: 2 for an error that the user can fix, which is printed without a traceback.
     """
     name = sys.argv[1] if len(sys.argv) > 1 else ""
-    if name in ALONE:
-        return int(import_module(ALONE[name]).main(sys.argv[2:]))
-    arguments = _parser(name).parse_args()
+    if name == "update":  # runs beside Copier, in an environment without the kit's dependencies
+        return int(import_module("kit.update.command").main(sys.argv[2:]))
     try:
-        return int(_run_ops(arguments) if name in OPS else _run_local(arguments))
+        return _run_ops(name) if name in OPS else _run_local()
     except UsageError as error:
         print(f"\n{error}\n", file=sys.stderr)
         return 2
 
 
-def _parser(name: str) -> argparse.ArgumentParser:
-    """The parser of one command, as importing all of them is slow; of all, for --help and an unknown name."""
-    parser = argparse.ArgumentParser(prog="python -m kit", description="What this project can do.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    known = LOCAL | (OPS if name in OPS or find_spec("boto3") else {})
-    for module in [known[name]] if name in known else sorted(set(known.values())):
-        import_module(module).register(commands)
-    return parser
+def _run_local() -> int:
+    parser, commands = _parser()
+    for command in LOCAL:
+        import_module(f"kit.cli.{command}").register(commands)
+    for command, summary in OPS.items():
+        commands.add_parser(command, help=summary)
+    commands.add_parser("update", help="update the project to the template's newest version; as make update")
+    arguments = parser.parse_args()
 
-
-def _run_local(arguments: argparse.Namespace) -> int:
     from kit import logs
     from kit.db import database
 
@@ -64,11 +59,26 @@ def _run_local(arguments: argparse.Namespace) -> int:
         return int(arguments.run(arguments) or 0)
 
 
-def _run_ops(arguments: argparse.Namespace) -> int:
-    from kit.ops.retry import explained
+def _run_ops(name: str) -> int:
+    if not find_spec("boto3"):
+        raise UsageError(f"`python -m kit {name}` needs boto3, which the image does not have. Run it in the project.")
+
+    from kit.ops.retry import explain_errors
 
     try:
-        with explained(getattr(arguments, "policy", "deploy")):
+        if name == "exec":
+            with explain_errors("exec"):
+                return int(import_module("kit.ops.exec.main").main(sys.argv[2:]))
+        parser, commands = _parser()
+        import_module(f"kit.ops.{name.removesuffix('-end')}").register(commands)
+        arguments = parser.parse_args()
+        with explain_errors(getattr(arguments, "policy", "deploy")):
             return int(arguments.run(arguments) or 0)
     except KeyboardInterrupt:
         return 130
+
+
+def _parser() -> tuple[argparse.ArgumentParser, Any]:
+    """The parser, and the commands to add to it."""
+    parser = argparse.ArgumentParser(prog="python -m kit", description="Development and operations of this app.")
+    return parser, parser.add_subparsers(required=True, metavar="COMMAND")

@@ -1,30 +1,36 @@
-"""What is done to a stage that runs in AWS, from a laptop or a pipeline: `python -m kit COMMAND`.
+"""Operations on deployed stages, for laptops and pipelines; they need boto3, which the image does not have.
 
-deploy      bring what is here to a stage
-rollback    let visitors meet what was live before
-destroy     take a stage away
-secret      put a stage's secret where it is read
-preview     a stage for a pull request, with its own branch of the database
-status      what runs of a stage, waits, failed and comes next
-logs        what a stage writes
-cost        what idle, a normal day and a viral day cost
-policy      who may do what, as IAM policies
+Commands of `python -m kit`:
 
-session     whose AWS account this is, checked before anything is asked of it
-stage       what a stage is called, and which there are
-tool        the tool that describes the infrastructure, whichever it is
-image       the one image, built and pushed
-versions    what is live, and what was before
-deployed    what runs of a stage, and where
-answers     whether the app answers
-asking      asking AWS again, where that helps
-consent     asking a person
-sight       what there is to see of a stage
-lines       what a stage writes, line by line
-usage       what a stage uses: the model of its bill
-standing    what of a deployed stage has a price
-task        one task on Fargate: started once, looked at, ended
-output      what a task writes
-oneoff      a task for as long as a block
-progress    what a person sees of steps that take their time
+deploy        deploy the project's current state to a stage
+rollback      switch a stage back to the previous version
+destroy       delete a stage
+secret        store a secret for a stage
+preview       a stage for a pull request, with a database branch of its own
+status        read-only status of a deployed stage
+logs          a stage's logs
+cost          estimate of the costs
+policy        IAM policies, filled in
+exec          one-off work in a task, as ./exec
+
+What they share:
+
+aws_account     the AWS account, region and identity
+stage           the names of a stage and of its resources
+iac             the infrastructure tool, behind Make targets
+cloudformation  stacks around a deployment, for infra/*/infra.mk
+image           the container image, built and pushed
+releases        which versions are live, and which were before
+deployed        what is deployed of a stage
+deployed_by     which infrastructure tool deployed it
+inventory       the billable resources of a deployed stage
+cost_model      a model of what a stage uses
+health_check    health checks before and after traffic is shifted
+ecs_task        a task on Fargate
+oneoff_task     a task for the duration of a block
+task_logs       the output of a task
+log_tail        the log groups of a stage
+retry           retry policy for AWS calls
+confirm         confirmation prompts
+progress        progress of long-running steps
 """

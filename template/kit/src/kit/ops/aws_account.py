@@ -1,4 +1,4 @@
-"""Whose AWS account this is: credentials and region, checked before anything is asked of them."""
+"""The AWS account, region and identity that a command runs with."""
 
 import os
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from kit.errors import UsageError
 
 @dataclass(frozen=True)
 class Account:
-    """Who asks, and where."""
+    """An AWS account, with the session to use it."""
 
     number: str
     caller: str
@@ -21,26 +21,26 @@ class Account:
 
 
 def account() -> Account:
-    """Log in with what boto3 finds (environment, profile, SSO, a pipeline's role).
+    """Log in with the credentials that boto3 finds: environment, profile, SSO, or the role of a pipeline.
 
-    Raises `UsageError` without credentials or region, with expired ones, and when AWS cannot be reached.
+    Raises `UsageError` without credentials or a region, with expired credentials, and when AWS is not reachable.
     """
     try:
         session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
         region = session.region_name
         if not region:
-            raise UsageError("No AWS region is set. Name the one that the app runs in: AWS_REGION=eu-central-1")
-        told = session.client("sts").get_caller_identity()
+            raise UsageError("No AWS region is set. Set the region of the app: AWS_REGION=eu-central-1")
+        identity = session.client("sts").get_caller_identity()
     except (NoCredentialsError, PartialCredentialsError):
         raise UsageError("No AWS credentials were found. Log in first: aws sso login, or set AWS_PROFILE.") from None
     except ClientError as error:
-        raise UsageError(f"AWS does not accept these credentials: {reason(error)} Log in again.") from None
+        raise UsageError(f"AWS rejected these credentials: {format_client_error(error)} Log in again.") from None
     except BotoCoreError as error:
-        raise UsageError(f"AWS cannot be asked who you are: {error}") from None
-    return Account(told["Account"], told["Arn"], region, session)
+        raise UsageError(f"Can't reach AWS to check your credentials: {error}") from None
+    return Account(identity["Account"], identity["Arn"], region, session)
 
 
-def reason(error: ClientError) -> str:
-    """What AWS said, as a sentence with its code."""
-    told = error.response.get("Error", {})
-    return f"{str(told.get('Message', error)).rstrip('.')} ({told.get('Code', 'no code')})."
+def format_client_error(error: ClientError) -> str:
+    """AWS's message with its error code, as a sentence."""
+    details = error.response.get("Error", {})
+    return f"{str(details.get('Message', error)).rstrip('.')} ({details.get('Code', 'no code')})."

@@ -1,10 +1,6 @@
-"""CloudFormation's stacks around a deployment: `python -m kit cloudformation VERB NAME`.
+"""CloudFormation stacks around a deployment; infra/*/infra.mk calls this as `python -m kit cloudformation`."""
 
-ready   brings a stack that a failure left half-made to where it can be deployed again, or says why that cannot be
-why     says which resource failed first, and AWS's reason
-"""
-
-import sys
+import argparse
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,87 +10,89 @@ from kit.errors import UsageError
 from kit.ops import aws_account, retry
 from kit.ops.progress import step
 
-NEVER_MADE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
-"""A first deployment failed, or a removal: nothing of it serves anyone, and the stack can only be removed."""
+NEVER_COMPLETE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+"""A first deployment or a deletion has failed: nothing of the stack is in use, and it can only be deleted."""
 
 
-def main(arguments: list[str]) -> int:
-    """Run one of them; 2 for an error that the user can fix."""
-    verb, name = arguments
-    try:
-        with retry.explained("deploy"):
-            cloudformation = aws_account.account().session.client("cloudformation", config=retry.PATIENT)
-            ready(cloudformation, name) if verb == "ready" else why(cloudformation, name)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+def register(commands: Any) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser("cloudformation", description=__doc__)
+    parser.add_argument(
+        "action",
+        choices=["prepare", "failures"],
+        help="prepare: repair a stack that an earlier failure left undeployable; failures: print what failed first",
+    )
+    parser.add_argument("stack", help="the stack's name")
+    parser.set_defaults(run=run)
 
 
-def ready(cloudformation: Any, name: str) -> None:
-    """Raise `UsageError` when the stack cannot be deployed to, and that cannot be mended safely."""
-    status = find(cloudformation, name)
-    if status in NEVER_MADE:
-        with step(f"remove what is left of {name}"):
-            remove(cloudformation, name)
+def run(arguments: argparse.Namespace) -> None:
+    """Prepare a stack for a deployment, or print why its last one failed."""
+    cloudformation = aws_account.account().session.client("cloudformation", config=retry.RETRY)
+    if arguments.action == "prepare":
+        prepare(cloudformation, arguments.stack)
+    else:
+        print("".join(f"{line}\n" for line in failures(cloudformation, arguments.stack)), end="")
+
+
+def prepare(cloudformation: Any, name: str) -> None:
+    """Make a stack deployable again; raises `UsageError` when that cannot be done safely."""
+    status = stack_status(cloudformation, name)
+    if status in NEVER_COMPLETE:
+        with step(f"delete the failed stack {name}"):
+            delete(cloudformation, name)
     elif status == "UPDATE_ROLLBACK_FAILED":
-        with step(f"finish rolling {name} back"):
+        with step(f"finish the rollback of {name}"):
             cloudformation.continue_update_rollback(StackName=name)
             _wait(cloudformation, "stack_rollback_complete", name)
     elif status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
         raise UsageError(
-            f"The stack {name} is just being changed ({status}), by another deployment. Wait for it to end, and try again."
+            f"Another deployment is changing the stack {name} ({status}). Wait until it has ended, and try again."
         )
 
 
-def remove(cloudformation: Any, name: str) -> None:
-    """Remove a stack, and wait until it is gone."""
+def delete(cloudformation: Any, name: str) -> None:
+    """Delete a stack, and wait until it is gone."""
     cloudformation.delete_stack(StackName=name)
     _wait(cloudformation, "stack_delete_complete", name)
 
 
-def _wait(cloudformation: Any, what: str, name: str) -> None:
+def _wait(cloudformation: Any, waiter: str, name: str) -> None:
     try:
-        cloudformation.get_waiter(what).wait(StackName=name, WaiterConfig={"Delay": 5, "MaxAttempts": 360})
+        cloudformation.get_waiter(waiter).wait(StackName=name, WaiterConfig={"Delay": 5, "MaxAttempts": 360})
     except WaiterError:
-        told = "\n".join(failures(cloudformation, name)) or find(cloudformation, name)
-        raise UsageError(f"The stack {name} cannot be mended:\n{told}\nMend what it says, and try again.") from None
+        reason = "\n".join(failures(cloudformation, name)) or stack_status(cloudformation, name)
+        raise UsageError(f"Can't repair the stack {name}:\n{reason}\nFix the cause, and try again.") from None
 
 
-def find(cloudformation: Any, name: str) -> str:
-    """The stack's status; empty when there is no such stack."""
+def stack_status(cloudformation: Any, name: str) -> str:
+    """The stack's status; empty when it does not exist."""
     try:
         return str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ValidationError":  # how it says that there is none
+        if error.response["Error"]["Code"] == "ValidationError":  # no such stack
             return ""
         raise
 
 
-def why(cloudformation: Any, name: str) -> None:
-    """Print what failed first in the stack's last change."""
-    for line in failures(cloudformation, name):
-        print(line)
-
-
 def failures(cloudformation: Any, name: str) -> list[str]:
-    """A line for the resource that failed first, and for those that failed by themselves beside it."""
-    last = [event for event in _last_change(cloudformation, name) if event["ResourceStatus"].endswith("_FAILED")]
-    told = [event for event in reversed(last) if "cancelled" not in event.get("ResourceStatusReason", "").lower()]
+    """The first failures of the last change, leaving out resources that were only cancelled by them."""
+    failed = [event for event in _last_change(cloudformation, name) if event["ResourceStatus"].endswith("_FAILED")]
+    causes = [event for event in reversed(failed) if "cancelled" not in event.get("ResourceStatusReason", "").lower()]
     return [
         f"{event['ResourceType']} {event['LogicalResourceId']} failed: {event.get('ResourceStatusReason', 'no reason given')}"
-        for event in told[:3]
+        for event in causes[:3]
     ]
 
 
 def _last_change(cloudformation: Any, name: str) -> Iterator[dict[str, Any]]:
-    """The events since the stack itself was last begun to be changed, newest first."""
+    """The events of the stack's last change, newest first."""
     try:
         for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=name):
             for event in page["StackEvents"]:
                 yield event
-                begun = event["ResourceStatus"] in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"}
-                if begun and event["PhysicalResourceId"] == event["StackId"]:
+                starts = event["ResourceStatus"] in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"}
+                if starts and event["PhysicalResourceId"] == event["StackId"]:
                     return
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":

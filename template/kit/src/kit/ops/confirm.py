@@ -1,33 +1,39 @@
-"""Asking a person before something is done that costs, or cannot be undone."""
+"""Ask for confirmation before a command costs money or deletes something."""
 
 import sys
 
 from kit.errors import UsageError
 
 
-def ask(question: str, *, yes: bool, otherwise: str) -> None:
-    """Ask for a yes; raises `UsageError` on a no, and where nobody can be asked: then `otherwise` says what to do."""
+def ask(question: str, *, yes: bool, hint: str) -> None:
+    """Ask a yes-or-no question, unless `yes` is set.
+
+    Raises `UsageError` for any answer but yes, and without a terminal; the error then ends with `hint`.
+    """
     if yes:
         return
-    _require_terminal(otherwise)
-    if _answer(f"{question} [y/N] ").lower() not in {"y", "yes"}:
-        raise UsageError("Nothing was done.")
+    _require_terminal(hint)
+    if _read_answer(f"{question} [y/N] ").lower() not in {"y", "yes"}:
+        raise UsageError("Cancelled. Nothing changed.")
 
 
-def ask_for_name(name: str, *, given: str, otherwise: str) -> None:
-    """Ask for the name of what will be gone; raises `UsageError` on another, and where nobody can be asked."""
-    if not given:
-        _require_terminal(otherwise)
-        given = _answer(f"Type {name} to go on: ")
-    if given != name:
-        raise UsageError(f"That is not {name}, so nothing was done.")
+def ask_for_name(name: str, *, typed: str, hint: str) -> None:
+    """Have the user type the name of what is to be deleted, unless they have `typed` it already.
+
+    Raises `UsageError` for another name, and without a terminal; the error then ends with `hint`.
+    """
+    if not typed:
+        _require_terminal(hint)
+        typed = _read_answer(f"Type {name} to confirm: ")
+    if typed != name:
+        raise UsageError(f"{typed!r} is not {name}. Nothing changed.")
 
 
-def _require_terminal(otherwise: str) -> None:
+def _require_terminal(hint: str) -> None:
     if not sys.stdin.isatty():
-        raise UsageError(f"Nobody can be asked here, so nothing was done. {otherwise}")
+        raise UsageError(f"Not a terminal, so I can't ask for confirmation. Nothing changed. {hint}")
 
 
-def _answer(question: str) -> str:
-    print(question, end="", file=sys.stderr, flush=True)
+def _read_answer(prompt: str) -> str:
+    print(prompt, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip()

@@ -1,4 +1,4 @@
-"""What a stage uses while nobody comes, and on a day with visitors: a model of its bill, in AWS's own units."""
+"""A model of what a stage uses, in the units that AWS bills: without traffic, and on a day with visits."""
 
 import json
 from collections import defaultdict
@@ -14,25 +14,25 @@ from kit.ops.stage import PROJECT
 MONTH = 730.0
 """Hours."""
 POLLS = 5 * 3 * 60
-"""Requests an hour with which Lambda asks a queue for messages, even an empty one: five pollers, 20 seconds each.
+"""Requests per hour with which Lambda polls a queue, even an empty one: five pollers, 20 seconds each.
 
-Source: AWS Lambda Developer Guide, "Using Lambda with Amazon SQS": long polls, five batches at once to begin with.
+Source: AWS Lambda Developer Guide, "Using Lambda with Amazon SQS": long polling, initially five concurrent batches.
 """
 METRICS = 5
-"""Metrics that `kit.jobs` writes of a job that goes well: see `kit.jobs.metrics`."""
+"""Metrics that a successful job writes: see `kit.jobs.metrics`."""
 YEAR, MANY = timedelta(days=365), 500
-MESSAGE = 3
-"""Requests to SQS for a message: sent, received, deleted."""
+REQUESTS_PER_MESSAGE = 3
+"""To SQS: send, receive, delete."""
 
 Usage = defaultdict[str, float]
 """Units by their names in prices.toml."""
 Units = Iterator[tuple[str, float]]
-"""The same, each as it comes."""
+"""Items of a `Usage`; those of the same name are added up."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
-    """What stands there, by the infrastructure's default settings unless told otherwise; memory in MB."""
+class DeployedResources:
+    """The billable resources of a stage; the defaults are the infrastructure's. Memory is in MB."""
 
     manifest: dict[str, Any]
     architecture: str = "arm64"
@@ -45,80 +45,80 @@ class Standing:
     secrets: int = 0
 
     @classmethod
-    def by_default(cls) -> "Standing":
-        """What the infrastructure makes of this project's jobs.json where nothing is set: two alarms a queue, and three."""
+    def by_default(cls) -> "DeployedResources":
+        """What the infrastructure creates for this project's jobs.json: two alarms for each queue, and three more."""
         manifest = json.loads((PROJECT / "jobs.json").read_text(encoding="utf-8"))
         return cls(manifest=manifest, alarms=3 + 2 * len(manifest["queues"]))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Assumed:
-    """What is assumed; every field is an option of `make cost`."""
+class TrafficModel:
+    """Assumptions about the traffic; each field is an option of `make cost`."""
 
     image_gb: float = field(default=0.3, metadata={"help": "GB of images in the repository"})
     tick_ms: float = field(default=200, metadata={"help": "ms for a schedule's tick or its job, with some cold starts"})
     log_kb: float = field(default=0.8, metadata={"help": "KB of logs for each invocation"})
-    requests: float = field(default=5, metadata={"help": "requests a visit, of the page and of its changes"})
-    ms: float = field(default=30, metadata={"help": "ms for a request"})
-    answer_kb: float = field(default=8, metadata={"help": "KB of an answer"})
-    jobs: float = field(default=0.1, metadata={"help": "jobs a visit"})
-    job_ms: float = field(default=300, metadata={"help": "ms for a job"})
+    requests: float = field(default=5, metadata={"help": "requests per visit"})
+    ms: float = field(default=30, metadata={"help": "ms per request"})
+    answer_kb: float = field(default=8, metadata={"help": "KB per response"})
+    jobs: float = field(default=0.1, metadata={"help": "jobs per visit"})
+    job_ms: float = field(default=300, metadata={"help": "ms per job"})
     normal_visits: float = field(default=1_000, metadata={"help": "visits on a normal day"})
     normal_task_minutes: float = field(default=0, metadata={"help": "minutes of Fargate tasks on a normal day"})
     viral_visits: float = field(default=1_000_000, metadata={"help": "visits on a viral day"})
     viral_task_minutes: float = field(default=60, metadata={"help": "minutes of Fargate tasks on a viral day"})
 
 
-def idle(there: Standing, assumed: Assumed) -> Usage:
-    """A month in which nobody comes: what stands there, and the schedules."""
-    return _total(_idle(there, assumed))
+def idle(resources: DeployedResources, traffic: TrafficModel) -> Usage:
+    """A month without traffic: resources that cost by existing, and schedules."""
+    return _total(_idle(resources, traffic))
 
 
-def day(there: Standing, assumed: Assumed, visits: float, task_minutes: float) -> Usage:
-    """What a day with so many visits adds."""
-    return _total(_day(there, assumed, visits, task_minutes))
+def day(resources: DeployedResources, traffic: TrafficModel, visits: float, task_minutes: float) -> Usage:
+    """What a day with that many visits adds."""
+    return _total(_day(resources, traffic, visits, task_minutes))
 
 
-def _idle(there: Standing, assumed: Assumed) -> Units:
-    yield "images", assumed.image_gb
-    yield "alarms", there.alarms
-    yield "dashboards", there.dashboards
-    yield "secrets", there.secrets
-    for queue in there.manifest["queues"]:
+def _idle(resources: DeployedResources, traffic: TrafficModel) -> Units:
+    yield "images", traffic.image_gb
+    yield "alarms", resources.alarms
+    yield "dashboards", resources.dashboards
+    yield "secrets", resources.secrets
+    for queue in resources.manifest["queues"]:
         yield "sqs-fifo" if queue["fifo"] else "sqs", POLLS * MONTH
-    for schedule in there.manifest["schedules"]:
-        runs = _runs(schedule["expression"], schedule["timezone"])
+    for schedule in resources.manifest["schedules"]:
+        runs = _runs_per_month(schedule["expression"], schedule["timezone"])
         yield "scheduler", runs
-        yield "sqs", MESSAGE * runs
-        yield from _invocations(there, assumed, there.jobs_memory, 2 * runs, assumed.tick_ms)
+        yield "sqs", REQUESTS_PER_MESSAGE * runs
+        yield from _invocations(resources, traffic, resources.jobs_memory, 2 * runs, traffic.tick_ms)
         if schedule["runs_on"] == "fargate":
-            yield from _task(there, runs / 60)  # a minute is the least that is charged
+            yield from _task(resources, runs / 60)  # Fargate bills at least a minute
         if not schedule["job"].startswith("kit."):
             yield "metrics", METRICS * min(1, runs / MONTH)
 
 
-def _day(there: Standing, assumed: Assumed, visits: float, task_minutes: float) -> Units:
-    requests, jobs = visits * assumed.requests, visits * assumed.jobs
+def _day(resources: DeployedResources, traffic: TrafficModel, visits: float, task_minutes: float) -> Units:
+    requests, jobs = visits * traffic.requests, visits * traffic.jobs
     yield "http-api", requests
-    yield "data-out", requests * assumed.answer_kb / 1e6
-    yield "sqs", MESSAGE * jobs
-    yield from _invocations(there, assumed, there.web_memory, requests, assumed.ms)
-    yield from _invocations(there, assumed, there.jobs_memory, jobs, assumed.job_ms)
-    yield from _task(there, task_minutes / 60)
-    kinds = [job for job in there.manifest["jobs"] if not job["name"].startswith("kit.")]
-    yield "metrics", METRICS * len(kinds) * min(24, jobs) / MONTH
+    yield "data-out", requests * traffic.answer_kb / 1e6
+    yield "sqs", REQUESTS_PER_MESSAGE * jobs
+    yield from _invocations(resources, traffic, resources.web_memory, requests, traffic.ms)
+    yield from _invocations(resources, traffic, resources.jobs_memory, jobs, traffic.job_ms)
+    yield from _task(resources, task_minutes / 60)
+    app_jobs = [job for job in resources.manifest["jobs"] if not job["name"].startswith("kit.")]
+    yield "metrics", METRICS * len(app_jobs) * min(24, jobs) / MONTH
 
 
-def _invocations(there: Standing, assumed: Assumed, memory: int, number: float, ms: float) -> Units:
+def _invocations(resources: DeployedResources, traffic: TrafficModel, memory: int, number: float, ms: float) -> Units:
     yield "lambda-requests", number
-    yield f"lambda-{there.architecture}", number * ms / 1000 * memory / 1024
-    yield "logs", number * assumed.log_kb / 1e6
-    yield "logs-kept", number * assumed.log_kb / 1e6
+    yield f"lambda-{resources.architecture}", number * ms / 1000 * memory / 1024
+    yield "logs", number * traffic.log_kb / 1e6
+    yield "logs-kept", number * traffic.log_kb / 1e6
 
 
-def _task(there: Standing, hours: float) -> Units:
-    yield f"fargate-cpu-{there.architecture}", hours * there.task_cpu / 1024
-    yield f"fargate-memory-{there.architecture}", hours * there.task_memory / 1024
+def _task(resources: DeployedResources, hours: float) -> Units:
+    yield f"fargate-cpu-{resources.architecture}", hours * resources.task_cpu / 1024
+    yield f"fargate-memory-{resources.architecture}", hours * resources.task_memory / 1024
     yield "ipv4", hours
 
 
@@ -129,14 +129,14 @@ def _total(units: Units) -> Usage:
     return total
 
 
-def _runs(expression: str, timezone: str) -> float:
-    """How often a schedule is due in a month: counted through a year, as long as that is not often."""
-    when = cron.parse(expression)
-    if isinstance(when, cron.Rate):
-        return MONTH * 3600 / when.every.total_seconds()
+def _runs_per_month(expression: str, timezone: str) -> float:
+    """How often a schedule runs in a month: counted over the next year, or over the next 500 runs."""
+    schedule = cron.parse(expression)
+    if isinstance(schedule, cron.Rate):
+        return MONTH * 3600 / schedule.every.total_seconds()
     zone = UTC if timezone == "UTC" else ZoneInfo(timezone)
-    moment = begun = datetime.now(UTC)
+    moment = start = datetime.now(UTC)
     runs = 0
-    while runs < MANY and (due := when.after(moment, zone)) and due < begun + YEAR:
+    while runs < MANY and (due := schedule.after(moment, zone)) and due < start + YEAR:
         moment, runs = due, runs + 1
-    return runs * (MONTH / 24) / ((moment - begun) if runs == MANY else YEAR).total_seconds() * 86400
+    return runs * (MONTH / 24) / ((moment - start) if runs == MANY else YEAR).total_seconds() * 86400

@@ -1,7 +1,7 @@
-"""`make deploy`: bring what is here to a stage, so that visitors meet it only once it is known to answer.
+"""`make deploy`: deploy the project's current state to a stage; traffic is shifted only once it is healthy.
 
-Nothing is live before the last steps: the image is pushed, the infrastructure applied, the migrations run by the new
-image, its version asked for an answer; then the alias moves. Broken off anywhere, it goes on when it is run again.
+Nothing is live before the last steps: push the image, apply the infrastructure, run the migrations in the new image,
+check the new version's health, move the alias. An interrupted deployment continues when it is run again.
 """
 
 import argparse
@@ -28,39 +28,37 @@ from kit.ops import (
     retry,
     secret,
 )
-from kit.ops.cost_model import Assumed, Standing
-from kit.ops.ecs_task import HOUR, Wanted
+from kit.ops.cost_model import DeployedResources, TrafficModel
+from kit.ops.ecs_task import HOUR, TaskSpec
 from kit.ops.progress import step
-from kit.ops.releases import Pair, Versions
-from kit.ops.stage import Stage
+from kit.ops.releases import Release, Releases
+from kit.ops.stage import Stage, add_command
 
 
 def register(commands: Any) -> None:
     """Add the command and its options."""
-    deploy = commands.add_parser("deploy", help="bring what is here to a stage, and print its address")
-    Stage.option(deploy)
-    deploy.add_argument("--yes", action="store_true", help="do not ask")
-    deploy.add_argument("--direct", action="store_true", help="migrate without a deploy request")
-    deploy.add_argument("--skip-revert", action="store_true", help="make a deploy request final at once")
-    deploy.set_defaults(run=run)
+    parser = add_command(commands, "deploy", "Deploy the project's current state to a stage and print its URL.", run)
+    parser.add_argument("--yes", action="store_true", help="don't ask for confirmation")
+    parser.add_argument("--direct", action="store_true", help="migrate without a deploy request")
+    parser.add_argument("--skip-revert", action="store_true", help="finalize a deploy request at once")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Deploy; the address is the only line on standard output."""
+    """Deploy; only the URL goes to standard output."""
     stage = Stage.of(arguments.stage)
     plan = Plan(stage, arguments.direct, arguments.skip_revert)
     with contextlib.redirect_stdout(sys.stderr):
-        account, settings, remark = checked(stage)
-        record = Versions(account, stage).history()
-        tell(account, settings, plan, record, remark)
-        confirm.ask("Go ahead?", yes=arguments.yes, otherwise=f"Add YES=1: make deploy STAGE={stage.name} YES=1")
+        account, settings, note = check_prerequisites(stage)
+        record = Releases(account, stage).history()
+        show(account, settings, plan, record, note)
+        confirm.ask("Continue?", yes=arguments.yes, hint=f"Add YES=1: make deploy STAGE={stage.name} YES=1")
         address = Deployment(account, plan, settings.architecture).run()
     print(address)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for."""
+    """What to deploy to, and how to migrate."""
 
     stage: Stage
     direct: bool = False
@@ -68,53 +66,49 @@ class Plan:
 
     @property
     def migration(self) -> list[str]:
-        """What the new image runs before visitors meet it."""
+        """The command that the new image runs before traffic is shifted."""
         options = ["--direct"] * self.direct + ["--skip-revert"] * self.skip_revert
         return ["python", "-m", "kit", "migrate", *options]
 
     @property
     def again(self) -> str:
-        """The command that goes on where this one was broken off."""
+        """The command that continues this deployment."""
         return f"make deploy STAGE={self.stage.name}{' DIRECT=1' * self.direct}{' SKIP_REVERT=1' * self.skip_revert}"
 
 
-def checked(stage: Stage) -> tuple[aws_account.Account, iac.Settings, str]:
-    """Look at everything that can be looked at before anything is touched; raises `UsageError`.
+def check_prerequisites(stage: Stage) -> tuple[aws_account.Account, iac.Settings, str]:
+    """Check everything that can be checked before anything is changed; raises `UsageError`.
 
-    Gives the account, the stage's settings, and a remark on the tool that deployed the stage.
+    Returns the account, the stage's settings, and a note on the tool that deployed the stage.
     """
     account = aws_account.account()
-    remark = deployed_by.require(account, stage)
+    note = deployed_by.require(account, stage)
     settings = iac.settings(stage)
     secret.require(account, stage, settings.database_secret)
     image.require_engine()
-    return account, settings, remark
+    return account, settings, note
 
 
-def tell(
-    account: aws_account.Account, settings: iac.Settings, plan: Plan, record: list[Pair], remark: str = ""
+def show(
+    account: aws_account.Account, settings: iac.Settings, plan: Plan, record: list[Release], note: str = ""
 ) -> None:
-    """Say what will be done, where, and as whom."""
-    prices, _ = cost.read()
-    standing = replace(Standing.by_default(), architecture=settings.architecture)
-    idle = cost.columns(standing, Assumed(), prices)[0].total(prices)
-    there = ", ".join(deployed.stages(account, plan.stage.project)) or "none"
+    """Print what is about to be done, where, and as whom."""
+    prices, _ = cost.read_prices()
+    resources = replace(DeployedResources.by_default(), architecture=settings.architecture)
+    idle = cost.columns(resources, TrafficModel(), prices)[0].total(prices)
+    existing = ", ".join(deployed.stages(account, plan.stage.project)) or "none"
     lines = {
         "as": account.caller,
-        "image": f"built for {settings.architecture}, and pushed",
-        "infrastructure": "changed to what infra/ describes"
-        if record
-        else f"made: nothing is live there yet (stages there: {there})",
-        "migrations": f"run by the new image before visitors meet it, {_way(account, plan)}",
-        "live": f"version {record[0].web} now; it stays so until the new one answers"
-        if record
-        else "the first version",
-        "cost": f"about {idle:.2f} USD a month while nobody comes, the database not among it; more: make cost",
+        "image": f"build for {settings.architecture} and push",
+        "infrastructure": "update to what infra/ describes" if record else f"create (existing stages: {existing})",
+        "migrations": f"run by the new image before traffic is shifted, {_migration_method(account, plan)}",
+        "live": f"version {record[0].web} until the new one is healthy" if record else "none yet; this is the first",
+        "cost": f"about {idle:.2f} USD a month without traffic, not counting the database; details: make cost",
         "alarms": _alarms(settings, plan.stage),
     }
-    if remark:
-        lines["deployed by"] = remark
-    print(f"\n{plan.stage.called}, to {account.region} of account {account.number}:\n")
+    if note:
+        lines["deployed by"] = note
+    print(f"\n{plan.stage.resource_prefix} in {account.region} of account {account.number}:\n")
     for name, line in lines.items():
         print(f"  {name:<15} {line}")
     print()
@@ -122,98 +116,100 @@ def tell(
 
 def _alarms(settings: iac.Settings, stage: Stage) -> str:
     if settings.alarm_email:
-        return f"sent to {settings.alarm_email}, once the link in AWS's email is opened"
-    return f"NOBODY IS TOLD of errors, lost jobs and the bill. Set {iac.how_to_set_alarm_email(stage)}"
+        return f"sent to {settings.alarm_email} once the link in AWS's email is confirmed"
+    return f"NOT SENT TO ANYONE: errors, lost jobs, costs. Set {iac.how_to_set_alarm_email(stage)}"
 
 
-def _way(account: aws_account.Account, plan: Plan) -> str:
-    token = secret.parameter(plan.stage, "planetscale-token")
+def _migration_method(account: aws_account.Account, plan: Plan) -> str:
     if plan.direct:
         return "directly"
-    if secret.exists(account, token):
-        return "on PlanetScale by a deploy request"
+    if secret.exists(account, secret.parameter(plan.stage, "planetscale-token")):
+        return "by a deploy request on PlanetScale"
     return (
-        f"directly; PlanetScale would need a service token: make secret STAGE={plan.stage.name} KIND=planetscale-token"
+        f"directly; for PlanetScale, store a service token: make secret STAGE={plan.stage.name} KIND=planetscale-token"
     )
 
 
 class Deployment:
-    """The steps, in their order; each leaves alone what is as it should be already."""
+    """The steps of a deployment, in order; each skips what is already done."""
 
     def __init__(self, account: aws_account.Account, plan: Plan, architecture: str) -> None:
         self.account, self.plan, self.stage, self.architecture = account, plan, plan.stage, architecture
-        self.versions = Versions(account, plan.stage)
+        self.releases = Releases(account, plan.stage)
 
     def run(self) -> str:
-        """Do them all, and give the address; raises `UsageError` that says what failed, and what to run next."""
-        record = self.versions.history()
-        untouched = f"Visitors still meet version {record[0].web}." if record else "Nothing is live yet."
-        with self._explained(untouched):
+        """Run all steps and return the URL; raises `UsageError` that says what failed and how to continue."""
+        record = self.releases.history()
+        state = f"Version {record[0].web} is still live." if record else "Nothing is live yet."
+        with self._explain_failures(state):
             self.apply(self.push())
             self.migrate()
             new = self.publish()
-        with self._explained(""):
-            return self.shift(new)
+        with self._explain_failures(""):
+            return self.shift_traffic(new)
 
     def push(self) -> str:
-        """Build the image and push it; give its name by digest."""
+        """Build and push the image; return it by digest."""
         with step("build the image") as current:
             built = image.build(self.architecture)
-            current.say(built[:19])
-        if (address := image.repository(self.account, self.stage)) is None:
-            with step("make its repository") as current:
+            current.update(built[:19])
+        if (uri := image.repository(self.account, self.stage)) is None:
+            with step("create the repository") as current:
                 iac.run("infra-image", self.stage, current)
-            address = image.repository(self.account, self.stage)
+            uri = image.repository(self.account, self.stage)
         with step("push the image") as current:
-            pushed = image.push(self.account, self.stage, str(address), built)
-            current.say(pushed.rpartition("@")[2][:19])
+            pushed = image.push(self.account, self.stage, str(uri), built)
+            current.update(pushed.rpartition("@")[2][:19])
         return pushed
 
     def apply(self, pushed: str) -> None:
-        """Change the infrastructure; no new code is live by that."""
+        """Apply the infrastructure; new code does not go live with it."""
         with step("apply the infrastructure") as current:
             iac.run("infra-apply", self.stage, current, IMAGE=pushed)
 
     def migrate(self) -> None:
-        """Let the new image migrate the database."""
+        """Run the migrations in the new image."""
         new = deployed.find(self.account, self.stage, version="$LATEST")
-        wanted = Wanted(self.plan.migration, why="make deploy", lifetime=2 * HOUR, environment={"LOG_FORMAT": "text"})
-        code = oneoff_task.run(self.account, new, wanted)
+        environment = {"LOG_FORMAT": "text"}
+        spec = TaskSpec(self.plan.migration, why="make deploy", lifetime=2 * HOUR, environment=environment)
+        code = oneoff_task.run(self.account, new, spec)
         if code:
-            raise UsageError(f"The migrations ended with {code}, as they say above.")
+            raise UsageError(f"The migrations failed with exit code {code}; see their output above.")
 
-    def publish(self) -> Pair:
-        """Keep what was applied as a version, and see that it answers."""
+    def publish(self) -> Release:
+        """Publish the new code as a version and check its health."""
         with step("publish a version") as current:
-            new = self.versions.publish()
-            current.say(new.web)
-        with step("ask it for an answer"):
-            health_check.version(self.account, self.stage, new.web)
+            new = self.releases.publish()
+            current.update(new.web)
+        with step("check the version's health"):
+            health_check.check_version(self.account, self.stage, new.web)
         return new
 
-    def shift(self, new: Pair) -> str:
-        """Let it be met, see that the address answers, and give the address; go back when it does not."""
-        record = self.versions.history()
-        with step("let visitors meet it"):
-            self.versions.move(record if record[:1] == [new] else [new, *record])
+    def shift_traffic(self, new: Release) -> str:
+        """Make a version live, check the public address and return it; switch back when that is not healthy."""
+        record = self.releases.history()
+        with step("shift traffic"):
+            self.releases.activate(record if record[:1] == [new] else [new, *record])
         address = deployed.address(self.account, self.stage)
         try:
-            with step("ask the address") as current:
-                current.say(address)
-                health_check.address(address)
+            with step("check the address") as current:
+                current.update(address)
+                health_check.check_address(address)
         except UsageError as error:
-            why = f"{error}{deployed.dns_hint(self.account, address)}"
+            reason = f"{error}{deployed.dns_hint(self.account, address)}"
             if not record or record[0] == new:
-                raise UsageError(why) from None
-            self.versions.move(record)
-            raise UsageError(f"{why}\n\nVersion {record[0].web} is live again.") from None
+                raise UsageError(reason) from None
+            self.releases.activate(record)
+            raise UsageError(f"{reason}\n\nSwitched back: version {record[0].web} is live.") from None
         return address
 
     @contextmanager
-    def _explained(self, state: str) -> Iterator[None]:
-        """Add to a failure where it leaves the stage, and how to go on."""
+    def _explain_failures(self, state: str) -> Iterator[None]:
+        """Add the stage's state to a failure, and how to continue."""
         try:
             yield
         except (UsageError, ClientError, BotoCoreError) as error:
-            why = str(error) if isinstance(error, UsageError) else retry.sentence(error, policy="deploy")
-            raise UsageError(f"{why}\n\n{state} Mend it, and go on with: {self.plan.again}".strip()) from None
+            reason = str(error) if isinstance(error, UsageError) else retry.format_error(error, policy="deploy")
+            raise UsageError(
+                f"{reason}\n\n{state} Fix the cause, then continue with: {self.plan.again}".strip()
+            ) from None

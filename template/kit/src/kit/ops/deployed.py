@@ -1,7 +1,7 @@
-"""What runs of a stage: the version of its functions that is live, and the task definition that this version names.
+"""What is deployed of a stage: the task definition of its live version, and its address.
 
-A version and the revision of the task definition it was published with belong together, so that a rollback takes both
-back. The task definition's environment says where tasks run, whatever tool deployed it.
+Each version of the jobs function names the revision of the task definition that it was published with, so a rollback
+takes both back. The task definition's environment says where tasks run, whichever tool deployed it.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from kit.errors import UsageError
-from kit.ops.aws_account import Account, reason
-from kit.ops.retry import PATIENT
+from kit.ops.aws_account import Account, format_client_error
+from kit.ops.retry import RETRY
 from kit.ops.stage import NAME, Stage
 
 
@@ -30,32 +30,34 @@ class Deployed:
 
 
 def find(account: Account, stage: Stage, *, version: str = "live") -> Deployed:
-    """Read it from the live version of the jobs function, or from another: `$LATEST` is what is being deployed.
+    """Read it from a version of the jobs function; `$LATEST` is the one that is being deployed.
 
-    Raises `UsageError` when the stage was never deployed, or may not be looked at.
+    Raises `UsageError` when the stage does not exist, or access to it is denied.
     """
     functions, ecs = account.session.client("lambda"), account.session.client("ecs")
     try:
-        told = functions.get_function_configuration(FunctionName=f"{stage.called}-jobs", Qualifier=version)
-        revision = told["Environment"]["Variables"]["JOBS_TASK_DEFINITION"]
+        function = functions.get_function_configuration(FunctionName=f"{stage.resource_prefix}-jobs", Qualifier=version)
+        revision = function["Environment"]["Variables"]["JOBS_TASK_DEFINITION"]
         return _read(stage, ecs.describe_task_definition(taskDefinition=revision)["taskDefinition"])
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise UsageError(f"What runs of {stage.called} cannot be seen: {reason(error)}") from None
-    there = ", ".join(stages(account, stage.project)) or "none"
+            raise UsageError(
+                f"Can't read what is deployed as {stage.resource_prefix}: {format_client_error(error)}"
+            ) from None
+    existing = ", ".join(stages(account, stage.project)) or "none"
     raise UsageError(
-        f"Nothing is deployed as {stage.called} in {account.region} of account {account.number}. "
-        f"Stages there: {there}. Deploy it with: make deploy STAGE={stage.name}"
+        f"Nothing is deployed as {stage.resource_prefix} in {account.region} of account {account.number}. "
+        f"Existing stages: {existing}. Deploy it: make deploy STAGE={stage.name}"
     )
 
 
-def _read(stage: Stage, told: dict[str, Any]) -> Deployed:
-    container = next(one for one in told["containerDefinitions"] if one["name"] == "app")
-    environment = {one["name"]: one["value"] for one in container["environment"]}
+def _read(stage: Stage, task_definition: dict[str, Any]) -> Deployed:
+    container = next(one for one in task_definition["containerDefinitions"] if one["name"] == "app")
+    environment = {variable["name"]: variable["value"] for variable in container["environment"]}
     return Deployed(
         stage=stage,
         cluster=environment["JOBS_CLUSTER"],
-        task_definition=told["taskDefinitionArn"],
+        task_definition=task_definition["taskDefinitionArn"],
         image=container["image"],
         subnets=tuple(environment["JOBS_SUBNETS"].split(",")),
         security_groups=tuple(environment["JOBS_SECURITY_GROUPS"].split(",")),
@@ -64,12 +66,12 @@ def _read(stage: Stage, told: dict[str, Any]) -> Deployed:
 
 
 def address(account: Account, stage: Stage) -> str:
-    """Where a stage answers: at its domain, or at the address that AWS gives; raises `UsageError` when it has none."""
-    gateway = account.session.client("apigatewayv2", config=PATIENT)
-    found = [api for page in gateway.get_paginator("get_apis").paginate() for api in page["Items"]]
-    api = next((one for one in found if one["Name"] == stage.called), None)
+    """The URL of a stage: its own domain, or else AWS's. Raises `UsageError` when it has no API."""
+    gateway = account.session.client("apigatewayv2", config=RETRY)
+    apis = [api for page in gateway.get_paginator("get_apis").paginate() for api in page["Items"]]
+    api = next((api for api in apis if api["Name"] == stage.resource_prefix), None)
     if api is None:
-        raise UsageError(f"Nothing answers for {stage.called}: it has no HTTP API.")
+        raise UsageError(f"{stage.resource_prefix} has no HTTP API.")
     for page in gateway.get_paginator("get_domain_names").paginate():
         for domain in page["Items"]:
             mappings = gateway.get_api_mappings(DomainName=domain["DomainName"])["Items"]
@@ -79,15 +81,15 @@ def address(account: Account, stage: Stage) -> str:
 
 
 def dns_hint(account: Account, address: str) -> str:
-    """What the DNS record of a stage's own domain has to say; empty for an address that AWS gives."""
-    gateway = account.session.client("apigatewayv2", config=PATIENT)
+    """What the DNS record of a stage's own domain must be; empty for AWS's address."""
+    gateway = account.session.client("apigatewayv2", config=RETRY)
     for page in gateway.get_paginator("get_domain_names").paginate():
         for domain in page["Items"]:
             if address == f"https://{domain['DomainName']}":
                 target = domain["DomainNameConfigurations"][0]["ApiGatewayDomainName"]
                 return (
-                    f"\nIts DNS record has to be a CNAME, or an alias, of {target}, or of what stands before that. With "
-                    "a domain the address that AWS gives answers nobody."
+                    f"\nIts DNS record must be a CNAME or alias of {target}, or of the CDN or firewall in front of it. "
+                    "With a domain of your own, AWS's address is disabled."
                 )
     return ""
 

@@ -1,4 +1,4 @@
-"""Whether the app answers: a version before anyone meets it, and the address afterwards."""
+"""Health checks: of a version before it goes live, and of the public address afterwards."""
 
 import json
 import time
@@ -14,8 +14,8 @@ from kit.ops.aws_account import Account
 from kit.ops.stage import Stage
 
 PATH = "/health"
-WAIT = 60.0
-"""Seconds that the address has to answer in."""
+TIMEOUT = 60.0
+"""Seconds until the address must be healthy."""
 EVENT = {
     "version": "2.0",
     "routeKey": "$default",
@@ -30,36 +30,38 @@ EVENT = {
     },
     "isBase64Encoded": False,
 }
-"""A request as the HTTP API hands it to the function (payload format 2.0)."""
+"""A request in API Gateway's HTTP API payload format 2.0."""
 
 
-def version(account: Account, stage: Stage, number: str) -> None:
-    """Ask a version of the web function itself; raises `UsageError` with its answer when that is not 200."""
-    functions = account.session.client("lambda", config=retry.PATIENT.merge(Config(read_timeout=60)))
-    told = functions.invoke(FunctionName=f"{stage.called}-web", Qualifier=number, Payload=json.dumps(EVENT).encode())
-    text = told["Payload"].read().decode(errors="replace")
-    if told.get("FunctionError") or _status(text) != 200:
-        raise UsageError(f"{PATH} of the new version answers: {text[:1000]}")
+def check_version(account: Account, stage: Stage, number: str) -> None:
+    """Invoke a version of the web function; raises `UsageError` with its response unless that is a 200."""
+    functions = account.session.client("lambda", config=retry.RETRY.merge(Config(read_timeout=60)))
+    response = functions.invoke(
+        FunctionName=f"{stage.resource_prefix}-web", Qualifier=number, Payload=json.dumps(EVENT).encode()
+    )
+    text = response["Payload"].read().decode(errors="replace")
+    if response.get("FunctionError") or _status_code(text) != 200:
+        raise UsageError(f"{PATH} of the new version returned: {text[:1000]}")
 
 
-def _status(text: str) -> Any:
+def _status_code(text: str) -> Any:
     try:
         return json.loads(text).get("statusCode")
     except (ValueError, AttributeError):
         return None
 
 
-def address(at: str) -> None:
-    """Ask the address until it answers 200; raises `UsageError` with its last answer when it does not."""
-    end = time.monotonic() + WAIT
+def check_address(address: str) -> None:
+    """Poll the address until it returns 200; raises `UsageError` with its last response otherwise."""
+    deadline = time.monotonic() + TIMEOUT
     while True:
         try:
-            with urllib.request.urlopen(f"{at}{PATH}", timeout=30):  # noqa: S310  # https, or the emulator's http
+            with urllib.request.urlopen(f"{address}{PATH}", timeout=30):  # noqa: S310  # https, or the emulator's http
                 return
         except urllib.error.HTTPError as error:
-            answer = f"{error.code} {error.reason}"
+            response = f"{error.code} {error.reason}"
         except OSError as error:
-            answer = str(error)
-        if time.monotonic() > end:
-            raise UsageError(f"{at}{PATH} does not answer within {WAIT:.0f} s: {answer}")
-        time.sleep(retry.EVERY)
+            response = str(error)
+        if time.monotonic() > deadline:
+            raise UsageError(f"{address}{PATH} is not healthy after {TIMEOUT:.0f} s: {response}")
+        time.sleep(retry.POLL_SECONDS)

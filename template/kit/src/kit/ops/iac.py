@@ -1,11 +1,11 @@
-"""The tool that describes the infrastructure, by the targets that each infra/*/infra.mk has: the same whichever it is.
+"""The infrastructure tool, behind Make targets that every infra/*/infra.mk has.
 
-infra-settings     what must be known of a stage before there is one
-infra-image        makes the image's repository
-infra-apply        makes the stage as described, or changes it; no new code is live by that alone
-infra-destroy      takes away both
-infra-alarm-email  prints the setting for who is told of alarms, and its file
-infra-mark         prints what it leaves in the tags of a stage's functions: see deployed_by.py
+infra-settings     prints the settings that are needed before a stage exists
+infra-image        creates the image repository
+infra-apply        creates or updates the stage; new code does not go live with it
+infra-destroy      deletes both
+infra-alarm-email  prints the setting for the alarms' email address, and the file it belongs in
+infra-mark         prints how functions deployed by this tool are tagged: see deployed_by.py
 """
 
 import json
@@ -18,54 +18,54 @@ from kit.ops.progress import Step
 from kit.ops.stage import PROJECT, Stage
 
 LAST_LINES = 40
-"""So many of the tool's are shown when it fails."""
+"""How many lines of the tool's output a failure shows."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What must be known of a stage before there is one."""
+    """The settings that are needed before a stage exists."""
 
     architecture: str
-    """The processor that the image is built for."""
+    """The processor to build the image for."""
     database_secret: str
-    """The name of what keeps the database's URL."""
+    """The name of the secret that holds the database URL."""
     alarm_email: str
-    """Who is told of alarms; empty for no one."""
+    """The recipient of alarms; empty for none."""
 
 
 def run(target: str, stage: Stage, current: Step, **variables: str) -> None:
-    """Run a target, its last line standing in the step's; raises `UsageError` with what the tool said when it fails."""
-    said: deque[str] = deque(maxlen=LAST_LINES)
+    """Run a target and show its last line as the step's detail; raises `UsageError` with its output when it fails."""
+    lines: deque[str] = deque(maxlen=LAST_LINES)
     command = _command(target, stage, variables)
     with subprocess.Popen(  # noqa: S603
         command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         for line in process.stdout or []:
-            said.append(line.rstrip())
-            current.say(" ".join(line.split())[:40])
-    current.say("")
+            lines.append(line.rstrip())
+            current.update(" ".join(line.split())[:40])
+    current.update("")
     if process.returncode:
-        raise UsageError("\n".join(said))
+        raise UsageError("\n".join(lines))
 
 
 def settings(stage: Stage) -> Settings:
-    """Ask the tool for them; raises `UsageError` with what it said when a setting cannot be."""
+    """Read the settings of a stage; raises `UsageError` with the tool's output when one is invalid."""
     return read_settings(output("infra-settings", stage))
 
 
 def read_settings(output: str) -> Settings:
-    """Read what `make infra-settings` prints."""
-    told = json.loads(output)
-    return Settings(*(json.loads(told) if isinstance(told, str) else told))  # one tool writes the JSON as a string
+    """Parse what `make infra-settings` prints."""
+    values = json.loads(output)
+    return Settings(*(json.loads(values) if isinstance(values, str) else values))  # Terraform prints a JSON string
 
 
 def how_to_set_alarm_email(stage: Stage) -> str:
-    """Give the setting for who is told of alarms, and the file that it belongs in."""
+    """The setting for the alarms' email address, and the file it belongs in."""
     return output("infra-alarm-email", stage)
 
 
 def output(target: str, stage: Stage) -> str:
-    """Run a target that prints something; give that. Raises `UsageError` with what the tool said when it fails."""
+    """Run a target and return what it prints; raises `UsageError` with its output when it fails."""
     command = _command(target, stage, {})
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
@@ -74,5 +74,5 @@ def output(target: str, stage: Stage) -> str:
 
 
 def _command(target: str, stage: Stage, variables: dict[str, str]) -> list[str]:
-    given = {"STAGE": stage.name} | variables
-    return ["make", "--no-print-directory", target, *(f"{name}={value}" for name, value in given.items())]
+    assignments = {"STAGE": stage.name} | variables
+    return ["make", "--no-print-directory", target, *(f"{name}={value}" for name, value in assignments.items())]

@@ -1,4 +1,4 @@
-"""What a stage writes, read from CloudWatch Logs: every line once, in the order of time, however late one comes."""
+"""Read a stage's log groups from CloudWatch Logs: each line once, in order of time, even lines that arrive late."""
 
 import heapq
 from collections.abc import Callable, Iterator
@@ -11,16 +11,16 @@ from kit.errors import UsageError
 from kit.ops import retry
 
 PARTS = ("web", "jobs", "tasks")
-"""Each has a log group of its own, /<project>-<stage>/<part>."""
+"""Each has a log group /<project>-<stage>/<part>."""
 LATE = 60_000
-"""Milliseconds by which a line may come after a later one: CloudWatch takes what a process hands over, in batches."""
-GIVE_UP = 300.0
-"""Seconds without an answer from AWS."""
+"""How many milliseconds a line may arrive after a later one, as CloudWatch ingests them in batches."""
+TIMEOUT = 300.0
+"""Seconds without a response from AWS."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line, and who wrote it; `time` is in milliseconds since 1970."""
+    """A log line; `time` is in milliseconds since 1970."""
 
     time: int
     id: str
@@ -28,42 +28,42 @@ class Line:
     text: str
 
 
-class Lines:
-    """The lines of some parts from a moment on; each call of `read` gives those that came since the one before."""
+class LogTail:
+    """The lines of some parts from a time on, in milliseconds since 1970."""
 
-    def __init__(self, logs: Any, called: str, parts: list[str], since: int, say: Callable[[str], None]) -> None:
-        self.logs, self.called, self.say = logs, called, say
-        self.from_ = dict.fromkeys(parts, since)
+    def __init__(self, logs: Any, prefix: str, parts: list[str], since: int, report: Callable[[str], None]) -> None:
+        self.logs, self.prefix, self.report = logs, prefix, report
+        self.start = dict.fromkeys(parts, since)
         self.seen: dict[str, int] = {}
-        """The time of each line that has been given and may be met again, by its id."""
+        """The time of each line that was returned and may be met again, by its id."""
 
     def read(self) -> Iterator[Line]:
-        """Give what is new; raises `UsageError` when it may not be read, or is not there."""
-        newest = dict(self.from_)
-        for line in heapq.merge(*(self._of(part) for part in self.from_), key=attrgetter("time")):
+        """Yield what is new since the last call; raises `UsageError` when there are no such logs, or no access."""
+        newest = dict(self.start)
+        for line in heapq.merge(*(self._read_part(part) for part in self.start), key=attrgetter("time")):
             if line.id not in self.seen:
                 self.seen[line.id] = line.time
                 newest[line.part] = max(newest[line.part], line.time)
                 yield line
-        self.from_ = {part: max(self.from_[part], newest[part] - LATE) for part in self.from_}
-        oldest = min(self.from_.values())
+        self.start = {part: max(self.start[part], newest[part] - LATE) for part in self.start}
+        oldest = min(self.start.values())
         self.seen = {id: time for id, time in self.seen.items() if time >= oldest}
 
-    def _of(self, part: str) -> Iterator[Line]:
-        asked: dict[str, Any] = {"logGroupName": f"/{self.called}/{part}", "startTime": self.from_[part]}
+    def _read_part(self, part: str) -> Iterator[Line]:
+        request: dict[str, Any] = {"logGroupName": f"/{self.prefix}/{part}", "startTime": self.start[part]}
         while True:
-            answer = retry.until(lambda: self._ask(asked), monotonic() + GIVE_UP, self.say)
-            for event in answer["events"]:
+            page = retry.retry_until(lambda: self._read_page(request), monotonic() + TIMEOUT, self.report)
+            for event in page["events"]:
                 yield Line(event["timestamp"], event["eventId"], part, event["message"].rstrip("\n"))
-            if not answer.get("nextToken"):
+            if not page.get("nextToken"):
                 return
-            asked["nextToken"] = answer["nextToken"]
+            request["nextToken"] = page["nextToken"]
 
-    def _ask(self, asked: dict[str, Any]) -> Any:
+    def _read_page(self, request: dict[str, Any]) -> Any:
         try:
-            return self.logs.filter_log_events(**asked)
+            return self.logs.filter_log_events(**request)
         except self.logs.exceptions.ResourceNotFoundException:
             region = self.logs.meta.region_name
             raise UsageError(
-                f"There are no logs in {asked['logGroupName']}: nothing is deployed as {self.called} in {region}."
+                f"There is no log group {request['logGroupName']}: nothing is deployed as {self.prefix} in {region}."
             ) from None

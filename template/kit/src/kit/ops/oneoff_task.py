@@ -1,8 +1,7 @@
-"""A task for as long as a block: started, and ended with it, by its end, an error, Ctrl-C or a signal.
+"""Run a one-off task for the duration of a block; it is stopped at the end, by an error, Ctrl-C or a signal.
 
-    code = oneoff.run(account, deployed, Wanted(["python", "-m", "kit", "migrate"], why="make deploy"))
-
-Another revision of the task definition: `dataclasses.replace(deployed, task_definition=…)`.
+spec = TaskSpec(["python", "-m", "kit", "migrate"], why="make deploy")
+code = oneoff_task.run(account, deployed, spec)
 """
 
 import signal
@@ -16,97 +15,96 @@ from kit.errors import UsageError
 from kit.ops import retry
 from kit.ops.aws_account import Account
 from kit.ops.deployed import Deployed
-from kit.ops.ecs_task import START, Task, Wanted
+from kit.ops.ecs_task import START_TIMEOUT, Task, TaskSpec
 from kit.ops.progress import step
-from kit.ops.task_logs import Output
+from kit.ops.task_logs import TaskLogs
 
 
-def run(account: Account, deployed: Deployed, wanted: Wanted) -> int:
-    """Run a command as a task's own: its output streamed to standard output, its real exit code given.
+def run(account: Account, deployed: Deployed, spec: TaskSpec) -> int:
+    """Run a command as a task, stream its output to standard output, and return its exit code: 124 after a timeout.
 
-    Raises `UsageError` when it cannot be started, or ends without an exit code; both with ECS's reason. When its
-    lifetime is over it is ended, and the code is 124.
+    Raises `UsageError` with ECS's reason when the task does not start, or ends without an exit code.
     """
-    with started(account, deployed, wanted) as task:
-        return follow(task, wanted.lifetime)
+    with running(account, deployed, spec) as task:
+        return follow(task, spec.lifetime)
 
 
 def follow(task: Task, lifetime: float) -> int:
-    """Stream what a task writes until it has ended; give its exit code, and tell what ECS says of it."""
-    output, said = Output(task), set[str]()
+    """Stream a task's output until it has ended; return its exit code, and print ECS's reason for it."""
+    logs, reported = TaskLogs(task), set[str]()
 
-    def say(text: str) -> None:
-        if text not in said:
+    def report(text: str) -> None:
+        if text not in reported:
             print(text, file=sys.stderr)
-        said.add(text)
+        reported.add(text)
 
-    end = time.monotonic() + lifetime + START
-    while not task.over:
-        time.sleep(retry.EVERY)
-        retry.until(task.look, end, say)
-        retry.until(output.show, end, say)
-    output.drain()
+    deadline = time.monotonic() + lifetime + START_TIMEOUT
+    while not task.ended:
+        time.sleep(retry.POLL_SECONDS)
+        retry.retry_until(task.refresh, deadline, report)
+        retry.retry_until(logs.show, deadline, report)
+    logs.drain()
     code = task.exit_code()
-    if code == 124 and output.ended.get("seconds", 0) >= lifetime:
-        print(f"It was ended when its time of {lifetime:.0f} s was over (--max).", file=sys.stderr)
-    elif code and not output.ended:  # not by itself, then
-        print(f"It was ended: {task.why_ended()}", file=sys.stderr)
+    if code == 124 and logs.end_record.get("seconds", 0) >= lifetime:
+        print(f"Timed out after {lifetime:.0f} s (--max).", file=sys.stderr)
+    elif code and not logs.end_record:  # kit.oneoff was killed
+        print(f"The task was stopped: {task.stop_reason()}", file=sys.stderr)
     return code
 
 
 @contextmanager
-def started(account: Account, deployed: Deployed, wanted: Wanted) -> Iterator[Task]:
-    """Start a task that runs in the block, and end it with the block."""
+def running(account: Account, deployed: Deployed, spec: TaskSpec) -> Iterator[Task]:
+    """Start a task that runs in the block, and stop it at the block's end."""
     task = Task(account, deployed)
-    with _left_by_a_signal() as undisturbed:
+    with _exit_on_signal() as ignore_signals:
         try:
             with step("start a task") as current:
-                task.start(wanted, current.say)
-                task.wait_until_running(current.say)
-                current.say(task.id)
+                task.start(spec, current.update)
+                task.wait_until_running(current.update)
+                current.update(task.id)
             yield task
         finally:
-            undisturbed()
-            end(task)
+            ignore_signals()
+            stop(task)
 
 
-def end(task: Task) -> None:
-    """Stop it, and tell when that could not be done; its lifetime ends it then."""
-    if task.over or not task.asked:
+def stop(task: Task) -> None:
+    """Stop a task; prints a message when that fails, as its lifetime ends it then."""
+    if task.ended or not task.requested:
         return
     with suppress(OSError):  # the terminal may be closed
         try:
-            with step("end the task") as current:
-                task.stop("Its client ended.", current.say)
+            with step("stop the task") as current:
+                task.stop("Its client ended.", current.update)
         except UsageError as error:
             print(
-                f"\nThe task {task.id or task.name} could not be stopped. {error}\n"
-                "It ends by itself when its time is over. Meanwhile there are ./exec follow and ./exec stop.",
+                f"\nCould not stop the task {task.id or task.name}. {error}\n"
+                "It ends by itself when its lifetime is over. Until then there are ./exec follow and ./exec stop.",
                 file=sys.stderr,
             )
 
 
 @contextmanager
-def _left_by_a_signal() -> Iterator[Callable[[], None]]:
-    """Leave the block by Ctrl-C, SIGTERM or a closed terminal, once: the second must not keep the first from its work.
+def _exit_on_signal() -> Iterator[Callable[[], None]]:
+    """Leave the block on Ctrl-C, SIGTERM or a closed terminal, but only once, so that the clean-up is not interrupted.
 
-    Gives a function after which none of them does anything. What is ignored already (`nohup`) stays so.
+    Yields a function that ignores these signals from then on. Signals that are ignored already (`nohup`) stay so.
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    mine = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+    handled = [number for number, handler in before.items() if handler != signal.SIG_IGN]
 
-    def undisturbed() -> None:
-        for number in mine:
+    def ignore_signals() -> None:
+        for number in handled:
             signal.signal(number, signal.SIG_IGN)
 
     def leave(number: int, _: FrameType | None) -> None:
-        undisturbed()
+        ignore_signals()
         raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
-    for number in mine:
+    for number in handled:
         signal.signal(number, leave)
     try:
-        yield undisturbed
+        yield ignore_signals
     finally:
-        for number in mine:
+        for number in handled:
             signal.signal(number, before[number])

@@ -1,4 +1,4 @@
-"""`make policy`: an IAM policy of infra/policies, filled in for this account, region, project and stage."""
+"""`make policy`: print an IAM policy of infra/policies for this account, region, project and stage."""
 
 import argparse
 import json
@@ -14,39 +14,37 @@ from kit.ops.stage import NAME, PROJECT, project_name
 
 
 def register(commands: Any) -> None:
-    """Add the command."""
-    parser = commands.add_parser("policy", help="an IAM policy, filled in: " + ", ".join(files()))
-    parser.add_argument("name", nargs="?", default="", help="which one")
-    parser.add_argument("--stage", default="prod", help="a stage, or several: preview*")
+    """Add the command and its options."""
+    parser = commands.add_parser("policy", description="Print an IAM policy, filled in for this account.")
+    parser.add_argument("name", nargs="?", default="", help=f"one of: {', '.join(files())}")
+    parser.add_argument("--stage", default="prod", help="a stage, or a pattern: preview*")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print it, as `aws iam create-policy --policy-document` takes it."""
+    """Print it, ready for `aws iam create-policy --policy-document`."""
     account = aws_account.account()
     partition = account.session.get_partition_for_region(account.region)
     print(filled(arguments.name, partition, account.region, account.number, arguments.stage))
 
 
 def filled(name: str, partition: str, region: str, account: str, stage: str) -> str:
-    """The policy's text; raises `UsageError` for a name or a stage that there cannot be."""
+    """The policy's text; raises `UsageError` for an unknown policy or an invalid stage."""
     if name not in files():
-        raise UsageError(
-            f"There is no policy {name!r}. Take one of: {', '.join(files())}. Such as: make policy FOR=look"
-        )
+        raise UsageError(f"Unknown policy {name!r}; use one of {', '.join(files())}, such as: make policy FOR=look")
     if not NAME.fullmatch(re.sub(r"\*$", "0", stage)):
-        raise UsageError(f"A stage cannot be called {stage!r}. Take one as STAGE=prod, or several as STAGE='preview*'.")
+        raise UsageError(f"Invalid stage name {stage!r}; use one such as STAGE=prod, or a pattern: STAGE='preview*'")
     if stage != "prod" and fnmatchcase("prod", stage):
-        raise UsageError(f"{stage!r} takes in prod as well, which is to be named: STAGE=prod, or STAGE='preview*'.")
+        raise UsageError(f"The pattern {stage!r} also matches prod; use STAGE=prod, or STAGE='preview*'.")
     project = project_name()
-    words = {"Partition": partition, "Region": region, "Account": account, "Project": project, "Stage": stage}
-    text = Template(files()[name].read_text(encoding="utf-8")).substitute(words, Name=f"{project}-{stage}")
+    values = {"Partition": partition, "Region": region, "Account": account, "Project": project, "Stage": stage}
+    text = Template(files()[name].read_text(encoding="utf-8")).substitute(values, Name=f"{project}-{stage}")
     return json.dumps(json.loads(text), indent=2)
 
 
 def files() -> dict[str, Path]:
-    """The policies by name; `tool` is what the tool itself needs that describes the infrastructure."""
-    found = {path.stem: path for path in sorted((PROJECT / "infra" / "policies").glob("*.json"))}
+    """The policies by name; `tool` is what the infrastructure tool itself needs."""
+    paths = {path.stem: path for path in sorted((PROJECT / "infra" / "policies").glob("*.json"))}
     for path in (PROJECT / "infra").glob("*/policy.json"):
-        found["tool"] = path
-    return found
+        paths["tool"] = path
+    return paths

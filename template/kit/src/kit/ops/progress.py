@@ -1,4 +1,4 @@
-"""Steps that take their time: a line each with what it came to, on the terminal a clock while it runs."""
+"""Progress of long-running steps: one line each on standard error, with a running clock on a terminal."""
 
 import os
 import sys
@@ -11,25 +11,25 @@ GREEN, RED = 32, 31
 
 
 class Step:
-    """What a running step may still say of itself; its last word stands in its line."""
+    """A running step."""
 
     def __init__(self) -> None:
         self.detail = ""
 
-    def say(self, detail: str) -> None:
-        """Tell how far it is, or what it came to."""
+    def update(self, detail: str) -> None:
+        """Show how far it is; the last detail stays in the step's line."""
         self.detail = detail
 
 
 @contextmanager
 def step(name: str) -> Iterator[Step]:
-    """Print one line on standard error for what is done in the block: name, seconds, detail."""
+    """Print a line on standard error for what runs in the block: outcome, name, seconds, detail."""
     terminal = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    begun, current, done = time.monotonic(), Step(), threading.Event()
+    start, current, done = time.monotonic(), Step(), threading.Event()
 
-    def line(word: str, colour: int = 0) -> str:
-        shown = f"\033[{colour}m{word:<5}\033[0m" if terminal and colour else f"{word:<5}"
-        return f"  {shown} {name:<28}{time.monotonic() - begun:7.1f} s  {current.detail}".rstrip()
+    def line(outcome: str, colour: int = 0) -> str:
+        label = f"\033[{colour}m{outcome:<5}\033[0m" if terminal and colour else f"{outcome:<5}"
+        return f"  {label} {name:<28}{time.monotonic() - start:7.1f} s  {current.detail}".rstrip()
 
     def tick() -> None:
         while not done.wait(0.2):
@@ -38,13 +38,13 @@ def step(name: str) -> Iterator[Step]:
     clock = threading.Thread(target=tick, daemon=True)
     if terminal:
         clock.start()
-    word, colour = "FAIL", RED
+    outcome, colour = "FAIL", RED
     try:
         yield current
-        word, colour = "ok", GREEN
+        outcome, colour = "ok", GREEN
     finally:
         done.set()
         if terminal:
             clock.join()
             print("\r\033[K", end="", file=sys.stderr)
-        print(line(word, colour), file=sys.stderr, flush=True)
+        print(line(outcome, colour), file=sys.stderr, flush=True)

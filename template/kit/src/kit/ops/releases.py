@@ -1,7 +1,8 @@
-"""What is live: the versions that the aliases of both functions point at, and those that were live before.
+"""Releases: which versions of both functions are live, and which were live before.
 
-The jobs function's alias is moved first, and its description is the record, written in the same request: "7/5 6/5 6/4"
-means that version 7 of the web function and version 5 of the jobs function are live, and which were before.
+The description of the jobs function's alias is the record, written by the same request that moves the alias, before
+the web function's: "7/5 6/5 6/4" means that version 7 of the web function and version 5 of the jobs function are live,
+followed by the earlier releases.
 """
 
 from dataclasses import dataclass
@@ -12,13 +13,13 @@ from kit.ops.aws_account import Account
 from kit.ops.stage import Stage
 
 ALIAS = "live"
-KEPT = 20
-"""Deployments that are remembered: as many as the image's repository keeps images."""
+MAX_RELEASES = 20
+"""How many releases are recorded: as many as the repository keeps images."""
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A version of the web function and one of the jobs function, which are live together."""
+class Release:
+    """The versions of the web and the jobs function that go live together."""
 
     web: str
     jobs: str
@@ -27,52 +28,55 @@ class Pair:
         return f"{self.web}/{self.jobs}"
 
 
-class Versions:
-    """The versions of one stage."""
+class Releases:
+    """The releases of one stage."""
 
     def __init__(self, account: Account, stage: Stage) -> None:
-        self.functions: Any = account.session.client("lambda", config=retry.PATIENT)
-        self.web, self.jobs = f"{stage.called}-web", f"{stage.called}-jobs"
+        self.functions: Any = account.session.client("lambda", config=retry.RETRY)
+        self.web, self.jobs = f"{stage.resource_prefix}-web", f"{stage.resource_prefix}-jobs"
 
-    def history(self) -> list[Pair]:
-        """What is live, and what was before, newest first; nothing before a first deployment has come to its end."""
+    def history(self) -> list[Release]:
+        """The live release and those before it, newest first; empty until a first deployment is complete."""
         try:
             web, jobs = self._alias(self.web), self._alias(self.jobs)
         except self.functions.exceptions.ResourceNotFoundException:
             return []
-        words = [word.partition("/") for word in str(jobs.get("Description", "")).split()]
-        record = [Pair(of_web, of_jobs) for of_web, _, of_jobs in words if of_web.isdecimal() and of_jobs.isdecimal()]
-        if not jobs["FunctionVersion"].isdecimal() or (record and record[0].jobs == jobs["FunctionVersion"]):
+        pairs = [word.partition("/") for word in str(jobs.get("Description", "")).split()]
+        record = [Release(web, jobs) for web, _, jobs in pairs if web.isdecimal() and jobs.isdecimal()]
+        live = jobs["FunctionVersion"]
+        if not live.isdecimal() or (record and record[0].jobs == live):
             return record
-        return [Pair(web["FunctionVersion"], jobs["FunctionVersion"]), *record]  # moved by other hands
+        return [Release(web["FunctionVersion"], live), *record]  # somebody has moved the alias by hand
 
-    def whole(self) -> bool:
-        """Whether the last move was not broken off between the two functions."""
+    def is_consistent(self) -> bool:
+        """False when the last move was interrupted between the two functions."""
         record = self.history()
         return not record or self._alias(self.web)["FunctionVersion"] == record[0].web
 
-    def publish(self) -> Pair:
-        """Keep both functions as they are now as versions; what has not changed has its version already."""
-        return Pair(self._publish(self.web), self._publish(self.jobs))
+    def publish(self) -> Release:
+        """Publish both functions as versions; Lambda returns the last version when nothing has changed."""
+        return Release(self._publish(self.web), self._publish(self.jobs))
 
     def _publish(self, function: str) -> str:
         self.functions.get_waiter("function_updated_v2").wait(FunctionName=function)
-        made = str(self.functions.publish_version(FunctionName=function)["Version"])
-        self.functions.get_waiter("published_version_active").wait(FunctionName=function, Qualifier=made)
-        return made
+        version = str(self.functions.publish_version(FunctionName=function)["Version"])
+        self.functions.get_waiter("published_version_active").wait(FunctionName=function, Qualifier=version)
+        return version
 
-    def move(self, record: list[Pair]) -> None:
-        """Let jobs and visitors meet the first of these; the others are what was before."""
-        kept = " ".join(map(str, record[:KEPT]))
+    def activate(self, record: list[Release]) -> None:
+        """Make the first release live; the others are recorded as those before it."""
+        description = " ".join(map(str, record[:MAX_RELEASES]))
         target = record[0]
-        self.functions.update_alias(FunctionName=self.jobs, Name=ALIAS, FunctionVersion=target.jobs, Description=kept)
+        self.functions.update_alias(
+            FunctionName=self.jobs, Name=ALIAS, FunctionVersion=target.jobs, Description=description
+        )
         self.functions.update_alias(FunctionName=self.web, Name=ALIAS, FunctionVersion=target.web)
 
     def image(self, version: str) -> str:
-        """The image of a version of the web function, by its digest."""
-        told = self.functions.get_function(FunctionName=self.web, Qualifier=version)["Code"]
-        return str(told.get("ResolvedImageUri") or told["ImageUri"])
+        """The image of a version of the web function, by digest."""
+        code = self.functions.get_function(FunctionName=self.web, Qualifier=version)["Code"]
+        return str(code.get("ResolvedImageUri") or code["ImageUri"])
 
     def _alias(self, function: str) -> dict[str, Any]:
-        told: dict[str, Any] = self.functions.get_alias(FunctionName=function, Name=ALIAS)
-        return told
+        alias: dict[str, Any] = self.functions.get_alias(FunctionName=function, Name=ALIAS)
+        return alias

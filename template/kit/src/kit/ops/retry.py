@@ -1,32 +1,31 @@
-"""Asking AWS again: what may pass (throttling, a broken connection, AWS's own failures) and what will not."""
+"""Retry policy for AWS calls: which errors are transient, how long to retry them, and how to report the others."""
 
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
 from kit.errors import UsageError
-from kit.ops.aws_account import reason
+from kit.ops.aws_account import format_client_error
 
 T = TypeVar("T")
 
-PATIENT = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
-"""For what may be asked twice: reading, and what carries a token that makes a repeat the same request."""
-ONCE = Config(connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 1})
-"""For what begins something each time that it is asked."""
-EVERY = 0.5
-"""Seconds between two questions."""
-SETTLED = 60.0
-"""Seconds in which what is to be done must have got its answer."""
+RETRY = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+"""For reads, and for writes that are idempotent."""
+NO_RETRY = Config(connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 1})
+"""For requests that start something each time they are sent."""
+POLL_SECONDS = 0.5
+REQUEST_SECONDS = 60.0
+"""How long a single request is retried."""
 
 
-def passes(error: BaseException | None) -> bool:
-    """Whether asking again may help."""
+def is_retryable(error: BaseException | None) -> bool:
+    """Whether the same request may succeed later: throttling, a broken connection, an error on AWS's side."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = error.response.get("Error", {}).get("Code", "")
@@ -34,42 +33,48 @@ def passes(error: BaseException | None) -> bool:
     return isinstance(error, ConnectionError | HTTPClientError | ResponseParserError)
 
 
-def until(ask: Callable[[], T], end: float, say: Callable[[str], None] = lambda _: None) -> T:
-    """Ask until there is an answer; what passes is waited for until `end` (of `time.monotonic()`), and told.
+def retry_until(call: Callable[[], T], deadline: float, report: Callable[[str], None] = lambda _: None) -> T:
+    """Call a function, again and again while it fails with a transient error.
 
-    Raises `UsageError` for what does not pass, and when the time is over.
+    Args:
+        call: makes the request.
+        deadline: when to give up, on the clock of `time.monotonic()`.
+        report: is given a message before each retry.
+
+    Raises `UsageError` for any other error of AWS's, and for a transient one after the deadline.
     """
     while True:
         try:
-            return ask()
+            return call()
         except (ClientError, BotoCoreError, ResponseParserError) as error:
-            if not passes(error) or time.monotonic() > end:
-                raise UsageError(sentence(error)) from error
-            say(f"AWS cannot be asked right now, asking again ({type(error).__name__})")
-            time.sleep(EVERY)
+            if not is_retryable(error) or time.monotonic() > deadline:
+                raise UsageError(format_error(error)) from error
+            report(f"AWS is not reachable right now ({type(error).__name__}), retrying")
+            time.sleep(POLL_SECONDS)
 
 
 @contextmanager
-def explained(policy: str = "exec") -> Iterator[None]:
-    """Turn an error of AWS's into a `UsageError`, with what to do about it; `policy` is the one that allows the call."""
+def explain_errors(policy: str = "exec") -> Iterator[None]:
+    """Turn errors of boto3's into a `UsageError` that says what to do; `policy` is the one that permits the calls."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise UsageError(sentence(error, policy=policy)) from error
+        raise UsageError(format_error(error, policy=policy)) from error
 
 
-def sentence(error: Exception, *, policy: str = "exec") -> str:
-    """What was refused, and what to do about it; `policy` is the one that allows it."""
+def format_error(error: Exception, *, policy: str = "exec") -> str:
+    """What failed and what to do about it; `policy` (of infra/policies) is the one that permits the call."""
     if not isinstance(error, ClientError):
-        return f"AWS cannot be reached: {error}"
-    told: dict[str, Any] = error.response.get("Error", {})
-    if "AccessDenied" in told.get("Code", "") or "UnauthorizedOperation" in told.get("Code", ""):
-        missing = re.search(r"not authorized to perform: (\S+)", told.get("Message", ""))
-        action = missing[1] if missing else f"what {error.operation_name} needs"
+        return f"Can't reach AWS: {error}"
+    details = error.response.get("Error", {})
+    code, message = details.get("Code", ""), details.get("Message", "")
+    if "AccessDenied" in code or "UnauthorizedOperation" in code:
+        denied = re.search(r"not authorized to perform: (\S+)", message)
+        action = denied[1] if denied else f"the permission for {error.operation_name}"
         return (
-            f"Your role may not do this; {action} is missing: {reason(error)}\n"
-            f"Have what this prints attached to it: make policy FOR={policy}"
+            f"Access denied: your role lacks {action}: {format_client_error(error)}\n"
+            f"Attach the policy that this prints: make policy FOR={policy}"
         )
-    if "ExpiredToken" in told.get("Code", ""):
-        return f"Your AWS login has expired: {reason(error)} Log in again."
-    return f"AWS refused {error.operation_name}: {reason(error)}"
+    if "ExpiredToken" in code:
+        return f"Your AWS login has expired: {format_client_error(error)} Log in again."
+    return f"AWS rejected {error.operation_name}: {format_client_error(error)}"

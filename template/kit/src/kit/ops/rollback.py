@@ -1,4 +1,4 @@
-"""`make rollback`: let visitors, jobs and tasks meet what was live before, in one step."""
+"""`make rollback`: switch back to the previous version, for requests, jobs and tasks at once."""
 
 import argparse
 import sys
@@ -7,45 +7,43 @@ from typing import Any
 from kit.errors import UsageError
 from kit.ops import aws_account, confirm, deployed, health_check, image
 from kit.ops.progress import step
-from kit.ops.releases import Versions
-from kit.ops.stage import Stage
+from kit.ops.releases import Releases
+from kit.ops.stage import Stage, add_command
 
 
 def register(commands: Any) -> None:
     """Add the command and its options."""
-    rollback = commands.add_parser("rollback", help="let visitors meet what was live before")
-    Stage.option(rollback)
-    rollback.add_argument("--yes", action="store_true", help="do not ask")
-    rollback.set_defaults(run=run)
+    parser = add_command(commands, "rollback", "Switch a stage back to the previous version.", run)
+    parser.add_argument("--yes", action="store_true", help="don't ask for confirmation")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Move both aliases back; the task definition follows, as each version names its own revision."""
+    """Move both aliases back; tasks follow, as each version names its own task definition."""
     stage = Stage.of(arguments.stage)
     account = aws_account.account()
-    versions = Versions(account, stage)
-    record = versions.history()
-    if not versions.whole():  # one of the two functions has not moved yet
-        with step("finish what was broken off"):
-            versions.move(record)
+    releases = Releases(account, stage)
+    record = releases.history()
+    if not releases.is_consistent():
+        with step("finish the interrupted switch"):
+            releases.activate(record)
         return
     if len(record) < 2:
-        deployed.find(account, stage)  # tells when nothing is there at all
-        raise UsageError(f"There is nothing to go back to: {stage.called} has had no version before this one.")
-    now, before = record[0], record[1]
-    name = versions.image(before.web)
+        deployed.find(account, stage)  # raises when there is no such stage
+        raise UsageError(f"{stage.resource_prefix} has no earlier version to roll back to.")
+    live, previous = record[0], record[1]
+    name = releases.image(previous.web)
     if not image.exists(account, stage, name):
-        raise UsageError(f"Version {before.web} cannot be gone back to: its image {name} is not there any more.")
-    print(f"\n{stage.called}, in {account.region} of account {account.number}:\n", file=sys.stderr)
-    print(f"  live       from version {now.web} back to version {before.web}", file=sys.stderr)
-    print(f"  image      {name.rpartition('@')[2][:19]}, for visitors, jobs and tasks", file=sys.stderr)
-    print("  left alone the database's schema, and everything else of the infrastructure\n", file=sys.stderr)
-    confirm.ask("Go ahead?", yes=arguments.yes, otherwise=f"Add YES=1: make rollback STAGE={stage.name} YES=1")
-    with step("ask it for an answer"):
-        health_check.version(account, stage, before.web)
-    with step("let visitors meet it"):
-        versions.move(record[1:])
+        raise UsageError(f"Can't roll back to version {previous.web}: its image {name} has been deleted.")
+    print(f"\n{stage.resource_prefix} in {account.region} of account {account.number}:\n", file=sys.stderr)
+    print(f"  version    {live.web} → {previous.web}", file=sys.stderr)
+    print(f"  image      {name.rpartition('@')[2][:19]}, for requests, jobs and tasks", file=sys.stderr)
+    print("  unchanged  the database schema and the rest of the infrastructure\n", file=sys.stderr)
+    confirm.ask("Continue?", yes=arguments.yes, hint=f"Add YES=1: make rollback STAGE={stage.name} YES=1")
+    with step("check the version's health"):
+        health_check.check_version(account, stage, previous.web)
+    with step("switch traffic"):
+        releases.activate(record[1:])
     address = deployed.address(account, stage)
-    with step("ask the address"):
-        health_check.address(address)
-    print(f"\nForward again: make deploy STAGE={stage.name}", file=sys.stderr)
+    with step("check the address"):
+        health_check.check_address(address)
+    print(f"\nTo go forward again: make deploy STAGE={stage.name}", file=sys.stderr)

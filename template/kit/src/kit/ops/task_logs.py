@@ -1,4 +1,4 @@
-"""What a task writes, as it comes: read from CloudWatch Logs."""
+"""The output of a task, streamed from CloudWatch Logs."""
 
 import json
 import sys
@@ -12,57 +12,60 @@ from kit.ops import retry
 from kit.ops.ecs_task import Task
 
 LATE = 10.0
-"""Seconds in which CloudWatch has a line that was written."""
+"""Seconds until a line that was written is in CloudWatch."""
 
 
-class Output:
-    """The log stream of one task, printed to standard output."""
+class TaskLogs:
+    """The log stream of a task, printed to standard output.
+
+    GetLogEvents reads a single stream in order and resumes by a token, which FilterLogEvents, read by log_tail, can't.
+    """
 
     def __init__(self, task: Task) -> None:
-        self.logs: Any = task.account.session.client("logs", config=retry.PATIENT)
-        self.where = {"logGroupName": task.deployed.log_group, "logStreamName": task.log_stream}
+        self.logs: Any = task.account.session.client("logs", config=retry.RETRY)
+        self.stream = {"logGroupName": task.deployed.log_group, "logStreamName": task.log_stream}
         self.token: str | None = None
-        self.ended: dict[str, Any] = {}
-        """What `kit.oneoff` wrote last: the code, and how long it took."""
-        self.refused = False
+        self.end_record: dict[str, Any] = {}
+        """The last record of `kit.oneoff`: exit code and duration."""
+        self.denied = False
 
     def show(self) -> None:
-        """Print what has come since; when it may not be read, say so once."""
-        if self.refused:
+        """Print what is new; without permission, print that once."""
+        if self.denied:
             return
         with suppress(self.logs.exceptions.ResourceNotFoundException):  # nothing was written yet
             try:
                 self._show()
             except ClientError as error:
-                if retry.passes(error) or isinstance(error, self.logs.exceptions.ResourceNotFoundException):
+                if retry.is_retryable(error) or isinstance(error, self.logs.exceptions.ResourceNotFoundException):
                     raise
-                self.refused = True
-                print(f"The output cannot be shown. {retry.sentence(error)}", file=sys.stderr)
+                self.denied = True
+                print(f"Can't show the output. {retry.format_error(error)}", file=sys.stderr)
 
     def _show(self) -> None:
         while True:
-            after = {"nextToken": self.token} if self.token else {}
-            answer = self.logs.get_log_events(**self.where, startFromHead=True, **after)
-            for event in answer["events"]:
+            position = {"nextToken": self.token} if self.token else {}
+            page = self.logs.get_log_events(**self.stream, startFromHead=True, **position)
+            for event in page["events"]:
                 self._print(event["message"])
-            if answer["nextForwardToken"] == self.token:
+            if page["nextForwardToken"] == self.token:
                 return
-            self.token = answer["nextForwardToken"]
+            self.token = page["nextForwardToken"]
 
     def _print(self, line: str) -> None:
-        own, begins, ours = line.rpartition('{"time": ')  # a command's last line may lack its end
-        if begins and '"logger": "kit.oneoff"' in ours:
+        output, start, record = line.rpartition('{"time": ')  # a command's last line may lack its newline
+        if start and '"logger": "kit.oneoff"' in record:
             with suppress(ValueError):
-                told = json.loads(begins + ours)
-                self.ended = told if told["message"] == "one-off ended" else {}
-                line = own
-                if not own:
+                fields = json.loads(start + record)
+                self.end_record = fields if fields["message"] == "one-off ended" else {}
+                line = output
+                if not output:
                     return
         print(line, flush=True)
 
     def drain(self) -> None:
-        """Print the rest of a task that has ended; its last line is `kit.oneoff`'s, unless it was killed."""
-        end = time.monotonic() + LATE
-        while not self.ended and not self.refused and time.monotonic() < end:
-            retry.until(self.show, end)
-            time.sleep(retry.EVERY)
+        """Print the rest of a task that has ended; its last line is `kit.oneoff`'s, unless that was killed."""
+        deadline = time.monotonic() + LATE
+        while not self.end_record and not self.denied and time.monotonic() < deadline:
+            retry.retry_until(self.show, deadline)
+            time.sleep(retry.POLL_SECONDS)

@@ -1,14 +1,11 @@
-"""`./exec`: one-off work in a task of the deployed image. A module for each thing that it does.
+"""`./exec`: one-off work in a task of the deployed image, a module for each verb.
 
-console     a session in a fresh task: the console, a shell, any command
-command     --run: a command as the task's own, with its output and exit code
-ps          what still runs
-stop        end it
-attach      enter it
-follow      its output and exit code
-local       --local: the same words on this machine, before there is a cloud
+console     a session in a new task: the console, a shell, any command
+command     --run: a command as the task itself, with its output and exit code
+local       --local: the same on this machine, before anything is deployed
+ps, attach, follow, stop    work on running tasks
 
-options     what can be said on the command line
-chosen      which account, stage and task is meant
-terminal    entering a task, by AWS's session-manager-plugin
+options     the command line
+target      selects the account, the stage and the task
+ecs_exec    opens a session in a task by AWS's session-manager-plugin
 """

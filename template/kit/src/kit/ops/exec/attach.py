@@ -1,4 +1,4 @@
-"""`./exec attach`: enter a task that runs. Leaving ends nothing."""
+"""`./exec attach`: open a session in a running task. Leaving it does not stop the task."""
 
 import sys
 
@@ -8,14 +8,14 @@ from kit.ops.progress import step
 
 
 def main(arguments: list[str]) -> int:
-    """Enter it."""
-    told = options.of_a_task("attach", "Enter a task that runs.", arguments, command=True)
+    """Open the session."""
+    args = options.parse_task("attach", "Open a session in a running task.", arguments, command=True)
     ecs_exec.require()
-    task = target.task(*target.where(told.stage), told.task)
+    task = target.find_task(*target.find_stage(args.stage), args.task)
     with step("wait for its exec agent") as current:
-        ecs_exec.wait_for_agent(task, current.say)
-    ecs_exec.enter(task, told.command or options.CONSOLE, guest=True)
-    retry.until(task.look, 0)
-    last = "The task has ended." if task.over else f"The task runs on. To end it: ./exec stop {task.id[:8]}"
-    print(last, file=sys.stderr)
+        ecs_exec.wait_for_agent(task, current.update)
+    ecs_exec.enter(task, args.command or options.CONSOLE, guest=True)
+    retry.retry_until(task.refresh, 0)
+    running = f"The task is still running. To stop it: ./exec stop {task.id[:8]}"
+    print("The task has ended." if task.ended else running, file=sys.stderr)
     return 0

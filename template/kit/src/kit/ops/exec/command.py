@@ -1,4 +1,4 @@
-"""--run: a command as the task's own, with its output and its real exit code."""
+"""`./exec --run`: a command as the task itself, with its output and its exit code."""
 
 import argparse
 import sys
@@ -6,28 +6,28 @@ import sys
 from kit.ops import oneoff_task
 from kit.ops.aws_account import Account
 from kit.ops.deployed import Deployed
-from kit.ops.ecs_task import Task, Wanted
+from kit.ops.ecs_task import Task, TaskSpec
 from kit.ops.exec import options, target
 from kit.ops.progress import step
 
 
-def main(told: argparse.Namespace) -> int:
-    """Run it to its end, or begin it and leave it."""
-    account, found = target.where(told.stage)
-    wanted = options.wanted(told, command=told.command)
-    return _begin(account, found, wanted) if told.detach else oneoff_task.run(account, found, wanted)
+def main(args: argparse.Namespace) -> int:
+    """Run it to its end, or with --detach only start it."""
+    account, deployed = target.find_stage(args.stage)
+    spec = options.task_spec(args, command=args.command)
+    return _detach(account, deployed, spec) if args.detach else oneoff_task.run(account, deployed, spec)
 
 
-def _begin(account: Account, found: Deployed, wanted: Wanted) -> int:
-    task = Task(account, found)
+def _detach(account: Account, deployed: Deployed, spec: TaskSpec) -> int:
+    task = Task(account, deployed)
     try:
         with step("start a task") as current:
-            task.start(wanted, current.say)
+            task.start(spec, current.update)
     except BaseException:
-        oneoff_task.end(task)
+        oneoff_task.stop(task)
         raise
     print(task.id)
-    stage = f" --stage {found.stage.name}"
-    for verb, what in (("follow", "its output and exit code"), ("attach", "a console in it"), ("stop", "its end")):
-        print(f"  ./exec {verb}{stage} {task.id[:8]:<12} {what}", file=sys.stderr)
+    stage = f" --stage {deployed.stage.name}"
+    for verb, effect in (("follow", "its output and exit code"), ("attach", "a console in it"), ("stop", "stop it")):
+        print(f"  ./exec {verb}{stage} {task.id[:8]:<12} {effect}", file=sys.stderr)
     return 0

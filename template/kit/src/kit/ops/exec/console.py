@@ -1,4 +1,4 @@
-"""A session in a fresh task: started, entered, and ended with it."""
+"""A session in a new task, which is stopped when the session ends."""
 
 import argparse
 import sys
@@ -9,35 +9,35 @@ from kit.ops.ecs_task import Task
 from kit.ops.exec import ecs_exec, options, target
 from kit.ops.progress import step
 
-BROKEN_OFF = 143
-"""What the task ends with when it is stopped while its session lives."""
-OVER = 124
-"""What it ends with when its time is over."""
+STOPPED = 143
+"""The task's exit code when it was stopped during the session."""
+TIMED_OUT = 124
+"""Its exit code when its lifetime was over."""
 
 
-def main(told: argparse.Namespace) -> int:
-    """Open it; give the exit code of what ran in it."""
+def main(args: argparse.Namespace) -> int:
+    """Open the session; return the exit code of its command."""
     ecs_exec.require()
-    account, found = target.where(told.stage)
-    told.environment = {"LOG_FORMAT": "text", **told.environment}
-    with oneoff_task.started(account, found, options.wanted(told, command=[])) as task:
+    account, deployed = target.find_stage(args.stage)
+    args.environment = {"LOG_FORMAT": "text", **args.environment}
+    with oneoff_task.running(account, deployed, options.task_spec(args, command=[])) as task:
         with step("wait for its exec agent") as current:
-            ecs_exec.wait_for_agent(task, current.say)
-        begun = time.monotonic()
-        ecs_exec.enter(task, told.command or options.CONSOLE)
-        code = _end(task)
-    if code == OVER and time.monotonic() - begun > told.max / 2:  # else it is the command's own
-        print("The task's time was over; --max gives it more.", file=sys.stderr)
-    if code == BROKEN_OFF:
-        print("The session broke off, or was ended from outside; how its command ended is not known.", file=sys.stderr)
+            ecs_exec.wait_for_agent(task, current.update)
+        start = time.monotonic()
+        ecs_exec.enter(task, args.command or options.CONSOLE)
+        code = _stop(task)
+    if code == TIMED_OUT and time.monotonic() - start > args.max / 2:  # otherwise it is the command's own exit code
+        print("The task's lifetime was over; use --max for a longer one.", file=sys.stderr)
+    if code == STOPPED:
+        print("The session was interrupted or stopped; the exit code of its command is not known.", file=sys.stderr)
     return code
 
 
-def _end(task: Task) -> int:
-    """End the task with its session; give the session's exit code."""
-    with step("end the task") as current:
+def _stop(task: Task) -> int:
+    """Stop the task; return the exit code of the session."""
+    with step("stop the task") as current:
         task.stop("Its session ended.")
-        task.wait_until_over(current.say)
+        task.wait_until_ended(current.update)
         code = task.exit_code()
-        current.say(f"exit code {code}")
+        current.update(f"exit code {code}")
     return code

@@ -1,4 +1,4 @@
-"""`./exec ps`: the one-off tasks that run."""
+"""`./exec ps`: list the running one-off tasks."""
 
 import argparse
 import sys
@@ -9,23 +9,23 @@ from kit.ops.exec import options, target
 
 
 def main(arguments: list[str]) -> int:
-    """Print a line for each."""
-    parser = argparse.ArgumentParser(prog="./exec ps", description="List the one-off tasks that run.")
-    options.stage(parser)
-    account, found = target.where(parser.parse_args(arguments).stage)
-    there = target.tasks(account, found)
-    if not there:
-        print(f"No one-off task runs in {found.stage.called}.", file=sys.stderr)
+    """Print a line for each task."""
+    parser = argparse.ArgumentParser(prog="./exec ps", description="List the running one-off tasks.")
+    options.add_stage(parser)
+    account, deployed = target.find_stage(parser.parse_args(arguments).stage)
+    tasks = target.list_tasks(account, deployed)
+    if not tasks:
+        print(f"No one-off task is running in {deployed.stage.resource_prefix}.", file=sys.stderr)
         return 0
     print(f"{'TASK':<10}{'STATUS':<14}{'LEFT':<8}{'WHO':<28}WHY")
-    for task in there:
+    for task in tasks:
         who = task.tag("who").rpartition("/")[2]
-        print(f"{task.id[:8]:<10}{task.status.lower():<14}{left(task):<8}{who:<28}{task.tag('why')}")
+        print(f"{task.id[:8]:<10}{task.status.lower():<14}{time_left(task):<8}{who:<28}{task.tag('why')}")
     return 0
 
 
-def left(task: Task) -> str:
-    """The time until it ends by itself."""
-    begun = task.told.get("startedAt") or task.told["createdAt"]
-    minutes = (task.lifetime - (datetime.now(UTC) - begun).total_seconds()) / 60
+def time_left(task: Task) -> str:
+    """The rest of its lifetime."""
+    start = task.description.get("startedAt") or task.description["createdAt"]
+    minutes = (task.lifetime - (datetime.now(UTC) - start).total_seconds()) / 60
     return f"{minutes / 60:.0f} h" if minutes >= 100 else f"{max(minutes, 0):.0f} min"

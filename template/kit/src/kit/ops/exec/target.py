@@ -1,4 +1,4 @@
-"""Which account, stage and task is meant: a single one silently, of several the person says which."""
+"""Select the account, the stage and the task; prompt only if there is more than one."""
 
 import os
 import re
@@ -7,65 +7,60 @@ import uuid
 from collections.abc import Sequence
 
 from kit.errors import UsageError
-from kit.ops import aws_account, deployed
+from kit.ops import aws_account, deployed, ecs_task
 from kit.ops.aws_account import Account
 from kit.ops.deployed import Deployed
 from kit.ops.ecs_task import PREFIX, Task
 from kit.ops.stage import PROJECT, Stage, project_name
 
 
-def where(stage: str | None) -> tuple[Account, Deployed]:
-    """Log in, and find what is deployed; asks only when there is more than one stage."""
-    if found := re.search(r"AWS_REGION \?= (\S+)", (PROJECT / "project.mk").read_text(encoding="utf-8")):
-        os.environ.setdefault("AWS_REGION", found[1])  # as make does
+def find_stage(name: str | None) -> tuple[Account, Deployed]:
+    """Log in and find the stage of that name, of the variable STAGE, or the only one."""
+    if region := re.search(r"AWS_REGION \?= (\S+)", (PROJECT / "project.mk").read_text(encoding="utf-8")):
+        os.environ.setdefault("AWS_REGION", region[1])  # as make does
     account = aws_account.account()
-    name = stage or os.environ.get("STAGE") or _stage(account)
+    name = name or os.environ.get("STAGE") or _choose_stage(account)
     return account, deployed.find(account, Stage.of(name))
 
 
-def _stage(account: Account) -> str:
-    there = deployed.stages(account, project_name())
-    return one(there, "stage", "--stage prod") if there else "prod"
+def _choose_stage(account: Account) -> str:
+    names = deployed.stages(account, project_name())
+    return choose(names, "stage", "--stage prod") if names else "prod"
 
 
-def tasks(account: Account, found: Deployed) -> list[Task]:
-    """The one-off tasks that run in a stage, the oldest first."""
-    ecs = Task(account, found).ecs
-    arns = [arn for page in ecs.get_paginator("list_tasks").paginate(cluster=found.cluster) for arn in page["taskArns"]]
-    there: list[Task] = []
-    for begin in range(0, len(arns), 100):  # as many as ECS tells of at once
-        answer = ecs.describe_tasks(cluster=found.cluster, tasks=arns[begin : begin + 100], include=["TAGS"])
-        there += [
-            Task(account, found, told) for told in answer["tasks"] if told.get("startedBy", "").startswith(PREFIX)
-        ]
-    return sorted(there, key=lambda task: str(task.told.get("createdAt", "")))
+def list_tasks(account: Account, deployed: Deployed) -> list[Task]:
+    """The running one-off tasks of a stage, the oldest first."""
+    ecs = Task(account, deployed).ecs
+    descriptions = ecs_task.describe_all(ecs, deployed.cluster)
+    tasks = [Task(account, deployed, one) for one in descriptions if one.get("startedBy", "").startswith(PREFIX)]
+    return sorted(tasks, key=lambda task: str(task.description.get("createdAt", "")))
 
 
-def task(account: Account, found: Deployed, beginning: str) -> Task:
-    """The task whose id begins so."""
-    fitting = {task.id: task for task in tasks(account, found) if task.id.startswith(beginning)}
-    if not fitting and len(beginning) == len(uuid.uuid4().hex):
-        ended = Task(account, found, {"taskArn": beginning})  # ECS tells of it for an hour
-        ended.look()
-        fitting = {ended.id: ended} if ended.status else {}
-    if not fitting:
-        named = f" {beginning}" if beginning else ""
-        raise UsageError(f"There is no one-off task{named} in {found.stage.called}. ./exec ps lists those there are.")
-    return fitting[one(sorted(fitting), "task", "by its id")]
+def find_task(account: Account, deployed: Deployed, id: str) -> Task:
+    """The running task whose id begins so, or the task with that whole id, running or not."""
+    tasks = {task.id: task for task in list_tasks(account, deployed) if task.id.startswith(id)}
+    if not tasks and len(id) == len(uuid.uuid4().hex):
+        ended = Task(account, deployed, {"taskArn": id})  # ECS remembers it for an hour
+        ended.refresh()
+        tasks = {ended.id: ended} if ended.status else {}
+    if not tasks:
+        prefix = deployed.stage.resource_prefix
+        raise UsageError(f"There is no one-off task{f' {id}' if id else ''} in {prefix}. To list them: ./exec ps")
+    return tasks[choose(sorted(tasks), "task", "by its id")]
 
 
-def one(names: Sequence[str], what: str, how: str) -> str:
-    """The only one, or the one that the person chooses; raises `UsageError` where there is nobody to ask."""
+def choose(names: Sequence[str], kind: str, hint: str) -> str:
+    """The only name, or the one that the user chooses; raises `UsageError` without a terminal."""
     if len(names) == 1:
         return names[0]
     listed = ", ".join(names)
     if not sys.stdin.isatty():
-        raise UsageError(f"There is more than one {what}: {listed}. Say which: {how}")
-    print(f"Which {what}? {listed}\n> ", end="", file=sys.stderr, flush=True)
+        raise UsageError(f"There is more than one {kind}: {listed}. Choose one: {hint}")
+    print(f"Which {kind}? {listed}\n> ", end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline().strip()
-    fitting = [name for name in names if name == answer] or [
+    matching = [name for name in names if name == answer] or [
         name for name in names if answer and name.startswith(answer)
     ]
-    if len(fitting) != 1:
+    if len(matching) != 1:
         raise UsageError(f"{answer!r} is not one of them: {listed}.")
-    return fitting[0]
+    return matching[0]

@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from kit.ops.aws_account import Account
-from kit.ops.releases import KEPT, Pair, Versions
+from kit.ops.releases import MAX_RELEASES, Release, Releases
 from kit.ops.stage import Stage
 
 STAGE = Stage("my-app", "prod")
@@ -37,8 +37,8 @@ def functions(account: Account) -> Any:
 
 
 @pytest.fixture
-def versions(account: Account, functions: Any, monkeypatch: pytest.MonkeyPatch) -> Versions:
-    made = Versions(account, STAGE)
+def releases(account: Account, functions: Any, monkeypatch: pytest.MonkeyPatch) -> Releases:
+    made = Releases(account, STAGE)
     publish = made.functions.publish_version
 
     def as_in_aws(FunctionName: str) -> dict[str, Any]:
@@ -53,15 +53,15 @@ def versions(account: Account, functions: Any, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def deploy(versions: Versions, functions: Any) -> Callable[..., Pair]:
-    """Change one function or both, and let the new versions be met."""
+def deploy(releases: Releases, functions: Any) -> Callable[..., Release]:
+    """Change one function or both, and let the new releases be met."""
 
-    def change(*names: str) -> Pair:
+    def change(*names: str) -> Release:
         for name in names:
             memory = functions.get_function_configuration(FunctionName=name)["MemorySize"]
             functions.update_function_configuration(FunctionName=name, MemorySize=memory + 1)
-        new, record = versions.publish(), versions.history()
-        versions.move(record if record[:1] == [new] else [new, *record])
+        new, record = releases.publish(), releases.history()
+        releases.activate(record if record[:1] == [new] else [new, *record])
         return new
 
     return change
@@ -72,59 +72,59 @@ def live(functions: Any) -> list[str]:
 
 
 def test_what_was_never_made_has_no_history(account: Account) -> None:
-    assert Versions(account, STAGE).history() == []
+    assert Releases(account, STAGE).history() == []
 
 
-def test_before_a_first_deployment_has_come_to_its_end_nothing_was_live(versions: Versions) -> None:
-    assert versions.history() == []
+def test_before_a_first_deployment_has_come_to_its_end_nothing_was_live(releases: Releases) -> None:
+    assert releases.history() == []
 
 
-def test_each_deployment_is_remembered_newest_first(deploy: Callable[..., Pair], versions: Versions) -> None:
+def test_each_deployment_is_remembered_newest_first(deploy: Callable[..., Release], releases: Releases) -> None:
     first, second = deploy(*NAMES), deploy(*NAMES)
     assert first != second
-    assert versions.history() == [second, first]
+    assert releases.history() == [second, first]
 
 
 def test_a_change_of_one_function_alone_is_a_deployment_of_both(
-    deploy: Callable[..., Pair], versions: Versions, functions: Any
+    deploy: Callable[..., Release], releases: Releases, functions: Any
 ) -> None:
     first = deploy(*NAMES)
     second = deploy(NAMES[0])
     assert (second.jobs, second.web) == (first.jobs, "2")
-    versions.move(versions.history()[1:])
+    releases.activate(releases.history()[1:])
     assert live(functions) == [first.web, first.jobs]
 
 
-def test_deploying_the_same_again_changes_nothing(deploy: Callable[..., Pair], versions: Versions) -> None:
+def test_deploying_the_same_again_changes_nothing(deploy: Callable[..., Release], releases: Releases) -> None:
     first = deploy(*NAMES)
     assert deploy() == first
-    assert versions.history() == [first]
+    assert releases.history() == [first]
 
 
 def test_a_rollback_and_the_same_again_forward_leave_the_history_as_it_was(
-    deploy: Callable[..., Pair], versions: Versions, functions: Any
+    deploy: Callable[..., Release], releases: Releases, functions: Any
 ) -> None:
     first, second = deploy(*NAMES), deploy(*NAMES)
-    versions.move(versions.history()[1:])
+    releases.activate(releases.history()[1:])
     assert live(functions) == [first.web, first.jobs]
-    assert versions.history() == [first]
+    assert releases.history() == [first]
     deploy()
-    assert versions.history() == [second, first]
+    assert releases.history() == [second, first]
 
 
 @pytest.mark.parametrize("step", ["deploy", "rollback"])
 def test_a_move_that_was_broken_off_between_the_two_is_finished(
-    step: str, deploy: Callable[..., Pair], versions: Versions, functions: Any, monkeypatch: pytest.MonkeyPatch
+    step: str, deploy: Callable[..., Release], releases: Releases, functions: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = deploy(*NAMES)
     functions.update_function_configuration(FunctionName=NAMES[0], MemorySize=777)
     functions.update_function_configuration(FunctionName=NAMES[1], MemorySize=777)
-    second = versions.publish()
+    second = releases.publish()
     if step == "rollback":
-        versions.move([second, first])
+        releases.activate([second, first])
     target = [second, first] if step == "deploy" else [first]
     moved: list[str] = []
-    real = versions.functions.update_alias
+    real = releases.functions.update_alias
 
     def once(**told: Any) -> None:
         if moved:
@@ -133,25 +133,25 @@ def test_a_move_that_was_broken_off_between_the_two_is_finished(
         real(**told)
 
     with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
-        broken.setattr(versions.functions, "update_alias", once)
-        versions.move(target)
-    assert not versions.whole()
-    assert versions.history() == target
-    versions.move(versions.history())
-    assert versions.whole()
+        broken.setattr(releases.functions, "update_alias", once)
+        releases.activate(target)
+    assert not releases.is_consistent()
+    assert releases.history() == target
+    releases.activate(releases.history())
+    assert releases.is_consistent()
     assert live(functions) == [target[0].web, target[0].jobs]
 
 
-def test_what_other_hands_moved_is_seen(deploy: Callable[..., Pair], versions: Versions, functions: Any) -> None:
+def test_what_other_hands_moved_is_seen(deploy: Callable[..., Release], releases: Releases, functions: Any) -> None:
     first, second = deploy(*NAMES), deploy(*NAMES)
     for name, version in zip(NAMES, (first.web, first.jobs), strict=True):
         functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
-    assert versions.history() == [first, second, first]
+    assert releases.history() == [first, second, first]
 
 
 def test_no_more_is_remembered_than_the_repository_keeps_images_of(
-    deploy: Callable[..., Pair], versions: Versions
+    deploy: Callable[..., Release], releases: Releases
 ) -> None:
-    for _ in range(KEPT + 2):
+    for _ in range(MAX_RELEASES + 2):
         deploy(NAMES[0])
-    assert len(versions.history()) == KEPT
+    assert len(releases.history()) == MAX_RELEASES

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-REGION, CALLED = "eu-central-1", "my-app-prod"
+REGION, PREFIX = "eu-central-1", "my-app-prod"
 CIDR = "10.0.0.0/24"
 DIGEST = "sha256:" + "a" * 64
 
@@ -29,7 +29,7 @@ def running(monkeypatch: Any, *, logs_alone: bool = False) -> Iterator[boto3.Ses
     with mock_aws():
         session = boto3.Session(region_name=REGION)
         for part in ("web", "jobs", "tasks"):
-            session.client("logs").create_log_group(logGroupName=f"/{CALLED}/{part}")
+            session.client("logs").create_log_group(logGroupName=f"/{PREFIX}/{part}")
         if not logs_alone:
             _make(session)
         yield session
@@ -39,11 +39,11 @@ def write(session: boto3.Session, part: str, *lines: Any, ago: float = 1.0, stre
     """Let a part of the stage have written lines, so many seconds ago."""
     logs = session.client("logs")
     with suppress(logs.exceptions.ResourceAlreadyExistsException):
-        logs.create_log_stream(logGroupName=f"/{CALLED}/{part}", logStreamName=stream)
+        logs.create_log_stream(logGroupName=f"/{PREFIX}/{part}", logStreamName=stream)
     moment = int((time.time() - ago) * 1000)
     texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
     logs.put_log_events(
-        logGroupName=f"/{CALLED}/{part}",
+        logGroupName=f"/{PREFIX}/{part}",
         logStreamName=stream,
         logEvents=[{"timestamp": moment + number, "message": text} for number, text in enumerate(texts)],
     )
@@ -56,8 +56,8 @@ def start_task(session: boto3.Session, why: str) -> None:
     ]
     [group] = session.client("ec2").describe_security_groups(GroupNames=["tasks"])["SecurityGroups"]
     session.client("ecs").run_task(
-        cluster=CALLED,
-        taskDefinition=CALLED,
+        cluster=PREFIX,
+        taskDefinition=PREFIX,
         launchType="FARGATE",
         startedBy=why,
         networkConfiguration={"awsvpcConfiguration": {"subnets": [subnet], "securityGroups": [group["GroupId"]]}},
@@ -66,8 +66,8 @@ def start_task(session: boto3.Session, why: str) -> None:
 
 def _make(session: boto3.Session) -> None:
     sqs, ecs = session.client("sqs"), session.client("ecs")
-    urls = {kind: sqs.create_queue(QueueName=f"{CALLED}-default{kind}")["QueueUrl"] for kind in ("", "-dead")}
-    cluster = ecs.create_cluster(clusterName=CALLED)["cluster"]["clusterArn"]
+    urls = {kind: sqs.create_queue(QueueName=f"{PREFIX}-default{kind}")["QueueUrl"] for kind in ("", "-dead")}
+    cluster = ecs.create_cluster(clusterName=PREFIX)["cluster"]["clusterArn"]
     subnet, group = _network(session)
     variables = {
         "JOBS_QUEUES": f"default={urls['']}",
@@ -78,7 +78,7 @@ def _make(session: boto3.Session) -> None:
         "DATABASE_URL_SECRET": "/my-app/prod/database-url",
     }
     revision = ecs.register_task_definition(
-        family=CALLED,
+        family=PREFIX,
         requiresCompatibilities=["FARGATE"],
         networkMode="awsvpc",
         cpu="512",
@@ -87,18 +87,18 @@ def _make(session: boto3.Session) -> None:
             {
                 "name": "app",
                 "memory": 1024,  # moto wants it
-                "image": f"registry/{CALLED}@{DIGEST}",
+                "image": f"registry/{PREFIX}@{DIGEST}",
                 "environment": [{"name": name, "value": value} for name, value in variables.items()],
                 "logConfiguration": {
                     "logDriver": "awslogs",
-                    "options": {"awslogs-group": f"/{CALLED}/tasks", "awslogs-stream-prefix": "task"},
+                    "options": {"awslogs-group": f"/{PREFIX}/tasks", "awslogs-stream-prefix": "task"},
                 },
             }
         ],
     )["taskDefinition"]["taskDefinitionArn"]
     _functions(session, variables | {"JOBS_TASK_DEFINITION": revision})
     _watched(session)
-    session.client("apigatewayv2").create_api(Name=CALLED, ProtocolType="HTTP")
+    session.client("apigatewayv2").create_api(Name=PREFIX, ProtocolType="HTTP")
 
 
 def _network(session: boto3.Session) -> tuple[str, str]:
@@ -115,22 +115,22 @@ def _functions(session: boto3.Session, variables: dict[str, str]) -> None:
     functions = session.client("lambda")
     for part in ("web", "jobs"):
         functions.create_function(
-            FunctionName=f"{CALLED}-{part}",
+            FunctionName=f"{PREFIX}-{part}",
             Role=role["Role"]["Arn"],
             PackageType="Image",
-            Code={"ImageUri": f"123456789012.dkr.ecr.{REGION}.amazonaws.com/{CALLED}@{DIGEST}"},
+            Code={"ImageUri": f"123456789012.dkr.ecr.{REGION}.amazonaws.com/{PREFIX}@{DIGEST}"},
             Environment={"Variables": variables},
             Architectures=["arm64"],
             MemorySize=1024,
             Publish=True,
         )
-        functions.create_alias(FunctionName=f"{CALLED}-{part}", Name="live", FunctionVersion="1")
+        functions.create_alias(FunctionName=f"{PREFIX}-{part}", Name="live", FunctionVersion="1")
 
 
 def _watched(session: boto3.Session) -> None:
     scheduler, cloudwatch = session.client("scheduler"), session.client("cloudwatch")
-    scheduler.create_schedule_group(Name=CALLED)
-    session.client("sns").create_topic(Name=f"{CALLED}-alarms")
+    scheduler.create_schedule_group(Name=PREFIX)
+    session.client("sns").create_topic(Name=f"{PREFIX}-alarms")
     target = {"Arn": f"arn:aws:lambda:{REGION}:123456789012:function:x", "RoleArn": "arn:aws:iam::123456789012:role/x"}
     for name, expression in (
         ("prune", "cron(0 3 * * ? *)"),
@@ -139,16 +139,16 @@ def _watched(session: boto3.Session) -> None:
     ):
         scheduler.create_schedule(
             Name=name,
-            GroupName=CALLED,
+            GroupName=PREFIX,
             ScheduleExpression=expression,
             ScheduleExpressionTimezone="UTC",
             FlexibleTimeWindow={"Mode": "OFF"},
             State="ENABLED",
             Target=target,
         )
-    for name, called in (("default-dead", CALLED), ("api-5xx", CALLED), ("x-api-5xx", f"{CALLED}-x")):
+    for name, called in (("default-dead", PREFIX), ("api-5xx", PREFIX), ("x-api-5xx", f"{PREFIX}-x")):
         cloudwatch.put_metric_alarm(
-            AlarmName=f"{CALLED}-{name}",
+            AlarmName=f"{PREFIX}-{name}",
             MetricName="x",
             Namespace="x",
             Statistic="Sum",

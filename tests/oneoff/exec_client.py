@@ -65,9 +65,9 @@ def environment(served: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def in_a_cloud(place: cloud.Place, folder: Path) -> Iterator[Exec]:
+def exec_with_cloud(backend: cloud.TaskBackend, folder: Path) -> Iterator[Exec]:
     """./exec, and a cloud of its own."""
-    made = cloud.Cloud(place)
+    made = cloud.Cloud(backend)
     with cloud.serving(made) as served:
         given = Exec(folder, environment(served), made)
         try:
@@ -75,4 +75,4 @@ def in_a_cloud(place: cloud.Place, folder: Path) -> Iterator[Exec]:
         finally:
             for terminal in given.terminals:
                 terminal.leave()
-            place.remove()
+            backend.remove()

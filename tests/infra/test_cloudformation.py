@@ -58,28 +58,28 @@ class CloudFormation:
 )
 def test_a_stack_that_can_be_deployed_to_is_left_alone(status: str) -> None:
     aws = CloudFormation(status)
-    cloudformation.ready(aws, NAME)
+    cloudformation.prepare(aws, NAME)
     assert aws.done == []
 
 
-@pytest.mark.parametrize("status", sorted(cloudformation.NEVER_MADE))
+@pytest.mark.parametrize("status", sorted(cloudformation.NEVER_COMPLETE))
 def test_one_that_was_never_whole_is_removed(status: str) -> None:
     aws = CloudFormation(status)
-    cloudformation.ready(aws, NAME)
+    cloudformation.prepare(aws, NAME)
     assert aws.done == ["delete"]
 
 
 def test_one_that_serves_visitors_is_never_removed() -> None:
     aws = CloudFormation("UPDATE_ROLLBACK_FAILED")
-    cloudformation.ready(aws, NAME)
+    cloudformation.prepare(aws, NAME)
     assert aws.done == ["continue"]
 
 
 @pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"])
 def test_another_deployment_is_waited_for(status: str) -> None:
     aws = CloudFormation(status)
-    with pytest.raises(UsageError, match="another deployment"):
-        cloudformation.ready(aws, NAME)
+    with pytest.raises(UsageError, match="Another deployment"):
+        cloudformation.prepare(aws, NAME)
     assert aws.done == []
 
 
@@ -101,4 +101,4 @@ def test_what_failed_first_is_told_with_its_reason_and_nothing_of_earlier_change
 def test_what_cannot_be_mended_is_told_with_the_reason() -> None:
     aws = CloudFormation("DELETE_FAILED", EVENTS, mends=False)
     with pytest.raises(UsageError, match="Queue already exists"):
-        cloudformation.ready(aws, NAME)
+        cloudformation.prepare(aws, NAME)

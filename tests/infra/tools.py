@@ -44,17 +44,17 @@ MANIFEST: dict[str, Any] = {
 """More than the app that comes has: several queues, one that keeps order, and schedules of both kinds."""
 
 
-TOOLS = ROOT / "build" / "tools"
+TOOLS_CACHE = ROOT / "build" / "tools"
 
 
 def environment() -> dict[str, str]:
     """This process's, without its virtual environment and without AWS; what tools fetch is kept in build/tools."""
-    providers = TOOLS / "terraform"
+    providers = TOOLS_CACHE / "terraform"
     providers.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV" and not name.startswith("AWS_")}
     return kept | {
-        "UV_TOOL_DIR": str(TOOLS / "uv"),
-        "npm_config_cache": str(TOOLS / "npm"),
+        "UV_TOOL_DIR": str(TOOLS_CACHE / "uv"),
+        "npm_config_cache": str(TOOLS_CACHE / "npm"),
         "TF_PLUGIN_CACHE_DIR": str(providers),
         "AWS_EC2_METADATA_DISABLED": "true",
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",

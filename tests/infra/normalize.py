@@ -10,7 +10,7 @@ ACCOUNT = "123456789012"
 
 
 @dataclass(frozen=True)
-class Place:
+class AwsNames:
     """The region that everything is in."""
 
     region: str
@@ -87,8 +87,8 @@ def charts(body: str) -> list[dict[str, Any]]:
             own = metric[-1] if isinstance(metric[-1], dict) else {}
             words = [word for word in metric if not isinstance(word, dict)]
             metrics.append([*words, own.get("stat", shared.get("stat")), own.get("period", shared.get("period"))])
-        place = {name: widget[name] for name in ("x", "y", "width", "height")}
-        told.append(place | {"title": shared["title"], "region": shared["region"], "metrics": sorted(metrics)})
+        position = {name: widget[name] for name in ("x", "y", "width", "height")}
+        told.append(position | {"title": shared["title"], "region": shared["region"], "metrics": sorted(metrics)})
     return told
 
 

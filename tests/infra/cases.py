@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import cloudformation
 import terraform
-from canonical import ACCOUNT, Place
-from manifests import MANIFEST, TOOLS, environment, require_provider
+from normalize import ACCOUNT, AwsNames
+from tools import MANIFEST, TOOLS_CACHE, environment, require_provider
 
 import parts
 from rendering import render
@@ -34,12 +34,12 @@ class Case:
     manifest: dict[str, Any] | None = None
 
     @property
-    def called(self) -> str:
+    def resource_prefix(self) -> str:
         return f"my-app-{self.stage}"
 
     @property
     def image(self) -> str:
-        return f"{ACCOUNT}.dkr.ecr.{self.region}.amazonaws.com/{self.called}@{DIGEST}"
+        return f"{ACCOUNT}.dkr.ecr.{self.region}.amazonaws.com/{self.resource_prefix}@{DIGEST}"
 
     def app(self, folder: Path, iac: str) -> Path:
         app = render(folder / iac, iac=iac, aws_region=self.region)
@@ -117,11 +117,11 @@ def cdk(case: Case, folder: Path) -> cloudformation.Stage:
     app = case.app(folder, "cdk")
     given = case.plain() | {"stage": case.stage, "image": case.image}
     context = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
-    here, shared = app / "infra" / "cdk", {"UV_PROJECT_ENVIRONMENT": str(TOOLS / "cdk")}
+    here, shared = app / "infra" / "cdk", {"UV_PROJECT_ENVIRONMENT": str(TOOLS_CACHE / "cdk")}
     run("npx", "--yes", CDK, "synth", "--quiet", "--output", "cdk.out", *context, cwd=here, **shared)
     templates = [json.loads(file.read_text()) for file in app.glob("infra/cdk/cdk.out/*.template.json")]
     assert len(templates) == 2
-    return cloudformation.Stage(templates, {}, Place(case.region))
+    return cloudformation.Stage(templates, {}, AwsNames(case.region))
 
 
 def sam(case: Case, folder: Path) -> cloudformation.Stage:
@@ -137,7 +137,7 @@ def sam(case: Case, folder: Path) -> cloudformation.Stage:
         )
         for template in ("build/template.yaml", "image.yaml")
     ]  # fmt: skip
-    return cloudformation.Stage(templates, parameters, Place(case.region))
+    return cloudformation.Stage(templates, parameters, AwsNames(case.region))
 
 
 def terraform_(case: Case, folder: Path) -> terraform.State:
@@ -146,7 +146,7 @@ def terraform_(case: Case, folder: Path) -> terraform.State:
     here = app / "infra" / "terraform"
     manifest = json.loads(app.joinpath("jobs.json").read_text(encoding="utf-8"))
     own = "vpc_id" not in case.settings
-    text = terraform.mocks(here, manifest, case.called, Place(case.region), own_network=own)
+    text = terraform.mocks(here, manifest, case.resource_prefix, AwsNames(case.region), own_network=own)
     here.joinpath("description.tftest.hcl").write_text(text, encoding="utf-8")
     given = case.settings | {"stage": case.stage, "image": case.image}
     here.joinpath("given.auto.tfvars.json").write_text(json.dumps(given), encoding="utf-8")
@@ -158,12 +158,12 @@ EACH = {"cdk": cdk, "sam": sam, "terraform": terraform_}
 
 
 @cache
-def produced(iac: str, index: int) -> Produced:
+def build_case(iac: str, index: int) -> Produced:
     """What a tool makes of a case, made once a session."""
     return EACH[iac](CASES[index], Path(mkdtemp()))
 
 
 @cache
-def described(iac: str, index: int) -> dict[str, Any]:
+def describe_case(iac: str, index: int) -> dict[str, Any]:
     """The description of a case by a tool."""
-    return deepcopy(produced(iac, index).describe())
+    return deepcopy(build_case(iac, index).describe())
