@@ -30,26 +30,28 @@ AS_ON_LAMBDA = ["--user", "993:990", "--read-only", "--tmpfs", "/tmp"]
 
 
 def program() -> Path:
-    """Return the emulator for this machine; it is fetched once into build/tools."""
-    folder = TOOLS / SAM.replace("==", "-")
+    """Return the emulator for this machine."""
     machine = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
-    found = folder / "samcli" / "local" / "rapid" / f"aws-lambda-rie-{machine}"
-    if not found.is_file():
-        _fetch(folder)
-    found.chmod(0o755)
-    return found
+    path = installed(SAM, dependencies=False) / "samcli" / "local" / "rapid" / f"aws-lambda-rie-{machine}"
+    path.chmod(0o755)
+    return path
 
 
-def _fetch(folder: Path) -> None:
-    uv = os.environ.get("UV") or parts.program("uv")  # `uv run` says where it is
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    done = subprocess.run(
-        [uv, "pip", "install", "--quiet", "--no-deps", "--target", str(partial), SAM], capture_output=True, text=True
-    )
-    if done.returncode:
-        parts.missing("the Lambda runtime emulator", f"{SAM} cannot be fetched: {done.stderr.strip()[-200:]}")
-    partial.rename(folder)
+def installed(*packages: str, dependencies: bool = True) -> Path:
+    """Return a folder with these packages for this Python, which are fetched once into build/tools."""
+    folder = TOOLS / "-".join([sys.implementation.cache_tag, *(package.replace("==", "-") for package in packages)])
+    if not folder.is_dir():
+        uv = os.environ.get("UV") or parts.program("uv")  # `uv run` sets it
+        partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+        command = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--target", str(partial), *packages]
+        done = subprocess.run(command + ["--no-deps"] * (not dependencies), capture_output=True, text=True)
+        if done.returncode:
+            parts.missing(packages[0], f"{' '.join(packages)} cannot be fetched: {done.stderr.strip()[-200:]}")
+        try:
+            partial.rename(folder)
+        except OSError:  # another process was faster
+            shutil.rmtree(partial)
+    return folder
 
 
 @dataclass(frozen=True)

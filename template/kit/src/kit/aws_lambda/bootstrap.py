@@ -7,13 +7,16 @@ collector is off until the import is complete, because hardly anything that an i
 """
 
 import gc
+import os
 import runpy
+import sys
 
 from kit.coldstart import bytecode_pack
 
 
 def main() -> None:
     """Run `python -m awslambdaric` in this process; the handler is the command line's argument."""
+    os.environ["_HANDLER"] = sys.argv[1]  # as AWS's base images do; OpenTelemetry reads it
     gc.disable()
     bytecode_pack.install()
     from kit.db import preconnect  # only now, so that it comes from the pack
