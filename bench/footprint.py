@@ -15,10 +15,10 @@ sys.addaudithook(note)
 sys.path.insert(0, os.getcwd())
 try:
     from kit.coldstart import bytecode_pack
-    bytecode_pack.use()
-    from kit.aws_lambda import runtime
+    bytecode_pack.install()
 except ImportError:
-    import awslambdaric.bootstrap
+    pass
+import awslambdaric.bootstrap
 module, _, name = sys.argv[1].rpartition(".")
 handler = getattr(importlib.import_module(module), name)
 class Context:

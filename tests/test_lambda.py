@@ -139,11 +139,6 @@ def test_the_visitors_address_and_scheme_arrive(probe: rie.Function) -> None:
     assert (arrived["client"], arrived["scheme"]) == ("192.0.2.1", "https")
 
 
-@pytest.mark.parametrize(("path", "said"), [("/thread", "said"), ("/loop", "slept")])
-def test_what_is_not_async_is_called_as_in_a_thread(probe: rie.Function, path: str, said: str) -> None:
-    assert [probe.invoke(events.http(path=path))["body"] for _ in range(2)] == [said, said]
-
-
 def test_the_apps_lifespan_starts_once_for_all_requests(probe: rie.Function) -> None:
     assert [probe.invoke(events.http(path="/start"))["body"] for _ in range(3)] == ["1", "1", "1"]
 

@@ -8,6 +8,8 @@ from urllib.parse import unquote
 
 import httpx2 as httpx
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
@@ -19,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import events
 import serving
+from examples import examples
 from kit import web
 from kit.aws_lambda import apigateway
 from kit.web.asgi import RESTART
@@ -192,20 +195,33 @@ def test_a_failure_after_the_response_does_not_change_it(asked: Callable[..., An
         assert (asked(app)["statusCode"], asked(app)["body"]) == (200, "done")
 
 
-@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304), ("HEAD", 404)])
-@pytest.mark.parametrize("headers", [{}, {"content-encoding": "br"}])
-def test_a_response_that_has_no_body_has_none(
-    asked: Callable[..., Answer], method: str, status: int, headers: dict[str, str]
+@examples(100)
+@given(
+    method=st.sampled_from(["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]),
+    status=st.integers(200, 599) | st.sampled_from([204, 304]),
+    parts=st.lists(st.binary(max_size=9) | st.text(max_size=9).map(str.encode), min_size=1, max_size=3),
+    headers=st.dictionaries(st.sampled_from(["etag", "content-encoding", "content-length"]), st.just("1")),
+)
+@example(method="HEAD", status=200, parts=[b"text"], headers={"content-length": "4"})
+@example(method="GET", status=204, parts=[b"\xff"], headers={})
+@example(method="GET", status=304, parts=[b"a", b"b"], headers={"content-encoding": "gzip"})
+def test_a_response_has_its_body_except_to_head_and_with_204_and_304(
+    method: str, status: int, parts: list[bytes], headers: dict[str, str]
 ) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": status, "headers": [*raw, (b"etag", b'"1"')]})
-        await send({"type": "http.response.body", "body": b"a body", "more_body": True})
-        await send({"type": "http.response.body", "body": b" of two parts"})
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        for number, part in enumerate(parts, 1):
+            await send({"type": "http.response.body", "body": part, "more_body": number < len(parts)})
 
-    response = asked(app, events.http(method))
-    assert (response["statusCode"], response["body"]) == (status, "")
-    assert response["headers"] == headers | {"etag": '"1"'}
+    loop = asyncio.new_event_loop()
+    response = apigateway.Gateway(app, loop)(events.http(method), None)
+    loop.close()
+    assert (response["statusCode"], response["headers"]) == (status, headers)
+    if method == "HEAD" or status in {204, 304}:
+        assert response["body"] == ""
+    else:
+        assert events.content(response) == b"".join(parts)
 
 
 def test_a_body_that_is_encoded_is_in_base64_whatever_its_bytes(asked: Callable[..., Answer]) -> None:

@@ -3,7 +3,10 @@
 import io
 import json
 import logging
+import os
+import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +107,11 @@ def test_a_json_line_has_all_of_it(jsons: Written) -> None:
 def test_loggers_that_write_whole_urls_are_quiet(text: Written, name: str) -> None:
     logging.getLogger(name).info("GET http://example.com/?query=private")
     assert text() == ""
+
+
+def test_a_record_names_its_place_in_the_code(text: Written, caplog: pytest.LogCaptureFixture) -> None:
+    log.warning("here")
+    record = caplog.records[-1]
+    assert (record.pathname, record.funcName) == (__file__, "test_a_record_names_its_place_in_the_code")
+    assert Path(__file__).read_text().splitlines()[record.lineno - 1].strip() == 'log.warning("here")'
+    assert (record.threadName, record.process) == (threading.current_thread().name, os.getpid())

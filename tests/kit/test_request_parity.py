@@ -1,4 +1,4 @@
-"""One app behind uvicorn, behind an HTTP API and behind a function URL: it gets the same requests.
+"""One app behind uvicorn, behind an HTTP API and behind a function URL: it gets the same requests, and runs alike.
 
 What a gateway does not pass on is in docs/lambda.md, and left out here by `lost` and `by_the_gateway` alone.
 """
@@ -8,19 +8,23 @@ import http.client
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import httpx2 as httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
 import events
+import rie
 import serving
 from examples import examples
 from kit import web
 from kit.aws_lambda.apigateway import Gateway
+from probe import web as probe
 
 
 @dataclass(frozen=True)
@@ -231,3 +235,29 @@ def test_an_http_apis_path_arrives_as_it_is(on_lambda: Function, path: str) -> N
     event["rawPath"] = event["requestContext"]["http"]["path"] = path
     arrived = on_lambda(event)[1]
     assert (arrived["path"], arrived["decodes to path"]) == (path, True)
+
+
+@pytest.fixture(scope="module")
+def function(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rie.Process]:
+    """The app of tests/probe/web.py on Lambda."""
+    folder = tmp_path_factory.mktemp("function")
+    folder.joinpath("app").mkdir()
+    folder.joinpath("app", "web.py").write_text(Path(probe.__file__).read_text())
+    database = f"sqlite:///{folder}/app.db"
+    with rie.process(folder, "kit.aws_lambda.web.handler", folder / "log", DATABASE_URL=database) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/timeout", "timed out"),
+        ("/parallel", "in parallel"),
+        ("/from-thread", "awaited"),
+        ("/own-loop", "slept"),
+    ],
+)
+def test_threads_behave_as_with_uvicorn(function: rie.Process, path: str, text: str) -> None:
+    with serving.uvicorn(probe.app) as address:
+        assert httpx.get(address + path).text == text
+    assert [function.invoke(events.http(path=path)).get("body") for _ in range(2)] == [text, text]

@@ -19,18 +19,18 @@ from kit.cli import cold
 from kit.db import connection, database, preconnect
 
 AT_A_START = {
-    "aws_lambda", "aws_lambda.apigateway", "aws_lambda.bootstrap", "aws_lambda.lifespan", "aws_lambda.runtime",
+    "aws_lambda", "aws_lambda.apigateway", "aws_lambda.bootstrap", "aws_lambda.lifespan",
     "aws_lambda.web", "clock", "coldstart", "coldstart.bytecode_pack", "db", "db.connection", "db.database", "db.dialect",
     "db.limits", "db.mysql", "db.preconnect", "db.transactions", "db.types", "errors", "logs", "references",
     "settings", "tls", "web", "web.asgi", "web.compression", "web.forms", "web.middleware", "web.templates",
     "jobs", "jobs.backoff", "jobs.cron", "jobs.decorators", "jobs.message", "jobs.schedules",
 }  # fmt: skip
-"""What of the kit the web function may load; another is to be imported where it is needed, or told here with its price."""
+"""The modules of the kit that a cold start of the web function may load. Import others where they are needed."""
 
 
 @pytest.fixture(scope="module")
 def loaded(app: Path) -> set[str]:
-    """The modules that a start of the rendered app loads."""
+    """The modules that a cold start of the rendered app loads."""
     return set(
         json.loads(python(app, "-c", "import json; from kit.cli import cold; print(json.dumps(list(cold.loaded())))"))
     )
@@ -52,72 +52,128 @@ def test_a_start_does_not_load_what_is_slow(loaded: set[str], module: str) -> No
 
 @pytest.fixture(scope="module")
 def packed(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the app whose start is packed."""
+    """A copy of the app with a bytecode pack."""
     return pack(app, tmp_path_factory.mktemp("packed") / "app")
 
 
 @pytest.fixture
-def another(app: Path, tmp_path: Path) -> Path:
-    """Another, which a test may change."""
+def own_packed(app: Path, tmp_path: Path) -> Path:
+    """The same, for a test that changes it."""
     return pack(app, tmp_path / "app")
 
 
 def pack(app: Path, folder: Path) -> Path:
     shutil.copytree(app, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    done = python(folder, "-m", "kit.coldstart.build_bytecode_pack")
-    assert "modules packed" in done, done
+    output = python(folder, *BUILD)
+    assert "modules packed" in output, output
     return folder
 
 
-def python(folder: Path, *arguments: str) -> str:
+BUILD = ["-m", "kit.coldstart.build_bytecode_pack"]
+PACK = "kit.coldstart.bytecode_pack"
+FILES = "_frozen_importlib_external"
+"""The modules of the loaders from the pack, and from a module's own files."""
+
+
+def python(folder: Path, *arguments: str, **variables: str) -> str:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "PYTHON"))}
     environ |= {"PYTHONPATH": str(folder / "kit" / "src")}  # its own kit, not the one that these tests import
-    environ |= {"DATABASE_URL": cold.NOBODY, "AWS_LAMBDA_FUNCTION_NAME": "web", "LOG_LEVEL": "error"}
+    environ |= {"DATABASE_URL": cold.NO_DATABASE, "AWS_LAMBDA_FUNCTION_NAME": "web", "LOG_LEVEL": "error"} | variables
     done = subprocess.run([sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def origins(folder: Path, *modules: str) -> dict[str, str]:
-    """The class that has loaded each of these modules in a start of the app."""
-    code = "import json, sys; from kit.coldstart import bytecode_pack; bytecode_pack.use(); import kit.aws_lambda.web\n"
-    code += f"print(json.dumps({{name: type(sys.modules[name].__spec__.loader).__module__ for name in {modules!r}}}))"
-    found: dict[str, str] = json.loads(python(folder, "-c", code))
-    return found
+INSTALL = "from kit.coldstart import bytecode_pack; bytecode_pack.install()\n"
 
 
-def test_a_start_takes_its_modules_from_the_pack(packed: Path) -> None:
-    assert set(origins(packed, "sqlalchemy.orm", "starlette.routing", "app.web", "kit.db.database").values()) == {
-        "kit.coldstart.bytecode_pack"
-    }
+def loaders(folder: Path, *modules: str, **variables: str) -> list[str]:
+    """Return which loader has loaded each of these modules in a start of the app."""
+    code = INSTALL + "import json, sys; import kit.aws_lambda.web\n"
+    code += f"print(json.dumps([type(sys.modules[name].__spec__.loader).__module__ for name in {modules!r}]))"
+    result: list[str] = json.loads(python(folder, "-c", code, **variables))
+    return result
 
 
-def test_a_module_that_has_changed_since_is_loaded_from_its_own_file(another: Path) -> None:
-    with another.joinpath("app", "about.py").open("a") as file:
+def test_modules_are_loaded_from_the_pack(packed: Path) -> None:
+    modules = ["sqlalchemy.orm", "starlette.routing", "app.web", "kit.db.database", "kit.aws_lambda.lifespan"]
+    assert loaders(packed, *modules) == [PACK] * len(modules)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric runs on Linux only")
+def test_the_runtime_client_is_in_the_pack(packed: Path) -> None:
+    code = INSTALL + "import sys, awslambdaric.__main__\n"
+    code += "print(type(sys.modules['awslambdaric.bootstrap'].__spec__.loader).__module__)"
+    assert python(packed, "-c", code).strip() == PACK
+
+
+def test_a_source_that_has_changed_is_loaded_from_its_own_file(own_packed: Path) -> None:
+    with own_packed.joinpath("app", "about.py").open("a") as file:
         file.write("NAME = 'changed'\n")
-    found = origins(another, "app.about", "app.models")
-    assert (found["app.about"], found["app.models"]) == ("_frozen_importlib_external", "kit.coldstart.bytecode_pack")
+    assert loaders(own_packed, "app.about", "app.models") == [FILES, PACK]
 
 
-def test_a_pack_of_another_python_is_left_alone(another: Path) -> None:
-    file = next(another.joinpath("kit/src/kit/coldstart/__pycache__").glob("start.*.pack"))
+def test_a_source_of_the_same_size_that_has_changed_is_loaded_from_its_own_file(own_packed: Path) -> None:
+    source = own_packed.joinpath("app", "about.py")
+    before, content = source.stat(), source.read_bytes()
+    source.write_bytes(content[:-1] + b" ")
+    assert source.stat().st_size == before.st_size
+    os.utime(source, (before.st_atime, before.st_mtime + 1))
+    assert loaders(own_packed, "app.about", "app.models") == [FILES, PACK]
+
+
+def test_a_source_that_is_gone_is_not_loaded_from_the_pack(own_packed: Path) -> None:
+    own_packed.joinpath("app", "about.py").unlink()
+    code = INSTALL + "import importlib.util; print(importlib.util.find_spec('app.about'))"
+    assert python(own_packed, "-c", code).strip() == "None"
+
+
+def test_a_pack_of_another_python_is_ignored(own_packed: Path) -> None:
+    file = next(own_packed.joinpath("kit/src/kit/coldstart/__pycache__").glob("start.*.pack"))
     file.write_bytes(file.read_bytes().replace(sys.version[:6].encode(), b"2.7.18", 1))
-    assert origins(another, "app.web")["app.web"] == "_frozen_importlib_external"
+    assert loaders(own_packed, "app.web") == [FILES]
 
 
-def test_what_is_loaded_later_is_whole_once_it_is_used(packed: Path) -> None:
-    code = "from kit.coldstart import bytecode_pack; bytecode_pack.use(); import kit.aws_lambda.web, sys; import importlib.metadata as m\n"
+def test_the_pack_can_be_switched_off_at_run_time(packed: Path) -> None:
+    assert loaders(packed, "app.web", BYTECODE_PACK="off") == [FILES]
+    assert loaders(packed, "app.web", BYTECODE_PACK="on") == [PACK]
+
+
+def test_the_pack_can_be_switched_off_while_the_image_is_built(app: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "app"
+    shutil.copytree(app, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    assert python(folder, *BUILD, BYTECODE_PACK="off") == "BYTECODE_PACK=off: no bytecode pack is written\n"
+    assert not list(folder.rglob("*.pack"))
+    assert loaders(folder, "app.web") == [FILES]
+
+
+def test_a_lazy_module_is_complete_once_it_is_used(packed: Path) -> None:
+    code = INSTALL + "import kit.aws_lambda.web, sys; import importlib.metadata as m\n"
     code += "before = 'zipfile' in sys.modules; print(before, m.version('sqlalchemy') > '2', 'zipfile' in sys.modules)"
     assert python(packed, "-c", code).split() == ["False", "True", "True"]
 
 
-def test_an_app_that_cannot_start_while_the_image_is_built_does_not_end_the_build(another: Path) -> None:
-    another.joinpath("app", "web.py").write_text("import os\nos.environ['ONLY_IN_THE_CLOUD']\n")
-    assert "modules packed" in python(another, "-m", "kit.coldstart.build_bytecode_pack")
+def test_a_lazy_module_may_first_be_used_by_several_threads(packed: Path) -> None:
+    code = INSTALL + "import html, http.cookies, ipaddress\n"
+    code += "from concurrent.futures import ThreadPoolExecutor\nfrom threading import Barrier\n"
+    code += "together = Barrier(8)\n"
+    code += "def use(number):\n    together.wait()\n    return str(ipaddress.ip_address(number))\n"
+    code += "print(*ThreadPoolExecutor(8).map(use, range(8)))"
+    assert python(packed, "-c", code).split() == [f"0.0.0.{number}" for number in range(8)]
 
 
-def test_sqlalchemy_is_packed_without_its_docstrings_and_others_with_theirs(packed: Path) -> None:
-    code = "from kit.coldstart import bytecode_pack; bytecode_pack.use(); from sqlalchemy.orm import Session; from starlette.applications import Starlette\n"
+def test_an_unknown_attribute_of_a_lazy_module_is_an_attribute_error(packed: Path) -> None:
+    code = INSTALL + "import ipaddress; print(hasattr(ipaddress, 'nothing'), hasattr(ipaddress, 'IPv4Address'))"
+    assert python(packed, "-c", code).split() == ["False", "True"]
+
+
+def test_an_app_that_cannot_be_imported_during_the_build_does_not_fail_it(own_packed: Path) -> None:
+    own_packed.joinpath("app", "web.py").write_text("import os\nos.environ['ONLY_IN_THE_CLOUD']\n")
+    assert "modules packed" in python(own_packed, *BUILD)
+
+
+def test_sqlalchemy_is_packed_without_docstrings_and_others_with_them(packed: Path) -> None:
+    code = INSTALL + "from sqlalchemy.orm import Session; from starlette.applications import Starlette\n"
     code += "print(Session.__doc__, Session.execute.__doc__, bool(Starlette.__doc__))"
     assert python(packed, "-c", code).split() == ["None", "None", "True"]
 
@@ -195,16 +251,6 @@ def test_a_new_server_is_asked_one_question_before_the_first_query(on_mysql: mys
     assert database.engine().dialect.default_isolation_level == "REPEATABLE READ"
 
 
-def test_what_is_not_async_sees_no_event_loop_as_in_a_thread(app: Path) -> None:
-    code = (
-        "import asyncio\nfrom kit.aws_lambda.web import _here\n"
-        "async def outside(): return await _here(asyncio.run, inside())\n"
-        "async def inside(): return 'ran'\n"
-        "print(asyncio.run(outside()))"
-    )
-    assert python(app, "-c", code).strip() == "ran"
-
-
 def test_cold_tells_where_the_time_goes_and_whose_it_is(app: Path, tmp_path: Path) -> None:
     database_file = tmp_path / "app.db"
     environ = os.environ | {"DATABASE_URL": f"sqlite:///{database_file}", "PYTHONPATH": str(app / "kit" / "src")}
@@ -217,7 +263,7 @@ def test_cold_tells_where_the_time_goes_and_whose_it_is(app: Path, tmp_path: Pat
     assert shown[0].startswith("A cold start takes ")
     assert [line for line in shown if line.startswith("import sqlalchemy ")]
     assert [line for line in shown if line.startswith("    app.web ")]
-    assert [line for line in shown if line.startswith("first answer, GET /") and line.endswith("status 200")]
+    assert [line for line in shown if line.startswith("first response, GET /") and line.endswith("status 200")]
 
 
 def test_cold_says_what_keeps_the_app_from_starting(app: Path, tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
-"""What the wall has no address for: each answer tries one thing between Lambda and an ASGI app."""
+"""An app whose pages each try one thing between Lambda and an ASGI app that the generated app has no page for."""
 
 import asyncio
 import gc
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 
+import anyio.from_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,7 +19,7 @@ from kit import web
 
 
 async def echo(request: Request) -> Response:
-    """Say what arrived."""
+    """Return the request."""
     body = await request.body()
     return JSONResponse(
         {
@@ -32,30 +34,30 @@ async def echo(request: Request) -> Response:
 
 
 def cookies(request: Request) -> Response:
-    """Set several cookies at once."""
-    answer = PlainTextResponse("set")
-    answer.set_cookie("first", "1", httponly=True)
-    answer.set_cookie("second", "2; 二".encode().hex())
-    return answer
+    """Set two cookies."""
+    response = PlainTextResponse("set")
+    response.set_cookie("first", "1", httponly=True)
+    response.set_cookie("second", "2; 二".encode().hex())
+    return response
 
 
 def every_byte(request: Request) -> Response:
-    """Answer with bytes that are no text."""
+    """Return bytes that are not text."""
     return Response(bytes(range(256)), media_type="application/octet-stream")
 
 
 def fail(request: Request) -> Response:
-    """Fail as a bug does."""
+    """Raise an exception."""
     raise RuntimeError("the inside of the app")
 
 
 def exit_(request: Request) -> Response:
-    """End the process, as far as the view knows."""
+    """Raise SystemExit."""
     sys.exit(3)
 
 
 async def cancelled(request: Request) -> Response:
-    """Fail as an awaited task does that was cancelled."""
+    """Raise CancelledError."""
     raise asyncio.CancelledError
 
 
@@ -74,17 +76,31 @@ async def half(request: Request) -> Response:
     return StreamingResponse(parts())
 
 
-def said(*, function: str) -> str:
-    return function
+async def timeout(request: Request) -> Response:
+    """Put a timeout around a blocking call."""
+    released = threading.Event()
+    try:
+        await asyncio.wait_for(run_in_threadpool(released.wait, 10), 0.05)
+    except TimeoutError:
+        released.set()
+        return PlainTextResponse("timed out")
+    return PlainTextResponse("no timeout")
 
 
-async def in_a_thread(request: Request) -> Response:
-    """Call what is not async, as FastAPI does: with keywords of any name."""
-    return PlainTextResponse(await run_in_threadpool(said, function="said"))
+async def parallel(request: Request) -> Response:
+    """Make four blocking calls, each of which waits for the other three."""
+    barrier = threading.Barrier(4, timeout=10)
+    await asyncio.gather(*(run_in_threadpool(barrier.wait) for _ in range(4)))
+    return PlainTextResponse("in parallel")
 
 
-def loop(request: Request) -> Response:
-    """Run something async where nothing is, as Django does."""
+def from_thread(request: Request) -> Response:
+    """Await something on the app's event loop from a sync endpoint."""
+    return PlainTextResponse(anyio.from_thread.run(asyncio.sleep, 0, "awaited"))
+
+
+def own_loop(request: Request) -> Response:
+    """Run an event loop of its own in a sync endpoint, as Django does."""
     return PlainTextResponse(asyncio.run(asyncio.sleep(0, "slept")))
 
 
@@ -93,17 +109,17 @@ starts = count(1)
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[dict[str, int]]:
-    """Open what every request shares."""
+    """Set a state for all requests."""
     yield {"start": next(starts)}
 
 
 def start(request: Request) -> Response:
-    """Say which start of the app left its state."""
+    """Return the number of the startup whose state this is."""
     return PlainTextResponse(str(request.state.start))
 
 
 def started(request: Request) -> Response:
-    """Say what the start has left: the garbage collector's state, and who has loaded the modules."""
+    """Return the state of the garbage collector, and which loader has loaded the modules."""
     loader = type(sys.modules["starlette.routing"].__spec__.loader).__module__  # type: ignore[union-attr]
     return JSONResponse({"collects": gc.isenabled(), "frozen": gc.get_freeze_count() > 10_000, "loader": loader})
 
@@ -122,8 +138,10 @@ app = web.wrap(
             Route("/half", half),
             Route("/start", start),
             Route("/started", started),
-            Route("/thread", in_a_thread),
-            Route("/loop", loop),
+            Route("/timeout", timeout),
+            Route("/parallel", parallel),
+            Route("/from-thread", from_thread),
+            Route("/own-loop", own_loop),
         ],
     )
 )

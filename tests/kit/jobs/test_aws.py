@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -43,6 +44,7 @@ class Answers:
     def __init__(self) -> None:
         self.planned: list[tuple[int, Any]] = []
         self.asked: list[dict[str, Any]] = []
+        self.clients: list[Any] = []
 
 
 @pytest.fixture
@@ -55,6 +57,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             made.asked.append(json.loads(body))
+            made.clients.append(self.client_address)
             status, content = made.planned.pop(0)
             if status == 0:
                 self.close_connection = True
@@ -90,6 +93,23 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew(answers: Answers) -
     answers.planned = [(200, {}), (0, None), (200, {"done": True})]
     aws.call("sqs", "SendMessage", {})
     assert aws.call("sqs", "SendMessage", {}) == {"done": True}
+
+
+def test_threads_share_a_connection(answers: Answers) -> None:
+    answers.planned = [(200, {})] * 3
+    for _ in range(3):
+        thread = Thread(target=aws.call, args=("sqs", "SendMessage", {}))
+        thread.start()
+        thread.join()
+    assert len(answers.clients) == 3
+    assert len(set(answers.clients)) == 1
+
+
+def test_parallel_calls_do_not_share_a_connection(answers: Answers) -> None:
+    answers.planned = [(200, {"call": number}) for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        responses = list(pool.map(lambda _: aws.call("sqs", "SendMessage", {}), range(40)))
+    assert sorted(response["call"] for response in responses) == list(range(40))
 
 
 def test_a_refusal_is_not_repeated(answers: Answers) -> None:

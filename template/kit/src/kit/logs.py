@@ -1,6 +1,6 @@
-"""Logs: a line of JSON for each happening, or a readable line where a person watches a terminal.
+"""Logging: one JSON line per log record, or a readable line in a terminal.
 
-Every line carries the id of the request it belongs to. Extra fields ride along:
+Each line has the ID of its request and of its job. Extra fields are included:
 
     logging.getLogger(__name__).info("welcomed", extra={"user_id": 42})
 """
@@ -18,44 +18,33 @@ from kit import settings
 __all__ = ["configure", "job_id", "request_id"]
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""The id of the request being answered; `kit.web` sets it, and a job has that of the request that enqueued it."""
+"""The ID of the current request, which `kit.web` sets. A job has the ID of the request that enqueued it."""
 
 job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
-"""The id of the job being run; `kit.jobs` sets it."""
+"""The ID of the job that is running, which `kit.jobs` sets."""
 
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
 
 def configure(stream: TextIO = sys.stderr) -> None:
-    """Send every logger's lines through one handler to `stream`; safe to call again."""
-    wanted = settings.current()
-    text = wanted.log_format == "text" or (wanted.log_format == "auto" and stream.isatty())
-    _find_out_no_more_than_is_told()
+    """Write the records of all loggers to `stream`, as `LOG_FORMAT` and `LOG_LEVEL` say. May be called repeatedly."""
+    config = settings.current()
+    text = config.log_format == "text" or (config.log_format == "auto" and stream.isatty())
     handler = logging.StreamHandler(stream)
     handler.setFormatter(TextFormatter() if text else JsonFormatter())
     logging.root.handlers[:] = [handler]
-    logging.root.setLevel(wanted.log_level.upper())
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # uvicorn brings handlers of its own
+    logging.root.setLevel(config.log_level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # uvicorn installs its own handlers
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # kit.web writes this line, with the request's id
-    for name in ("httpx", "httpx2"):  # they write the whole URL of what the app requests, and so its query
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # kit.web logs requests itself, with their IDs
+    for name in ("httpx", "httpx2"):  # they log whole URLs, including the query
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # it announces each of its parts
-
-
-def _find_out_no_more_than_is_told() -> None:
-    """Save what each line would take to look for its place in the code, its thread, process and task.
-
-    Source: docs.python.org/3/howto/logging.html, "Optimization".
-    """
-    logging._srcfile = None
-    for name in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
-        setattr(logging, name, False)
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # it logs every plugin
 
 
 def extras(record: logging.LogRecord) -> dict[str, object]:
-    """The fields given with `extra=`."""
+    """Return the fields that were passed as `extra=`."""
     return {name: value for name, value in record.__dict__.items() if name not in _PLAIN}
 
 
@@ -63,7 +52,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, as CloudWatch Logs Insights reads it."""
+    """Formats a record as one line of JSON, whose fields CloudWatch Logs Insights finds."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -83,16 +72,16 @@ class JsonFormatter(logging.Formatter):
 
 
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""What a terminal obeys instead of showing it: line breaks, escape sequences, changes of the writing direction."""
+"""Characters that control a terminal: line breaks, escape sequences, changes of the writing direction."""
 
 
-def _shown(text: str) -> str:
-    """Escape control characters as Python writes them, so that what a client sent cannot forge a line."""
-    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+def _escape(text: str) -> str:
+    """Escape control characters as in a Python string, so that text from a client cannot forge a log line."""
+    return _CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 class TextFormatter(logging.Formatter):
-    """One line: time, level, message, fields, the request's id. A traceback is indented below it."""
+    """Formats a record as one line: time, level, message, extra fields, IDs. A traceback follows, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
@@ -103,8 +92,8 @@ class TextFormatter(logging.Formatter):
             line += f"  [{current[:8]}]"
         if current := job_id.get():
             line += f"  [job {current[:8]}]"
-        line = _shown(line)
+        line = _escape(line)
         if record.exc_info:
             for traceback_line in self.formatException(record.exc_info).split("\n"):
-                line += f"\n  {_shown(traceback_line)}"
+                line += f"\n  {_escape(traceback_line)}"
         return line

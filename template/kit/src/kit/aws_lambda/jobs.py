@@ -10,7 +10,7 @@ from kit.jobs.runners import aws_lambda
 
 logs.configure()
 decorators.load()
-bootstrap.done()
+bootstrap.import_complete()
 
 
 class UnknownEvent(ValueError):

@@ -1,4 +1,4 @@
-"""`python -m kit cold`: where the time of a cold start goes, your own code's included."""
+"""`python -m kit cold`: where the time of a cold start goes, including your own code's part."""
 
 import argparse
 import json
@@ -15,28 +15,36 @@ from typing import Any, NamedTuple
 from kit import references
 from kit.errors import UsageError
 
-NOBODY = "mysql://nobody@localhost/nothing"
-"""A database that a start has no need to reach."""
+NO_DATABASE = "mysql://nobody@localhost/nothing"
+"""For a start that makes no request, and so connects to no database."""
 
 
 def register(commands: Any) -> None:
     """Add the command."""
-    cold = commands.add_parser("cold", help="start the web function anew, and tell where the time goes")
-    cold.add_argument("--path", default="/", help="the page that the first visitor asks for (/)")
-    cold.add_argument("--runs", type=int, default=5, help="starts, of which the fastest is shown (5)")
+    cold = commands.add_parser("cold", help="show where the time of a cold start goes")
+    cold.add_argument("--path", default="/", help="the page that is requested first (/)")
+    cold.add_argument("--runs", type=int, default=5, help="number of starts, of which the fastest is shown (5)")
     cold.set_defaults(run=run)
 
 
 class Start(NamedTuple):
-    """One start: when its process began to run our code, what it told, and each module's own milliseconds."""
+    """One cold start; all times are in milliseconds."""
 
     python: float
-    seen: dict[str, Any]
+    """From the start of the process until it runs our code."""
+    measured: dict[str, Any]
+    """What `kit.coldstart.profile` has measured."""
     modules: dict[str, float]
+    """The import time of each module, without the modules that it imports."""
+
+    def total(self) -> float:
+        """Return the time until the end of the first response."""
+        responses: float = self.measured.get("connection", 0) + self.measured.get("first", 0)
+        return self.python + sum(self.modules.values()) + responses
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the fastest of a few starts, the greatest part first."""
+    """Print the fastest of several starts."""
     starts = []
     for number in range(max(arguments.runs, 1)):
         if sys.stderr.isatty():
@@ -44,86 +52,77 @@ def run(arguments: argparse.Namespace) -> None:
         starts.append(start(arguments.path))
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
-    print(told(min(starts, key=_whole), arguments.path))
+    print(report(min(starts, key=Start.total), arguments.path))
 
 
 def start(path: str | None = None, **environ: str) -> Start:
-    """Start the web function in a process of its own, with these variables besides; raises `UsageError`."""
+    """Start the web function in a new process, with these environment variables added to our own.
+
+    Raises `UsageError` if it does not start.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "seen"
-        command = [
-            sys.executable,
-            "-X",
-            "importtime",
-            "-m",
-            "kit.coldstart.profile",
-            str(file),
-            *([path] if path else []),
-        ]
-        given = os.environ | {"LOG_LEVEL": "error", "AWS_LAMBDA_FUNCTION_NAME": "cold"} | environ
-        given.pop("PYTHONDONTWRITEBYTECODE", None)  # the image has byte code, so the second start here has it too
+        file = Path(folder) / "profile.json"
+        command = [sys.executable, "-X", "importtime", "-m", "kit.coldstart.profile", str(file)]
+        environment = os.environ | {"LOG_LEVEL": "error", "AWS_LAMBDA_FUNCTION_NAME": "cold"} | environ
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the image has bytecode, and so has a second start here
         begun = time.time()
-        done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            [*command, path] if path else command, env=environment, capture_output=True, text=True, check=False
+        )
         if done.returncode:
-            said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
-            raise UsageError("The web function does not start:\n" + "\n".join(said[-20:]))
-        seen = json.loads(file.read_text())
-    times = _own_times(done.stderr)
-    known = sum(times.get(module, 0) for module in set(seen["modules"]) - set(seen["client"]))
-    times[references.WEB_APP.partition(":")[0]] = max(
-        seen["imports"] - known, 0
-    )  # it is imported by its name: not told
-    return Start((seen["begun"] - begun) * 1000, seen, times)
+            lines = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+            raise UsageError("The web function does not start:\n" + "\n".join(lines[-20:]))
+        measured = json.loads(file.read_text())
+    modules = _import_times(done.stderr)
+    imported = sum(modules.get(module, 0) for module in set(measured["modules"]) - set(measured["client"]))
+    # -X importtime does not list modules that `import_module` loads.
+    modules[references.WEB_APP.partition(":")[0]] = max(measured["imports"] - imported, 0)
+    return Start((measured["begun"] - begun) * 1000, measured, modules)
 
 
 def loaded() -> set[str]:
-    """The modules that a start has loaded before the first visitor's request."""
-    return set(start(DATABASE_URL=NOBODY).seen["modules"])
+    """Return the modules that a cold start has loaded before the first request."""
+    return set(start(DATABASE_URL=NO_DATABASE).measured["modules"])
 
 
-def _own_times(stderr: str) -> dict[str, float]:
-    """What `-X importtime` tells: of each module its own time, in milliseconds, in the order of loading."""
+def _import_times(stderr: str) -> dict[str, float]:
+    """Parse the output of `-X importtime`: each module's own milliseconds, in the order of loading."""
     lines = re.findall(r"^import time: +(\d+) \| +\d+ \| +([\w.]+)$", stderr, re.MULTILINE)
     return {module: int(microseconds) / 1000 for microseconds, module in lines}
 
 
-def _whole(of: Start) -> float:
-    asked: float = of.seen.get("connection", 0) + of.seen.get("first", 0)
-    return of.python + sum(of.modules.values()) + asked
-
-
-def told(of: Start, path: str) -> str:
-    """The start as aligned lines."""
+def report(start: Start, path: str) -> str:
+    """Return the start as a table, the slowest part first."""
     groups: dict[str, dict[str, float]] = defaultdict(dict)
-    for module, took in of.modules.items():
-        groups[_group(module)][module] = took
-    ordered = sorted(groups.items(), key=lambda group: -sum(group[1].values()))
-    lines = [f"A cold start takes {_whole(of):.0f} ms here, without the time that AWS takes to bring the image.", ""]
-    few: dict[str, float] = {}
-    for name, modules in ordered:
-        if sum(modules.values()) < 1 and name not in {"your app"}:
-            few |= modules
+    for module, duration in start.modules.items():
+        groups[_group(module)][module] = duration
+    lines = [f"A cold start takes {start.total():.0f} ms here, without the time in which AWS loads the image.", ""]
+    others: dict[str, float] = {}
+    for name, modules in sorted(groups.items(), key=lambda group: -sum(group[1].values())):
+        if sum(modules.values()) < 1 and name != "your app":
+            others |= modules
             continue
         lines.append(_line(f"import {name}", sum(modules.values()), f"{len(modules)} modules"))
         if name == "your app":
             slowest = sorted(modules.items(), key=lambda module: -module[1])[:5]
-            lines += [f"    {module:<32}{took:8.1f}" for module, took in slowest]
-    lines.append(_line("import all others", sum(few.values()), f"{len(few)} modules"))
-    lines.append(_line("Python itself", of.python, ""))
-    if "unreachable" in of.seen:
-        lines += ["", f"No first answer: the database cannot be reached ({of.seen['unreachable']})."]
+            lines += [f"    {module:<32}{duration:8.1f}" for module, duration in slowest]
+    lines.append(_line("import all others", sum(others.values()), f"{len(others)} modules"))
+    lines.append(_line("Python itself", start.python, ""))
+    measured = start.measured
+    if "unreachable" in measured:
+        lines += ["", f"No first response: the database cannot be reached ({measured['unreachable']})."]
         return "\n".join(lines)
     lines += [
-        _line("first connection", of.seen["connection"], "on Lambda it is opened while the app is imported"),
-        _line(f"first answer, GET {path}", of.seen["first"], f"status {of.seen['status']}"),
+        _line("first connection", measured["connection"], "on Lambda it is opened while the app is imported"),
+        _line(f"first response, GET {path}", measured["first"], f"status {measured['status']}"),
         "",
-        _line("each answer from then on", of.seen["next"], ""),
+        _line("every later response", measured["next"], ""),
     ]
     return "\n".join(lines)
 
 
-def _line(what: str, took: float, more: str) -> str:
-    return f"{what:<36}{took:8.1f} ms   {more}".rstrip()
+def _line(name: str, milliseconds: float, note: str) -> str:
+    return f"{name:<36}{milliseconds:8.1f} ms   {note}".rstrip()
 
 
 def _group(module: str) -> str:

@@ -1,9 +1,10 @@
-"""Packing what a start loads, while the image is built; see `kit.coldstart.bytecode_pack`, which loads it.
+"""Prepares cold starts while the image is built: compiles the templates and writes the bytecode pack.
 
-python -m kit.coldstart.build_bytecode_pack       # starts the app once, and writes the byte code of what that loaded into one file
+python -m kit.coldstart.build_bytecode_pack       # `kit.coldstart.bytecode_pack` describes the pack
 """
 
 import asyncio
+import importlib
 import marshal
 import os
 import sys
@@ -11,65 +12,69 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType
 
+from kit import references
+from kit.aws_lambda import apigateway, bootstrap, lifespan  # noqa: F401 - a start loads the latter two as well
 from kit.coldstart import bytecode_pack
+from kit.db import connection, preconnect  # noqa: F401
+from kit.web import templates
 
-WORDY = {"sqlalchemy"}
-"""Packages that are packed as `python -OO` compiles them: a fifth of their byte code is docstrings, kept in memory."""
+WITHOUT_DOCSTRINGS = {"sqlalchemy"}
+"""Packages that are compiled as by `python -OO`: docstrings are a fifth of SQLAlchemy's bytecode, and stay in memory."""
+
+CLIENT = ["awslambdaric.__main__", "awslambdaric.bootstrap"]
+"""The runtime interface client, as far as a start loads it."""
+
+
+def load() -> None:
+    """Load what a cold start loads, up to the app's first response, and compile the templates that this uses.
+
+    The app's startup is not run and no database is used.
+    """
+    if sys.platform == "linux":
+        for module in CLIENT:
+            importlib.import_module(module)
+    connection.connect("mysql://nobody@localhost/nothing")  # does not connect before the first query
+    app = references.load(references.WEB_APP)
+    templates.compile_all()
+    apigateway.Gateway(app, asyncio.new_event_loop())(http_event("/no-such-page"), None)
 
 
 def write() -> int:
-    """Pack what a start loads, up to the app's first answer; gives the number of modules.
-
-    No startup of the app is run, and no database is asked. What cannot be loaded here, without the settings of the
-    cloud, is told and left out.
-    """
-    try:
-        _start()
-    except Exception as error:  # noqa: BLE001 - whatever the app's own code needs
-        print(f"Not all that a start loads is packed, which makes it slower: {error!r}", file=sys.stderr)
-    index: dict[str, bytecode_pack.Packed] = {}
+    """Write all modules that are loaded now into the pack, and return their number."""
+    entries: dict[str, bytecode_pack.Entry] = {}
     codes: list[bytes] = []
+    offset = 0
     for name, module in list(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
-        if spec and spec.name == name and isinstance(spec.loader, SourceFileLoader) and spec.origin:
-            source = os.stat(spec.origin)
-            offset = sum(map(len, codes))
-            wordy = name.partition(".")[0] in WORDY
-            code = _optimized(spec.origin) if wordy else spec.loader.get_code(name)
-            codes.append(marshal.dumps(code))
-            index[name] = bytecode_pack.Packed(
-                source=spec.origin,
-                changed=int(source.st_mtime),
-                size=source.st_size,
-                is_package=spec.submodule_search_locations is not None,
-                offset=offset,
-                length=len(codes[-1]),
-            )
-    head = marshal.dumps((sys.version, {name: tuple(one) for name, one in index.items()}))
+        if not (spec and spec.name == name and isinstance(spec.loader, SourceFileLoader) and spec.origin):
+            continue
+        status = os.stat(spec.origin)
+        stripped = name.partition(".")[0] in WITHOUT_DOCSTRINGS
+        code = marshal.dumps(_without_docstrings(spec.origin) if stripped else spec.loader.get_code(name))
+        entries[name] = bytecode_pack.Entry(
+            source=spec.origin,
+            modified=int(status.st_mtime),
+            size=status.st_size,
+            is_package=spec.submodule_search_locations is not None,
+            offset=offset,
+            length=len(code),
+        )
+        codes.append(code)
+        offset += len(code)
+    header = marshal.dumps((sys.version, {name: tuple(entry) for name, entry in entries.items()}))
     os.makedirs(os.path.dirname(bytecode_pack.FILE), exist_ok=True)
     with open(bytecode_pack.FILE, "wb") as file:
-        file.write(len(head).to_bytes(4, "little") + head + b"".join(codes))
-    return len(index)
+        file.write(len(header).to_bytes(4, "little") + header + b"".join(codes))
+    return len(entries)
 
 
-def _optimized(source: str) -> CodeType:
+def _without_docstrings(source: str) -> CodeType:
     code: CodeType = compile(Path(source).read_bytes(), source, "exec", dont_inherit=True, optimize=2)
     return code
 
 
-def _start() -> None:
-    from kit import references
-    from kit.aws_lambda import apigateway
-    from kit.db import connection
-    from kit.web import templates
-
-    connection.connect("mysql://nobody@localhost/nothing")  # nothing is sent before a first query
-    apigateway.Gateway(references.load(references.WEB_APP), asyncio.new_event_loop())(visit("/no-such-page"), None)
-    templates.compile_all()
-
-
-def visit(path: str) -> dict[str, object]:
-    """A browser's visit of a page, as an HTTP API tells it."""
+def http_event(path: str) -> dict[str, object]:
+    """Return the event of a browser's GET request, as an HTTP API sends it."""
     return {
         "version": "2.0",
         "rawPath": path,
@@ -80,6 +85,22 @@ def visit(path: str) -> dict[str, object]:
     }
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Compile the templates, and write the pack unless `BYTECODE_PACK=off`.
+
+    An app that cannot be imported here, because it needs settings that exist only in the cloud, is no error: what was
+    loaded until then is packed.
+    """
     os.environ |= {"DATABASE_URL": "mysql://nobody@localhost/nothing", "LOG_LEVEL": "error"}
-    print(f"{write()} modules packed into {bytecode_pack.FILE}")
+    try:
+        load()
+    except Exception as error:  # noqa: BLE001 - the app's own code may raise anything
+        print(f"Cold starts will be slower, because the app cannot be imported here: {error!r}", file=sys.stderr)
+    if bytecode_pack.enabled():
+        print(f"{write()} modules packed into {bytecode_pack.FILE}")
+    else:
+        print("BYTECODE_PACK=off: no bytecode pack is written")
+
+
+if __name__ == "__main__":
+    main()

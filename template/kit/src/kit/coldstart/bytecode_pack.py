@@ -1,9 +1,12 @@
-"""The byte code that a start needs, in one file: read piece by piece, instead of from hundreds of files.
+"""The bytecode pack: the compiled modules of a cold start in one file, which the image's build writes.
 
-For each module Python looks into several folders, then opens, checks and reads two files; for the 400 modules of a
-start that is a tenth of the time, and on Lambda each part of the image that is touched must be fetched as well. A
-module whose source is not as it was when it was packed is loaded from its own files, as ever, and so are all of them
-without the pack or with another Python. `kit.coldstart.build_bytecode_pack` writes it.
+Without it, Python searches several folders for each of a start's 400 modules, and opens and checks two files each. A
+module is loaded from the pack only if its source still has the size and the modification time that it had when the
+pack was built, which is what Python checks of a `.pyc`. A pack that another Python has written is ignored.
+
+`BYTECODE_PACK=off` switches it off: while the image is built, none is written; at run time, none is used.
+
+`kit.coldstart.build_bytecode_pack` writes the file.
 """
 
 import marshal
@@ -15,30 +18,39 @@ from typing import NamedTuple
 
 FILE = os.path.join(os.path.dirname(__file__), "__pycache__", f"start.{sys.implementation.cache_tag}.pack")
 
-LATER = {"anyio.to_thread", "html", "http.client", "http.cookies", "importlib.metadata", "ipaddress"}
-"""Modules that the dependencies import and a start never uses: they are loaded once something is taken from them."""
+LAZY = {"html", "http.client", "http.cookies", "importlib.metadata", "ipaddress"}
+"""Modules that our dependencies import and a cold start does not use: they are loaded when they are first used."""
 
 
-class Packed(NamedTuple):
-    """One module in the pack."""
+class Entry(NamedTuple):
+    """A module in the pack."""
 
     source: str
-    changed: int
-    """When its source was changed, as a .pyc keeps it."""
+    modified: int
+    """When the source was last modified, in seconds since 1970."""
     size: int
+    """The size of the source in bytes."""
     is_package: bool
     offset: int
+    """Where the code begins, in bytes after the header."""
     length: int
 
 
-def use() -> None:
-    """Load modules from the pack from now on, if there is one that this Python made."""
+def enabled() -> bool:
+    """Return whether `BYTECODE_PACK` leaves the pack switched on."""
+    return os.environ.get("BYTECODE_PACK") != "off"
+
+
+def install() -> None:
+    """Load modules from the pack from now on, if there is one from this version of Python and it is enabled."""
+    if not enabled():
+        return
     try:
         file = os.open(FILE, os.O_RDONLY)
     except OSError:
         return
     length = int.from_bytes(os.read(file, 4), "little")
-    python, index = marshal.loads(os.read(file, length))  # noqa: S302 - byte code, as in any .pyc
+    python, index = marshal.loads(os.read(file, length))  # noqa: S302 - as trusted as a .pyc
     if python == sys.version:
         sys.meta_path.insert(0, _Finder(file, 4 + length, index))
 
@@ -48,17 +60,18 @@ class _Finder:
         self._file, self._start, self._index = file, start, index
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        if (found := self._index.get(name)) is None:
+        if (fields := self._index.get(name)) is None:
             return None
-        source, changed, size, is_package, offset, length = found
+        source, modified, size, is_package, offset, length = fields
         try:
-            now = os.stat(source)
+            status = os.stat(source)
         except OSError:
             return None
-        if int(now.st_mtime) != changed or now.st_size != size:
+        if int(status.st_mtime) != modified or status.st_size != size:
             return None
-        kind = _LaterLoader if name in LATER else _Loader
-        spec = ModuleSpec(name, kind(name, source, self._file, self._start + offset, length), origin=source)
+        loader_class = _LazyLoader if name in LAZY else _Loader
+        loader = loader_class(name, source, self._file, self._start + offset, length)
+        spec = ModuleSpec(name, loader, origin=source)
         spec.has_location, spec.cached = True, FILE
         if is_package:
             spec.submodule_search_locations = [os.path.dirname(source)]
@@ -66,26 +79,41 @@ class _Finder:
 
 
 class _Loader(SourceFileLoader):
-    """Python's own, but for where the byte code comes from."""
+    """Python's own loader, except that the code comes from the pack."""
 
     def __init__(self, name: str, source: str, file: int, offset: int, length: int) -> None:
         super().__init__(name, source)
-        self._place = file, length, offset
+        self._file, self._offset, self._length = file, offset, length
 
     def get_code(self, fullname: str) -> CodeType:
-        code: CodeType = marshal.loads(os.pread(*self._place))  # noqa: S302
+        code: CodeType = marshal.loads(os.pread(self._file, self._length, self._offset))  # noqa: S302
         return code
 
 
-class _LaterLoader(_Loader):
-    """Runs the module when something is first taken from it."""
+class _LazyLoader(_Loader):
+    """Runs the module when one of its attributes is first used.
+
+    `importlib.util.LazyLoader` also runs it when it is merely imported a second time.
+    """
 
     def exec_module(self, module: ModuleType) -> None:
+        from threading import RLock
+
+        lock, begun = RLock(), False
+
         def load(name: str) -> object:
-            if name == "__path__":  # which a package would have
+            nonlocal begun
+            if name == "__path__":  # the import system asks every module for it; only packages have it
                 raise AttributeError(name)
-            del module.__dict__["__getattr__"]
-            super(_LaterLoader, self).exec_module(module)
-            return getattr(module, name)
+            with lock:  # other threads wait until the module is complete
+                if not begun:
+                    begun = True
+                    super(_LazyLoader, self).exec_module(module)
+                    if module.__dict__.get("__getattr__") is load:
+                        del module.__dict__["__getattr__"]
+            try:
+                return module.__dict__[name]
+            except KeyError:
+                raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}") from None
 
         module.__dict__["__getattr__"] = load

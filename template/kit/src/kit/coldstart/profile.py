@@ -1,10 +1,15 @@
-"""One start of the web function and its first answers, told as JSON: what `python -m kit cold` runs by itself.
+"""Measures one cold start of the web function and its first responses, for `python -m kit cold`.
 
-python -X importtime -m kit.coldstart.profile FILE [PATH]        # without a PATH, nothing is asked and no database needed
+python -X importtime -m kit.coldstart.profile FILE [PATH]     # without PATH, no request is made and no database needed
 """
 
+import importlib
+import json
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from kit.coldstart import bytecode_pack
 
@@ -12,43 +17,45 @@ begun = time.time()
 
 
 def main() -> None:
-    """Start as on Lambda, ask for the page at PATH if there is one, and write what was seen to FILE."""
-    bytecode_pack.use()
-    from kit.aws_lambda import runtime  # noqa: F401
+    """Start as on Lambda, request the page at PATH if there is one, and write the measurements to FILE as JSON."""
+    bytecode_pack.install()
+    if sys.platform == "linux":
+        importlib.import_module("awslambdaric.__main__")
+    result: dict[str, object] = {"begun": begun, "client": sorted(sys.modules)}
+    started = time.perf_counter()
+    from kit.aws_lambda import web
 
-    seen: dict[str, object] = {"begun": begun, "client": sorted(sys.modules)}
-    clock = time.perf_counter()
-    from kit.aws_lambda import web as lambda_web
-
-    seen["imports"] = (time.perf_counter() - clock) * 1000
-    seen["modules"] = sorted(sys.modules)
+    result["imports"] = _since(started)
+    result["modules"] = sorted(sys.modules)
     if len(sys.argv) > 2:
-        seen |= _answers(lambda_web.handler, sys.argv[2])
-    import json
-    from pathlib import Path
-
-    Path(sys.argv[1]).write_text(json.dumps(seen))
+        result |= _responses(web.handler, sys.argv[2])
+    Path(sys.argv[1]).write_text(json.dumps(result))
 
 
-def _answers(handler: object, path: str) -> dict[str, object]:
-    """Milliseconds of the first connection, of the first answer on it, and of the next."""
+def _responses(handler: Callable[[Any, Any], dict[str, Any]], path: str) -> dict[str, object]:
+    """Return the milliseconds of the first connection, of the first response that uses it, and of the next one."""
     from sqlalchemy.exc import DBAPIError
 
     from kit.coldstart import build_bytecode_pack
     from kit.db import database
 
-    clock = time.perf_counter()
+    started = time.perf_counter()
     try:
         with database.engine().connect():
             pass
     except DBAPIError as error:
         return {"unreachable": str(error.orig)}
-    seen: dict[str, object] = {"connection": (time.perf_counter() - clock) * 1000}
+    result: dict[str, object] = {"connection": _since(started)}
+    event = build_bytecode_pack.http_event(path)
     for name in ("first", "next"):
-        clock = time.perf_counter()
-        seen["status"] = handler(build_bytecode_pack.visit(path), None)["statusCode"]  # type: ignore[operator]
-        seen[name] = (time.perf_counter() - clock) * 1000
-    return seen
+        started = time.perf_counter()
+        result["status"] = handler(event, None)["statusCode"]
+        result[name] = _since(started)
+    return result
+
+
+def _since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def build(architecture: str) -> str:
     # `docker push` finds it, whatever builder the user has selected.
     options = {"DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_BUILDER": "default"}
     environment = os.environ | options
-    command = ["docker", "build", "--quiet", "--platform", PLATFORMS[architecture], "."]
+    command = ["docker", "build", "--quiet", "--build-arg", "BYTECODE_PACK", "--platform", PLATFORMS[architecture], "."]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         here = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
