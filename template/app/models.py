@@ -1,10 +1,11 @@
 """The tables."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from kit import clock
 from kit.db.types import BigKey, UtcDateTime
 
 MAX_TEXT = 280
@@ -22,6 +23,6 @@ class Message(Base):
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     text: Mapped[str] = mapped_column(String(MAX_TEXT))
-    posted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: datetime.now(UTC))
+    posted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     picture: Mapped[str | None] = mapped_column(Text)
-    """An SVG, once the job `draw` has drawn it."""
+    """An SVG, set by the job `draw`."""

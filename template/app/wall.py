@@ -1,4 +1,4 @@
-"""The wall: what may be posted, and which messages a page shows."""
+"""The wall: posting messages, and reading a page of them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,26 +10,29 @@ from app.models import MAX_TEXT, Message
 from kit.db import database
 
 PAGE = 20
-"""Messages on one page."""
+"""Messages per page."""
 
 COLUMNS = (Message.id, Message.text, Message.posted_at, Message.picture)
-"""What a page shows of a message, in the order in which `messages.html` takes it."""
+"""What a page shows of a message, in the order in which `messages.html` unpacks it."""
 
 NEWEST_FIRST = select(*COLUMNS).order_by(Message.id.desc()).limit(PAGE + 1)
-"""One more than a page shows, to tell whether there is another page."""
+"""One more than a page shows, to know whether there is another page."""
 
 
 class Unpostable(ValueError):
-    """A message that the wall does not take; the sentence is for its writer."""
+    """A message that can't be posted; the text is shown to its author."""
 
 
 def post(text: str) -> None:
-    """Put a message on the wall; raises `Unpostable` when it is empty or too long."""
+    """Post a message, and enqueue the job that draws its picture.
+
+    Raises `Unpostable` if the text is empty or too long.
+    """
     text = text.replace("\r\n", "\n").replace("\0", "").strip()
     if not text:
         raise Unpostable("The message is empty. Write something first.")
     if len(text) > MAX_TEXT:
-        raise Unpostable(f"The message has {len(text):,} characters; {MAX_TEXT} is the most it can have.")
+        raise Unpostable(f"The message has {len(text):,} characters; the limit is {MAX_TEXT}.")
     with database.session() as session:
         session.add(message := Message(text=text))
         session.flush()
@@ -37,7 +40,10 @@ def post(text: str) -> None:
 
 
 def page(before: int | None = None) -> tuple[Sequence[Row[int, str, datetime, str | None]], int | None]:
-    """Give one page, newest first, of the messages older than `before`, and where the next page begins, if any."""
+    """Return a page of messages, newest first, and the `before` of the next page, if there is one.
+
+    before: only messages with smaller ids.
+    """
     messages = database.rows(NEWEST_FIRST if before is None else NEWEST_FIRST.where(Message.id < before))
     more = len(messages) > PAGE
     return messages[:PAGE], messages[PAGE - 1].id if more else None

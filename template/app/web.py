@@ -1,4 +1,4 @@
-"""The web app: the addresses, and the page that each answers with."""
+"""The web app: its routes and pages."""
 
 import logging
 from pathlib import Path
@@ -23,15 +23,15 @@ pages.env.globals.update(about=about, max_text=MAX_TEXT)
 
 
 def home(request: Request) -> Response:
-    """The wall, a page at a time."""
+    """Show a page of the wall."""
     before = _number(request.query_params.get("before"))
     messages, older = wall.page(before)
-    shown = {"messages": messages, "older": older, "newest": before is None}
-    return pages.TemplateResponse(request, "wall.html", shown)
+    context = {"messages": messages, "older": older, "newest": before is None}
+    return pages.TemplateResponse(request, "wall.html", context)
 
 
 def newest(request: Request) -> Response:
-    """The newest messages alone, for pages that look on; 304 while nothing has changed."""
+    """Return only the newest messages, for pages that poll; 304 while nothing has changed."""
     messages, _ = wall.page()
     headers = {"cache-control": "no-cache"}
     response = pages.TemplateResponse(request, "messages.html", {"messages": messages}, headers=headers)
@@ -39,7 +39,7 @@ def newest(request: Request) -> Response:
 
 
 async def post(request: Request) -> Response:
-    """Take a message; what cannot be kept comes back to its writer, text and all."""
+    """Post a message. If that fails, the form is shown again with the text."""
     form = await forms.read(request)
     return await run_in_threadpool(_post, request, form.get("text", ""))
 
@@ -50,18 +50,18 @@ def _post(request: Request, text: str) -> Response:
     except wall.Unpostable as refusal:
         return _form_again(request, text, str(refusal), status=422)
     except DBAPIError:
-        log.exception("a message could not be kept")
-        return _form_again(request, text, "The wall cannot be reached just now. Try again in a moment.", status=503)
+        log.exception("a message could not be saved")
+        return _form_again(request, text, "The wall is temporarily unavailable. Try again in a moment.", status=503)
     return RedirectResponse("/", status_code=303)
 
 
 def _form_again(request: Request, text: str, problem: str, *, status: int) -> Response:
-    shown = {"draft": text, "problem": problem}
-    return pages.TemplateResponse(request, "form_again.html", shown, status_code=status)
+    context = {"draft": text, "problem": problem}
+    return pages.TemplateResponse(request, "form_again.html", context, status_code=status)
 
 
 def health(request: Request) -> Response:
-    """Whether the app answers at all; it asks nothing of the database."""
+    """Answer without the database, for health checks."""
     return PlainTextResponse("ok")
 
 
@@ -69,20 +69,20 @@ def _number(text: str | None) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-        raise HTTPException(400, "The address is not right: “before” must be a message's number.")
+        raise HTTPException(400, "Invalid address: “before” must be a message's number.")
     return int(text)
 
 
 def error(request: Request, problem: Exception) -> Response:
-    """A page that says what went wrong, and nothing of the inside."""
+    """Show an error page without internal details."""
     if isinstance(problem, HTTPException):
-        status, sentence, headers = problem.status_code, problem.detail, problem.headers
+        status, message, headers = problem.status_code, problem.detail, problem.headers
     elif isinstance(problem, DBAPIError):
         log.error("the database failed", exc_info=problem)
-        status, sentence, headers = 503, "The wall cannot be reached just now. Try again in a moment.", None
+        status, message, headers = 503, "The wall is temporarily unavailable. Try again in a moment.", None
     else:
-        status, sentence, headers = 500, "Something went wrong on our side.", None
-    return pages.TemplateResponse(request, "error.html", {"sentence": sentence}, status_code=status, headers=headers)
+        status, message, headers = 500, "Something went wrong on our side.", None
+    return pages.TemplateResponse(request, "error.html", {"message": message}, status_code=status, headers=headers)
 
 
 app = web.wrap(

@@ -1,4 +1,4 @@
-"""What the tests share. TEST_DATABASE_URL runs them on a MySQL server, whose tables they empty."""
+"""Shared fixtures. TEST_DATABASE_URL runs the tests on a MySQL server, whose tables are emptied."""
 
 import os
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ def _clean(_database: None) -> None:
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    """A visitor whose browser follows no redirect by itself."""
+    """A client that doesn't follow redirects."""
     from app.web import app
 
-    with TestClient(app, follow_redirects=False, raise_server_exceptions=False) as visitor:
-        yield visitor
+    with TestClient(app, follow_redirects=False, raise_server_exceptions=False) as test_client:
+        yield test_client

@@ -1,34 +1,41 @@
-"""The wall, as visitors meet it."""
+"""The wall: its pages and its limits."""
 
 import pytest
 from starlette.testclient import TestClient
 
 from app import wall
+from kit.testing import frozen_clock
 
 GREETINGS = ["Hello", "こんにちは、世界", "👩🏽‍🚀🎉", "مرحبا بالعالم", "שלום <b>עולם</b>"]
 
 
 def test_a_posted_message_is_on_the_wall(client: TestClient) -> None:
-    answer = client.post("/", data={"text": "Hello"})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    response = client.post("/", data={"text": "Hello"})
+    assert (response.status_code, response.headers["location"]) == (303, "/")
     assert "Hello" in client.get("/").text
 
 
 @pytest.mark.parametrize("text", GREETINGS)
-def test_text_survives_as_it_was_written(text: str) -> None:
+def test_text_is_saved_unchanged(text: str) -> None:
     wall.post(text)
     messages, _ = wall.page()
     assert messages[0].text == text
 
 
-def test_html_is_shown_and_never_run(client: TestClient) -> None:
+def test_a_message_has_the_time_of_the_kits_clock() -> None:
+    with frozen_clock("2026-01-31T12:00:00Z") as clock:
+        wall.post("Hello")
+    assert wall.page()[0][0].posted_at == clock.now()
+
+
+def test_html_is_escaped(client: TestClient) -> None:
     client.post("/", data={"text": "<script>alert(1)</script>"})
     page = client.get("/").text
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert" not in page
 
 
-def test_newest_first_and_a_page_at_a_time() -> None:
+def test_messages_are_paged_newest_first() -> None:
     for number in range(wall.PAGE + 5):
         wall.post(f"message {number}")
     first, older = wall.page()
@@ -38,7 +45,7 @@ def test_newest_first_and_a_page_at_a_time() -> None:
     assert end is None
 
 
-def test_a_page_that_is_just_full_is_the_last() -> None:
+def test_a_full_page_can_be_the_last() -> None:
     for number in range(wall.PAGE):
         wall.post(f"message {number}")
     assert wall.page()[1] is None
@@ -47,20 +54,20 @@ def test_a_page_that_is_just_full_is_the_last() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"), [("", "empty"), (" \r\n ", "empty"), ("x" * 281, "281 characters"), ("x" * 10_000, "10,000")]
 )
-def test_what_the_wall_does_not_take_comes_back_to_its_writer(client: TestClient, text: str, problem: str) -> None:
-    answer = client.post("/", data={"text": text})
-    assert answer.status_code == 422
-    assert problem in answer.text
-    assert text.strip() in answer.text
+def test_an_invalid_message_is_shown_again_with_the_reason(client: TestClient, text: str, problem: str) -> None:
+    response = client.post("/", data={"text": text})
+    assert response.status_code == 422
+    assert problem in response.text
+    assert text.strip() in response.text
     assert wall.page()[0] == []
 
 
-def test_280_characters_are_taken_whatever_they_are() -> None:
+def test_the_limit_counts_characters() -> None:
     wall.post("🎉" * 280)
     assert wall.page()[0][0].text == "🎉" * 280
 
 
-def test_who_looks_on_is_told_only_of_changes(client: TestClient) -> None:
+def test_polling_returns_messages_only_after_a_change(client: TestClient) -> None:
     first = client.get("/messages")
     unchanged = client.get("/messages", headers={"if-none-match": first.headers["etag"]})
     assert (unchanged.status_code, unchanged.content) == (304, b"")

@@ -1,4 +1,4 @@
-"""What every answer keeps to, whichever page it is."""
+"""What holds for every response."""
 
 import io
 import json
@@ -14,7 +14,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 @pytest.mark.parametrize("path", ["/", "/messages", "/health", "/nowhere"])
-def test_every_answer_is_safe_and_can_be_found_in_the_logs(client: TestClient, path: str) -> None:
+def test_every_response_has_security_headers_and_an_id(client: TestClient, path: str) -> None:
     headers = client.get(path).headers
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
@@ -30,10 +30,10 @@ def test_every_answer_is_safe_and_can_be_found_in_the_logs(client: TestClient, p
         {"origin": "null"},
     ],
 )
-def test_a_form_forged_on_another_site_is_refused(client: TestClient, headers: dict[str, str]) -> None:
-    answer = client.post("/", data={"text": "forged"}, headers=headers)
-    assert answer.status_code == 403
-    assert "another site" in answer.text
+def test_a_form_from_another_site_is_refused(client: TestClient, headers: dict[str, str]) -> None:
+    response = client.post("/", data={"text": "forged"}, headers=headers)
+    assert response.status_code == 403
+    assert "Cross-site request refused" in response.text
     assert wall.page()[0] == []
 
 
@@ -52,33 +52,31 @@ def test_the_apps_own_form_is_accepted(client: TestClient, headers: dict[str, st
         (b"{}", {"content-type": "application/json"}, 415),
     ],
 )
-def test_a_body_that_is_no_proper_form_is_refused(
-    client: TestClient, body: bytes, headers: dict[str, str], status: int
-) -> None:
-    answer = client.post("/", content=body, headers=headers)
-    assert answer.status_code == status
-    assert 'role="alert"' in answer.text
+def test_an_invalid_form_is_refused(client: TestClient, body: bytes, headers: dict[str, str], status: int) -> None:
+    response = client.post("/", content=body, headers=headers)
+    assert response.status_code == status
+    assert 'role="alert"' in response.text
     assert wall.page()[0] == []
 
 
 @pytest.mark.parametrize("before", ["abc", "-1", "1.5", "9" * 30, "١"])
-def test_a_wrong_address_gets_a_sentence(client: TestClient, before: str) -> None:
-    answer = client.get("/", params={"before": before})
-    assert answer.status_code == 400
-    assert "must be a message" in answer.text
+def test_an_invalid_page_number_is_explained(client: TestClient, before: str) -> None:
+    response = client.get("/", params={"before": before})
+    assert response.status_code == 400
+    assert "must be a message" in response.text
 
 
 def test_an_unknown_address_is_not_found(client: TestClient) -> None:
-    answer = client.get("/無い")
-    assert answer.status_code == 404
-    assert "Back to the wall" in answer.text
+    response = client.get("/無い")
+    assert response.status_code == 404
+    assert "Back to the wall" in response.text
 
 
 @pytest.mark.parametrize(
     ("failure", "status"),
     [(RuntimeError("the secret"), 500), (OperationalError("the secret", {}, Exception("the secret")), 503)],
 )
-def test_a_failure_tells_the_visitor_nothing_of_the_inside(
+def test_an_error_page_has_no_internal_details(
     client: TestClient,
     monkeypatch: pytest.MonkeyPatch,
     failure: Exception,
@@ -88,26 +86,28 @@ def test_a_failure_tells_the_visitor_nothing_of_the_inside(
         raise failure
 
     monkeypatch.setattr(wall, "page", fail)
-    answer = client.get("/")
-    assert answer.status_code == status
-    assert "the secret" not in answer.text
-    assert "Traceback" not in answer.text
+    response = client.get("/")
+    assert response.status_code == status
+    assert "the secret" not in response.text
+    assert "Traceback" not in response.text
 
 
-def test_a_message_is_not_lost_while_the_database_is_away(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_text_is_kept_while_the_database_is_unavailable(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(text: str) -> None:
         raise OperationalError("INSERT", {}, Exception("gone"))
 
     monkeypatch.setattr(wall, "post", fail)
-    answer = client.post("/", data={"text": "long thought of"})
-    assert answer.status_code == 503
-    assert "long thought of" in answer.text
+    response = client.post("/", data={"text": "long thought of"})
+    assert response.status_code == 503
+    assert "long thought of" in response.text
 
 
-def test_a_request_is_one_line_of_json(client: TestClient) -> None:
+def test_a_request_is_logged_as_one_json_line(client: TestClient) -> None:
     logs.configure(stream := io.StringIO())
-    answer = client.get("/health?token=secret")
+    response = client.get("/health?token=secret")
     line = json.loads(stream.getvalue().splitlines()[-1])
     assert (line["message"], line["status"]) == ("GET /health", 200)
-    assert line["request_id"] == answer.headers["x-request-id"]
+    assert line["request_id"] == response.headers["x-request-id"]
     assert "secret" not in str(line)
