@@ -137,7 +137,8 @@ def test_the_users_files_that_contain_an_earlier_answer_are_named(
     project = committed(copy(released, tmp_path / "photo-wall", history.NEWEST))
     update(project, project_description="A place for pictures")
     assert (
-        "Where people post → A place for pictures; for you to change: README.md, app/about.py\n" in capfd.readouterr().err
+        "Where people post → A place for pictures; for you to change: README.md, app/about.py\n"
+        in capfd.readouterr().err
     )
     assert git(project, "diff", "--name-only", "--", *user_edits.OWN) == ""
 
