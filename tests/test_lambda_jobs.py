@@ -1,4 +1,4 @@
-"""The image as the jobs' Lambda function, through AWS's own runtime emulator."""
+"""The image as the jobs' Lambda function, in AWS's runtime emulator."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,14 +12,14 @@ import rie
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The options of a container with a SQLite file, in which the queue is as well."""
+    """The options of a container with a SQLite file, which also has the queue."""
     folder = tmp_path_factory.mktemp("database")
     folder.chmod(0o777)
     return ["--volume", f"{folder}:/database", "--env", "DATABASE_URL=sqlite:////database/app.db"]
 
 
 def kit(image: str, database: list[str], *arguments: str) -> str:
-    """Run `python -m kit …` in the image, and give what it prints."""
+    """Run `python -m kit …` in the image, and return its output."""
     options = [*rie.AS_ON_LAMBDA, *database, "--entrypoint", "python"]
     return containers.run(image, ["-m", "kit", *arguments], options=options)
 
@@ -32,7 +32,7 @@ def jobs(image: str, database: list[str]) -> Iterator[rie.Function]:
         yield function
 
 
-def test_the_tick_of_a_schedule_enqueues_its_job(image: str, database: list[str], jobs: rie.Function) -> None:
+def test_a_schedule_that_is_due_enqueues_its_job(image: str, database: list[str], jobs: rie.Function) -> None:
     assert jobs.invoke({"schedule": "prune", "time": "2026-01-31T03:00:00Z"}) is None
     assert "queue default: 1 waiting or running" in kit(image, database, "jobs", "list")
 

@@ -1,4 +1,4 @@
-"""What an ASGI app may do behind API Gateway besides what `tests/test_lambda.py` tries in the image."""
+"""What an ASGI app may do behind API Gateway, besides what `tests/test_lambda.py` tries in the image."""
 
 import asyncio
 import sys
@@ -26,19 +26,19 @@ from kit import web
 from kit.aws_lambda import apigateway
 from kit.web.asgi import RESTART
 
-Answer = dict[str, Any]
+LambdaResponse = dict[str, Any]
 
 
 @pytest.fixture
-def asked() -> Iterator[Callable[..., Answer]]:
-    """Ask an app for something, as Lambda does."""
+def invoke() -> Iterator[Callable[..., LambdaResponse]]:
+    """Send an event to an app, as Lambda does, and return the response."""
     loop = asyncio.new_event_loop()
     yield lambda app, event=None: apigateway.Gateway(app, loop)(event or events.http(), None)
     loop.close()
 
 
-def answering(answer: Callable[[Request], Response], **more: Any) -> ASGIApp:
-    return Starlette(routes=[Route("/", answer)], **more)
+def app_with(endpoint: Callable[[Request], Response], **more: Any) -> ASGIApp:
+    return Starlette(routes=[Route("/", endpoint)], **more)
 
 
 async def parts() -> AsyncIterator[str]:
@@ -47,53 +47,53 @@ async def parts() -> AsyncIterator[str]:
         yield part
 
 
-def test_an_answer_in_parts_is_put_together(asked: Callable[..., Answer]) -> None:
-    answer = asked(answering(lambda request: StreamingResponse(parts(), media_type="text/plain")))
-    assert (answer["statusCode"], answer["body"], answer["isBase64Encoded"]) == (200, "one two 三", False)
+def test_a_streamed_response_is_joined(invoke: Callable[..., LambdaResponse]) -> None:
+    response = invoke(app_with(lambda request: StreamingResponse(parts(), media_type="text/plain")))
+    assert (response["statusCode"], response["body"], response["isBase64Encoded"]) == (200, "one two 三", False)
 
 
-def test_an_answer_that_breaks_off_becomes_a_500(asked: Callable[..., Answer]) -> None:
+def test_an_incomplete_response_becomes_a_500(invoke: Callable[..., LambdaResponse]) -> None:
     async def breaks_off(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"set-cookie", b"half=1")]})
         await send({"type": "http.response.body", "body": b"half of", "more_body": True})
 
-    answer = asked(breaks_off)
-    assert (answer["statusCode"], answer["body"]) == (500, "Internal Server Error")
-    assert "cookies" not in answer
+    response = invoke(breaks_off)
+    assert (response["statusCode"], response["body"]) == (500, "Internal Server Error")
+    assert "cookies" not in response
 
 
-def test_an_app_that_waits_for_its_visitor_to_leave_is_not_waited_for(asked: Callable[..., Answer]) -> None:
+def test_an_app_that_waits_for_a_disconnect_is_not_waited_for(invoke: Callable[..., LambdaResponse]) -> None:
     async def pass_on(request: Request, following: RequestResponseEndpoint) -> Response:
         return await following(request)
 
     middleware = [Middleware(BaseHTTPMiddleware, dispatch=pass_on)]  # it listens for `http.disconnect` meanwhile
-    app = answering(lambda request: StreamingResponse(parts()), middleware=middleware)
-    assert asked(app)["body"] == "one two 三"
+    app = app_with(lambda request: StreamingResponse(parts()), middleware=middleware)
+    assert invoke(app)["body"] == "one two 三"
 
 
-def test_what_is_to_follow_the_answer_is_done_before_lambda_has_it(asked: Callable[..., Answer]) -> None:
+def test_background_tasks_run_before_lambda_gets_the_response(invoke: Callable[..., LambdaResponse]) -> None:
     done = []
-    asked(answering(lambda request: PlainTextResponse("ok", background=BackgroundTask(done.append, True))))
+    invoke(app_with(lambda request: PlainTextResponse("ok", background=BackgroundTask(done.append, True))))
     assert done == [True]
 
 
-def test_a_header_that_is_sent_twice_is_one_with_both_values(asked: Callable[..., Answer]) -> None:
+def test_a_repeated_header_is_joined(invoke: Callable[..., LambdaResponse]) -> None:
     def varies(request: Request) -> Response:
-        answer = PlainTextResponse("ok")
-        answer.raw_headers += [(b"Vary", b"accept"), (b"vary", b"cookie"), (b"x-name", "é".encode("latin-1"))]
-        return answer
+        response = PlainTextResponse("ok")
+        response.raw_headers += [(b"Vary", b"accept"), (b"vary", b"cookie"), (b"x-name", "é".encode("latin-1"))]
+        return response
 
-    headers = asked(answering(varies))["headers"]
+    headers = invoke(app_with(varies))["headers"]
     assert (headers["vary"], headers["x-name"]) == ("accept, cookie", "é")
 
 
-def test_bytes_are_in_base64_and_text_is_not_whatever_the_answer_calls_itself(asked: Callable[..., Answer]) -> None:
+def test_base64_depends_on_the_bytes_and_not_on_the_content_type(invoke: Callable[..., LambdaResponse]) -> None:
     for content, kind, encoded in [(b"\xff", "text/plain", True), (b"{}", "application/octet-stream", False)]:
-        answer = asked(answering(lambda request, c=content, k=kind: Response(c, media_type=k)))  # type: ignore[misc]
-        assert (events.content(answer), answer["isBase64Encoded"]) == (content, encoded)
+        response = invoke(app_with(lambda request, c=content, k=kind: Response(c, media_type=k)))  # type: ignore[misc]
+        assert (events.content(response), response["isBase64Encoded"]) == (content, encoded)
 
 
-def test_the_app_may_look_at_lambdas_own_event_and_context() -> None:
+def test_the_scope_has_lambdas_event_and_context() -> None:
     seen: list[Any] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,18 +138,18 @@ FAILING = [raises, exits, is_cancelled, cancels_itself, answers_nothing, breaks_
 @pytest.mark.parametrize("app", FAILING)
 @pytest.mark.parametrize("wrapped", [False, True], ids=["alone", "wrapped"])
 def test_an_app_that_fails_is_a_500_and_the_next_request_is_answered(
-    asked: Callable[..., Answer], app: ASGIApp, wrapped: bool
+    invoke: Callable[..., LambdaResponse], app: ASGIApp, wrapped: bool
 ) -> None:
-    response = asked(web.wrap(app) if wrapped else app)
+    response = invoke(web.wrap(app) if wrapped else app)
     assert response["statusCode"] == 500
     assert response["headers"]["content-type"] == "text/plain; charset=utf-8"
     assert response["body"] in {"Internal Server Error", "Something went wrong on our side."}
     assert "the inside" not in str(response) and "forged" not in str(response)
-    assert asked(answering(lambda request: PlainTextResponse("ok")))["body"] == "ok"
+    assert invoke(app_with(lambda request: PlainTextResponse("ok")))["body"] == "ok"
 
 
 @pytest.mark.parametrize("app", FAILING)
-def test_uvicorn_answers_the_same(asked: Callable[..., Answer], app: ASGIApp) -> None:
+def test_uvicorn_answers_the_same(invoke: Callable[..., LambdaResponse], app: ASGIApp) -> None:
     """But a header that h11 refuses: uvicorn has no response left to send then, and closes the connection."""
     with serving.uvicorn(app) as address:
         if app is breaks_a_header:
@@ -157,13 +157,15 @@ def test_uvicorn_answers_the_same(asked: Callable[..., Answer], app: ASGIApp) ->
                 httpx.get(address)
             return
         response = httpx.get(address)
-    here = asked(app)
+    here = invoke(app)
     assert (response.status_code, response.text) == (here["statusCode"], here["body"])
     assert response.headers["content-type"] == here["headers"]["content-type"]
 
 
-def test_a_failure_is_logged_with_its_traceback(asked: Callable[..., Answer], caplog: pytest.LogCaptureFixture) -> None:
-    asked(raises)
+def test_a_failure_is_logged_with_its_traceback(
+    invoke: Callable[..., LambdaResponse], caplog: pytest.LogCaptureFixture
+) -> None:
+    invoke(raises)
     assert "the app failed" in caplog.text
     assert "ConnectionError: the inside" in caplog.text
 
@@ -175,8 +177,10 @@ async def fails_halfway(scope: Scope, receive: Receive, send: Send) -> None:
     raise ConnectionError("the inside")
 
 
-def test_a_stream_that_fails_halfway_is_a_500_with_an_id_and_security_headers(asked: Callable[..., Answer]) -> None:
-    response = asked(web.wrap(fails_halfway))
+def test_a_stream_that_fails_halfway_is_a_500_with_an_id_and_security_headers(
+    invoke: Callable[..., LambdaResponse],
+) -> None:
+    response = invoke(web.wrap(fails_halfway))
     assert (response["statusCode"], response["body"]) == (500, "Something went wrong on our side.")
     assert response["headers"]["x-request-id"] == events.REQUEST_ID
     assert "default-src 'none'" in response["headers"]["content-security-policy"]
@@ -190,9 +194,9 @@ async def fails_afterwards(scope: Scope, receive: Receive, send: Send) -> None:
     raise ConnectionError("the inside")
 
 
-def test_a_failure_after_the_response_does_not_change_it(asked: Callable[..., Answer]) -> None:
+def test_a_failure_after_the_response_does_not_change_it(invoke: Callable[..., LambdaResponse]) -> None:
     for app in (fails_afterwards, web.wrap(fails_afterwards)):
-        assert (asked(app)["statusCode"], asked(app)["body"]) == (200, "done")
+        assert (invoke(app)["statusCode"], invoke(app)["body"]) == (200, "done")
 
 
 @examples(100)
@@ -224,8 +228,8 @@ def test_a_response_has_its_body_except_to_head_and_with_204_and_304(
         assert events.content(response) == b"".join(parts)
 
 
-def test_a_body_that_is_encoded_is_in_base64_whatever_its_bytes(asked: Callable[..., Answer]) -> None:
-    response = asked(answering(lambda request: Response(b"text", headers={"content-encoding": "br"})))
+def test_an_encoded_body_is_always_in_base64(invoke: Callable[..., LambdaResponse]) -> None:
+    response = invoke(app_with(lambda request: Response(b"text", headers={"content-encoding": "br"})))
     assert (response["isBase64Encoded"], events.content(response)) == (True, b"text")
 
 
@@ -248,14 +252,14 @@ async def sends_in_disorder(scope: Scope, receive: Receive, send: Send) -> None:
     [("/body", 500), ("/start", 500), ("/more", 200), ("/again", 200), ("/restart", 200), ("/unknown", 500)],
 )
 def test_messages_out_of_order_are_an_error(
-    asked: Callable[..., Answer], caplog: pytest.LogCaptureFixture, path: str, status: int
+    invoke: Callable[..., LambdaResponse], caplog: pytest.LogCaptureFixture, path: str, status: int
 ) -> None:
-    response = asked(sends_in_disorder, events.http(path=path))
+    response = invoke(sends_in_disorder, events.http(path=path))
     assert (response["statusCode"], "RuntimeError: Unexpected ASGI message" in caplog.text) == (status, True)
     assert response["body"] != "too early"
 
 
-def test_after_the_response_an_app_hears_that_the_client_has_gone(asked: Callable[..., Answer]) -> None:
+def test_after_the_response_an_app_receives_a_disconnect(invoke: Callable[..., LambdaResponse]) -> None:
     heard: list[Any] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -266,12 +270,12 @@ def test_after_the_response_an_app_hears_that_the_client_has_gone(asked: Callabl
         await PlainTextResponse("ok")(scope, receive, send)
         heard.append(await listening)
 
-    assert asked(app, events.http("POST", body="text"))["body"] == "ok"
+    assert invoke(app, events.http("POST", body="text"))["body"] == "ok"
     assert heard == [{"type": "http.request", "body": b"text", "more_body": False}, {"type": "http.disconnect"}]
 
 
 def scope_of(event: dict[str, Any]) -> Scope:
-    """What an app learns of the event."""
+    """Return the scope that an app gets for the event."""
     seen: list[Scope] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -332,7 +336,7 @@ def test_an_http_apis_path_is_encoded_again_as_clients_do(path: str, raw_path: b
     assert (scope["path"], scope["raw_path"]) == (path or "/", raw_path)
 
 
-def test_a_function_url_may_be_called_by_a_name_like_another_domains() -> None:
+def test_a_domain_that_resembles_a_function_url_is_not_one() -> None:
     event = events.http(path="/%41", host="lambda-url.example.com") | {"rawPath": "/%41"}
     assert scope_of(event)["path"] == "/%41"
 
@@ -347,7 +351,7 @@ def test_the_scheme_is_http_or_https(forwarded: str) -> None:
     assert (scope["scheme"], scope["server"], scope["query_string"]) == ("https", ("localhost", 443), b"")
 
 
-def test_half_a_character_in_an_event_is_replaced(asked: Callable[..., Answer]) -> None:
+def test_a_lone_surrogate_in_an_event_is_replaced(invoke: Callable[..., LambdaResponse]) -> None:
     half = "\ud800"
     event = events.http("POST", headers={"x-name": half}, cookies=[half], body=half)
     scope = scope_of(event | {"rawPath": f"/{half}", "rawQueryString": half})
@@ -355,9 +359,9 @@ def test_half_a_character_in_an_event_is_replaced(asked: Callable[..., Answer]) 
 
 
 @pytest.mark.parametrize("host", ["", "[::1]:8080", "wall.example:port", "wall.example:443"])
-def test_a_host_may_be_called_what_it_likes(asked: Callable[..., Answer], host: str) -> None:
-    app = answering(lambda request: PlainTextResponse(request.headers["host"]))
-    assert asked(app, events.http(headers={"host": host}))["body"] == host
+def test_any_host_header_is_accepted(invoke: Callable[..., LambdaResponse], host: str) -> None:
+    app = app_with(lambda request: PlainTextResponse(request.headers["host"]))
+    assert invoke(app, events.http(headers={"host": host}))["body"] == host
 
 
 @pytest.mark.parametrize(
@@ -373,10 +377,10 @@ def test_a_host_may_be_called_what_it_likes(asked: Callable[..., Answer], host: 
         {"requestContext": {"http": {"method": "GET"}}, "rawPath": "/", "headers": None},
     ],
 )
-def test_what_is_no_request_of_an_http_api_is_refused_in_a_sentence(event: Any) -> None:
+def test_an_event_that_is_not_a_request_is_an_error(event: Any) -> None:
     loop = asyncio.new_event_loop()
     with pytest.raises(apigateway.UnknownEvent, match=r"payload format 2\.0"):
-        apigateway.Gateway(answering(lambda request: PlainTextResponse("ok")), loop)(event, None)
+        apigateway.Gateway(app_with(lambda request: PlainTextResponse("ok")), loop)(event, None)
     loop.close()
 
 

@@ -1,4 +1,4 @@
-"""The lifespan of an app on Lambda: its startup once, its state in every request, its failure told."""
+"""The lifespan of an app on Lambda: one startup, its state in every request, and its failure."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -19,7 +19,7 @@ from kit.aws_lambda.lifespan import Started, StartupFailed
 
 
 class Journal:
-    """An app whose lifespan opens something that belongs to the event loop, and writes down what happens."""
+    """An app that records its lifespan, whose state belongs to the event loop."""
 
     def __init__(self, fails: bool = False) -> None:
         self.lines: list[str] = []
@@ -44,13 +44,13 @@ class Journal:
 
 @pytest.fixture
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """A loop that is closed in the end, which a function would keep for as long as it lives."""
-    made = asyncio.new_event_loop()
-    yield made
-    for task in asyncio.all_tasks(made):
+    """An event loop that is closed at the end of the test."""
+    loop = asyncio.new_event_loop()
+    yield loop
+    for task in asyncio.all_tasks(loop):
         task.cancel()
-    made.run_until_complete(asyncio.sleep(0))
-    made.close()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
 
 
 def served(app: ASGIApp, loop: asyncio.AbstractEventLoop) -> Gateway:
@@ -67,7 +67,7 @@ def test_the_startup_runs_once_and_its_state_is_in_every_request(loop: asyncio.A
     assert journal.lines == ["startup"]
 
 
-def test_a_failed_startup_lets_no_request_in(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_failed_startup_is_an_error(loop: asyncio.AbstractEventLoop) -> None:
     with pytest.raises(StartupFailed, match="no database"):
         Started(Journal(fails=True).app, loop)
 
@@ -95,7 +95,9 @@ def test_an_app_gets_the_lifespan_scope_and_the_startup_and_then_waits(loop: asy
     ("message", "error"),
     [({"message": "no database"}, "^no database$"), ({"message": ""}, "startup failed"), ({}, "startup failed")],
 )
-def test_a_startup_says_why_it_failed(loop: asyncio.AbstractEventLoop, message: dict[str, str], error: str) -> None:
+def test_the_error_has_the_startups_message(
+    loop: asyncio.AbstractEventLoop, message: dict[str, str], error: str
+) -> None:
     ended: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -113,7 +115,7 @@ def test_a_startup_says_why_it_failed(loop: asyncio.AbstractEventLoop, message: 
     assert ended == ["cancelled"]
 
 
-def test_only_the_first_word_of_a_startup_counts(loop: asyncio.AbstractEventLoop) -> None:
+def test_only_the_first_message_of_a_startup_counts(loop: asyncio.AbstractEventLoop) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "lifespan.startup.complete"})
         await send({"type": "lifespan.startup.failed"})
@@ -128,19 +130,19 @@ async def no_lifespan(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def test_an_app_that_knows_no_lifespan_is_served_all_the_same(loop: asyncio.AbstractEventLoop) -> None:
+def test_an_app_without_lifespan_support_is_served(loop: asyncio.AbstractEventLoop) -> None:
     assert served(no_lifespan, loop)(events.http(), None)["statusCode"] == 204
 
 
-def test_an_app_that_knows_no_lifespan_says_so_to_who_looks_closely(
+def test_missing_lifespan_support_is_logged_at_debug_level(
     loop: asyncio.AbstractEventLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("DEBUG", "kit.aws_lambda.lifespan"):
         Started(no_lifespan, loop)
-    assert caplog.messages == ["the app knows no lifespan: ValueError('this app is for HTTP alone')"]
+    assert caplog.messages == ["the app does not support lifespans: ValueError('this app is for HTTP alone')"]
 
 
-def test_an_app_whose_lifespan_returns_at_once_is_served_all_the_same(
+def test_an_app_whose_lifespan_returns_at_once_is_served(
     loop: asyncio.AbstractEventLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -17,7 +17,7 @@ Written = Callable[[], str]
 
 @pytest.fixture
 def root() -> Iterator[None]:
-    """The root logger as it was before, after the test."""
+    """Restore the root logger after the test."""
     handlers, level = logging.root.handlers[:], logging.root.level
     yield
     logging.root.handlers[:] = handlers
@@ -27,13 +27,13 @@ def root() -> Iterator[None]:
 
 @pytest.fixture
 def text(root: None, monkeypatch: pytest.MonkeyPatch) -> Written:
-    """What was logged as text so far."""
+    """Return what was logged as text so far."""
     return configured("text", monkeypatch)
 
 
 @pytest.fixture
 def jsons(root: None, monkeypatch: pytest.MonkeyPatch) -> Written:
-    """What was logged as JSON so far."""
+    """Return what was logged as JSON so far."""
     return configured("json", monkeypatch)
 
 
@@ -54,7 +54,7 @@ def test_a_line_of_text_cannot_be_forged(text: Written) -> None:
     assert text()[9:] == f"INFO    GET {ESCAPED} origin={ESCAPED}\n"
 
 
-def test_a_tracebacks_lines_are_indented_so_that_none_is_taken_for_a_record(text: Written) -> None:
+def test_the_lines_of_a_traceback_are_indented(text: Written) -> None:
     try:
         raise ValueError(FORGED)
     except ValueError:
@@ -73,7 +73,7 @@ def test_text_in_any_script_stays_readable(text: Written, message: str) -> None:
     assert text()[9:] == f"INFO    {message}\n"
 
 
-def test_a_line_of_text_ends_with_the_ids_of_request_and_job(text: Written) -> None:
+def test_a_line_of_text_ends_with_the_ids_of_its_request_and_job(text: Written) -> None:
     request, job = logs.request_id.set("0123456789"), logs.job_id.set("abcdefghij")
     log.warning("careful")
     logs.request_id.reset(request)
@@ -81,7 +81,7 @@ def test_a_line_of_text_ends_with_the_ids_of_request_and_job(text: Written) -> N
     assert text()[9:] == "WARNING careful  [01234567]  [job abcdefgh]\n"
 
 
-def test_a_json_line_has_all_of_it(jsons: Written) -> None:
+def test_a_json_line_has_all_fields(jsons: Written) -> None:
     request, job = logs.request_id.set("r" * 16), logs.job_id.set("j" * 16)
     try:
         raise ValueError(FORGED)
@@ -104,7 +104,7 @@ def test_a_json_line_has_all_of_it(jsons: Written) -> None:
 
 
 @pytest.mark.parametrize("name", ["httpx", "httpx2", "uvicorn.access"])
-def test_loggers_that_write_whole_urls_are_quiet(text: Written, name: str) -> None:
+def test_loggers_that_log_whole_urls_are_quiet(text: Written, name: str) -> None:
     logging.getLogger(name).info("GET http://example.com/?query=private")
     assert text() == ""
 

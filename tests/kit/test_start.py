@@ -1,4 +1,4 @@
-"""A cold start: what it loads, and what makes it short without changing what the app does."""
+"""A cold start: what it loads, the bytecode pack, and the early connection."""
 
 import gc
 import json
@@ -36,7 +36,7 @@ def loaded(app: Path) -> set[str]:
     )
 
 
-def test_a_start_loads_of_the_kit_only_what_a_page_needs(loaded: set[str]) -> None:
+def test_a_start_loads_only_known_modules_of_the_kit(loaded: set[str]) -> None:
     of_the_kit = {module.removeprefix("kit.") for module in loaded if module.startswith("kit.")}
     assert of_the_kit - AT_A_START == set()
 
@@ -45,7 +45,7 @@ def test_a_start_loads_of_the_kit_only_what_a_page_needs(loaded: set[str]) -> No
     "module",
     ["anyio._backends._asyncio", "boto3", "alembic", "concurrent.futures.process", "mako", "multiprocessing", "sqlite3", "uvicorn"],
 )  # fmt: skip
-def test_a_start_does_not_load_what_is_slow(loaded: set[str], module: str) -> None:
+def test_a_start_does_not_load_slow_modules(loaded: set[str], module: str) -> None:
     assert "sqlalchemy" in loaded
     assert module not in loaded
 
@@ -178,7 +178,7 @@ def test_sqlalchemy_is_packed_without_docstrings_and_others_with_them(packed: Pa
     assert python(packed, "-c", code).split() == ["None", "None", "True"]
 
 
-def test_templates_are_compiled_with_the_image_and_not_by_a_visit(packed: Path) -> None:
+def test_templates_are_compiled_while_the_image_is_built(packed: Path) -> None:
     code = "import jinja2; from app import web; jinja2.Environment.compile = None\n"
     code += "print(web.pages.get_template('wall.html').name)"
     assert python(packed, "-c", code).strip() == "wall.html"
@@ -194,7 +194,7 @@ def on_mysql(tls_server: mysql.Server, project: None, monkeypatch: pytest.Monkey
 
 
 def connections(server: mysql.Server) -> int:
-    """How many connections were ever made."""
+    """Return how many connections the server has accepted so far."""
     with server.admin() as admin, admin.cursor() as cursor:
         cursor.execute("SHOW GLOBAL STATUS LIKE 'Connections'")
         return int(cursor.fetchall()[0][1])
@@ -205,14 +205,14 @@ def ask() -> int:
         return int(session.execute(text("SELECT 1")).scalar_one())
 
 
-def test_the_connection_that_was_opened_ahead_is_the_one_that_is_used(on_mysql: mysql.Server) -> None:
+def test_the_early_connection_is_the_one_that_is_used(on_mysql: mysql.Server) -> None:
     before = connections(on_mysql)
     preconnect.open_connection()
     assert ask() == 1
-    assert connections(on_mysql) - before == 2  # with the one that asks
+    assert connections(on_mysql) - before == 2  # including the one that counts
 
 
-def test_a_connection_ahead_is_for_the_apps_own_database_alone(on_mysql: mysql.Server) -> None:
+def test_the_early_connection_is_for_the_apps_own_database_only(on_mysql: mysql.Server) -> None:
     preconnect.open_connection()
     other = connection.connect(on_mysql.url().replace("/kit", "/app"), ca=on_mysql.ca)
     with other.connect() as opened:
@@ -220,7 +220,7 @@ def test_a_connection_ahead_is_for_the_apps_own_database_alone(on_mysql: mysql.S
     other.dispose()
 
 
-def test_a_database_that_cannot_be_reached_ahead_is_told_by_the_first_query(
+def test_the_first_query_reports_a_database_that_cannot_be_reached(
     on_mysql: mysql.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "mysql://app:p@localhost:1/app")
@@ -229,16 +229,14 @@ def test_a_database_that_cannot_be_reached_ahead_is_told_by_the_first_query(
         ask()
 
 
-def test_where_lambda_takes_a_snapshot_no_connection_is_opened(
-    on_mysql: mysql.Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_with_snapstart_no_connection_is_opened(on_mysql: mysql.Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
     before = connections(on_mysql)
     preconnect.open_connection()
     assert connections(on_mysql) - before == 1
 
 
-def test_a_new_server_is_asked_one_question_before_the_first_query(on_mysql: mysql.Server) -> None:
+def test_one_query_precedes_the_first_query_on_a_new_server(on_mysql: mysql.Server) -> None:
     def queries() -> int:
         with on_mysql.admin() as admin, admin.cursor() as cursor:
             cursor.execute("SHOW GLOBAL STATUS LIKE 'Com_select'")
@@ -251,7 +249,7 @@ def test_a_new_server_is_asked_one_question_before_the_first_query(on_mysql: mys
     assert database.engine().dialect.default_isolation_level == "REPEATABLE READ"
 
 
-def test_cold_tells_where_the_time_goes_and_whose_it_is(app: Path, tmp_path: Path) -> None:
+def test_cold_shows_where_the_time_goes(app: Path, tmp_path: Path) -> None:
     database_file = tmp_path / "app.db"
     environ = os.environ | {"DATABASE_URL": f"sqlite:///{database_file}", "PYTHONPATH": str(app / "kit" / "src")}
     for command in (["migrate"], ["cold", "--runs", "1"]):
@@ -266,7 +264,7 @@ def test_cold_tells_where_the_time_goes_and_whose_it_is(app: Path, tmp_path: Pat
     assert [line for line in shown if line.startswith("first response, GET /") and line.endswith("status 200")]
 
 
-def test_cold_says_what_keeps_the_app_from_starting(app: Path, tmp_path: Path) -> None:
+def test_cold_shows_why_the_app_does_not_start(app: Path, tmp_path: Path) -> None:
     broken = tmp_path / "app"
     shutil.copytree(app, broken)
     broken.joinpath("app", "web.py").write_text("raise RuntimeError('the paint is wet')\n")

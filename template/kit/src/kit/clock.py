@@ -1,4 +1,4 @@
-"""The clock: what time the kit believes it is, so that a test can hold it still (`kit.testing.frozen_clock`)."""
+"""The current time, which a test can freeze (`kit.testing.frozen_clock`)."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,19 +15,19 @@ _database: Callable[[], datetime] | None = None
 
 
 def now() -> datetime:
-    """The moment, in UTC."""
+    """Return the current time in UTC."""
     return _source()
 
 
 def database_override() -> datetime | None:
-    """The moment that stands in for the database server's clock, or None to ask the server itself."""
+    """Return the time that replaces the database server's clock, or None if the server's own counts."""
     return _database() if _database else None
 
 
 def use(source: Callable[[], datetime] = _now, *, database: bool = True) -> None:
-    """Read the time from `source` from now on; without one, from the machine again.
+    """Take the time from `source` from now on; without an argument, from the machine again.
 
-    The database's clock follows it, unless `database` is False: then this machine alone has a clock that is off.
+    The database's clock follows, unless `database` is False, which simulates a machine whose clock is wrong.
     """
     global _source, _database
     _source = source

@@ -1,6 +1,6 @@
-"""The names by which the kit finds your app: the only place where `kit` knows of `app`.
+"""References to your app: the only place where `kit` names `app`.
 
-They are strings, so that importing the kit imports nothing of yours before it is needed.
+They are strings, so that importing the kit does not import the app.
 """
 
 from importlib import import_module
@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 WEB_APP = "app.web:app"
-"""The ASGI app that answers requests."""
+"""The ASGI app."""
 
 METADATA = "app.models:Base.metadata"
-"""The SQLAlchemy tables that migrations are compared with."""
+"""The SQLAlchemy metadata from which migrations are generated."""
 
 JOBS = "app.jobs"
-"""The module that declares your jobs and their schedules."""
+"""The module that declares jobs and schedules."""
 
 
 def project() -> Path:
-    """The folder that holds `app/`, wherever the kit itself is installed; the current one, if there is no app."""
+    """Return the folder that contains `app/`, wherever the kit is installed; without an app, the current folder."""
     spec = find_spec(WEB_APP.partition(".")[0])
     if spec is None or not spec.submodule_search_locations:
         return Path.cwd()
@@ -27,9 +27,9 @@ def project() -> Path:
 
 
 def load(name: str) -> Any:
-    """Import what `package.module:object.attribute` names."""
+    """Return the object that `package.module:object.attribute` names."""
     module, _, path = name.partition(":")
-    found: Any = import_module(module)
+    target: Any = import_module(module)
     for attribute in path.split("."):
-        found = getattr(found, attribute)
-    return found
+        target = getattr(target, attribute)
+    return target

@@ -1,4 +1,4 @@
-"""The jobs as a Lambda function: the image's command is then `kit.aws_lambda.jobs.handler`."""
+"""Jobs as a Lambda function; its command is `kit.aws_lambda.jobs.handler`."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ bootstrap.import_complete()
 
 
 class UnknownEvent(ValueError):
-    """The function was called with something that is not for it."""
+    """The function was invoked with an event that it does not handle."""
 
 
 def handler(event: Any, context: Any) -> Any:
-    """Take a batch of messages from SQS, or the tick of a schedule."""
+    """Run a batch of messages from SQS, or enqueue the job of a schedule that is due."""
     match event:
         case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
             return aws_lambda.work(event, lambda: context.get_remaining_time_in_millis() / 1000)
