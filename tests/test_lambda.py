@@ -227,7 +227,7 @@ def test_a_long_page_is_compressed_for_who_takes_it(wall: rie.Function) -> None:
 def test_a_form_forged_on_another_site_is_refused(wall: rie.Function, headers: dict[str, str]) -> None:
     answer = wall.invoke(events.form({"text": "this was forged"}, headers=headers))
     assert answer["statusCode"] == 403
-    assert "another site" in answer["body"]
+    assert "Cross-site request refused" in answer["body"]
     assert "this was forged" not in page(wall)
 
 

@@ -1,4 +1,4 @@
-"""`python -m kit migrate`: bring the database to the newest schema, on PlanetScale by a deploy request."""
+"""`python -m kit migrate`: migrate the database to the newest schema, on PlanetScale with a deploy request."""
 
 import argparse
 import sys
@@ -9,14 +9,16 @@ from kit.errors import UsageError
 
 def register(commands: Any) -> None:
     """Add the command and its options."""
-    migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
-    migrate.add_argument("--dry-run", action="store_true", help="say each step, and do nothing")
+    migrate = commands.add_parser("migrate", help="migrate the database to the newest schema")
+    migrate.add_argument("--dry-run", action="store_true", help="print the steps without doing them")
     migrate.add_argument(
-        "--planetscale", action="store_true", help="the database of .pscale.yml, whatever the URL says"
+        "--planetscale", action="store_true", help="use the database of .pscale.yml, whatever DATABASE_URL is"
     )
-    migrate.add_argument("--skip-revert", action="store_true", help="make deploys final at once, not after 30 minutes")
     migrate.add_argument(
-        "--direct", action="store_true", help="without a deploy request: for a branch without safe migrations"
+        "--skip-revert", action="store_true", help="make deploys final immediately instead of after 30 minutes"
+    )
+    migrate.add_argument(
+        "--direct", action="store_true", help="apply without a deploy request: for a branch without safe migrations"
     )
     migrate.add_argument(
         "--into",
@@ -27,16 +29,14 @@ def register(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Apply what the database does not have yet."""
+    """Apply the migrations that the database doesn't have yet."""
     from kit import settings
     from kit.db import database, migrations
 
     if arguments.direct and arguments.planetscale:
-        raise UsageError("--planetscale goes by a deploy request and --direct goes without one. Choose one of them.")
+        raise UsageError("--planetscale uses a deploy request and --direct doesn't. Choose one of them.")
     if arguments.direct and arguments.into:
-        raise UsageError(
-            "--into names the branch of a deploy request and --direct goes without one. Choose one of them."
-        )
+        raise UsageError("--into is the branch of a deploy request and --direct uses none. Choose one of them.")
     url = settings.current().database_url if not arguments.planetscale else ""
     if arguments.planetscale or (database.is_planetscale(url) and not arguments.direct):
         return planetscale(arguments)
@@ -48,17 +48,17 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def planetscale(arguments: argparse.Namespace) -> None:
-    """The way by branch and deploy request; raises `UsageError` with the reason when PlanetScale refuses."""
+    """Migrate with a branch and a deploy request; raises `UsageError` with the reason if PlanetScale refuses."""
     from kit import settings
     from kit.cli import schema
     from kit.db import connection, migrations
     from kit.planetscale import client as api
     from kit.planetscale import deploy_requests, project, transport
 
-    # The image has nothing of what only a laptop and CI need; there `make check` has looked already.
-    if schema.can_check() and (found := schema.check(settings.PROJECT / "migrations")):
-        raise UsageError("\n\n".join(found) + "\n\nPlanetScale would refuse this, so nothing was begun.")
-    which = project.read(settings.PROJECT)
+    # The image doesn't have the linter; `make check` has already run it elsewhere.
+    if schema.can_check() and (problems := schema.check(settings.PROJECT / "migrations")):
+        raise UsageError("\n\n".join(problems) + "\n\nPlanetScale would refuse this, so nothing was changed.")
+    target = project.read(settings.PROJECT)
 
     def migrate(url: str) -> None:
         engine = connection.connect(url)
@@ -68,8 +68,8 @@ def planetscale(arguments: argparse.Namespace) -> None:
             engine.dispose()
 
     deploy = deploy_requests.Deploy(
-        project=which,
-        api=api.Api(which, _untouched if arguments.dry_run else transport.choose()),
+        project=target,
+        api=api.Api(target, _no_request if arguments.dry_run else transport.choose()),
         newest=migrations.newest(),
         migrate=migrate,
         say=lambda line: print(line, file=sys.stderr),
@@ -82,5 +82,5 @@ def planetscale(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{error}\nNothing is lost. Continue with: {deploy.again}") from error
 
 
-def _untouched(method: str, path: str, body: dict[str, Any] | None) -> Any:
-    raise RuntimeError(f"a dry run asks nothing: {method} {path} {body}")
+def _no_request(method: str, path: str, body: dict[str, Any] | None) -> Any:
+    raise RuntimeError(f"a dry run sent a request: {method} {path} {body}")
