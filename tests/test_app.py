@@ -135,13 +135,13 @@ def assert_told(done: subprocess.CompletedProcess[str], *words: str) -> None:
 
 def test_a_taken_port_is_told(installed_app: Path, taken_port: int) -> None:
     done = make(installed_app, "dev", f"PORT={taken_port}", env=without_venv())
-    assert_told(done, f"Port {taken_port} is taken", "make dev PORT=")
+    assert_told(done, f"Port {taken_port} is in use", "make dev PORT=")
 
 
 @pytest.mark.parametrize("port", ["abc", "0", "70000", "-1", "8000; echo injected", ""])
 def test_a_port_that_is_none_is_told(installed_app: Path, port: str) -> None:
     assert_told(
-        make(installed_app, "dev", f"PORT={port}", env=without_venv()), f"PORT is {port!r}", "make dev PORT=8001"
+        make(installed_app, "dev", f"PORT={port}", env=without_venv()), f"Invalid PORT {port!r}", "make dev PORT=8001"
     )
 
 

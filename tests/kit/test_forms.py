@@ -55,12 +55,12 @@ def test_a_content_type_may_have_parameters(content_type: str) -> None:
 
 @pytest.mark.parametrize("content_type", [None, "", "application/json", "multipart/form-data; boundary=x", f"{FORM}x"])
 def test_another_kind_of_body_is_refused(content_type: str | None) -> None:
-    expected = "This address takes a form (application/x-www-form-urlencoded)."
+    expected = "Expected a form (application/x-www-form-urlencoded)."
     assert posted(b"a=1", content_type) == (415, expected)
 
 
 def test_a_form_over_64_kb_is_refused() -> None:
-    assert posted(b"t=" + b"x" * (64 * 1024 - 1)) == (413, "That form is too large: 64 KB is the most it can be.")
+    assert posted(b"t=" + b"x" * (64 * 1024 - 1)) == (413, "The form is too large; the limit is 64 KB.")
 
 
 def test_no_more_of_a_form_is_read_than_64_kb() -> None:
@@ -79,8 +79,8 @@ def test_no_more_of_a_form_is_read_than_64_kb() -> None:
 
 @pytest.mark.parametrize("body", [b"text=\xff", b"text=%ff", b"%80=1"])
 def test_what_is_not_utf_8_is_refused(body: bytes) -> None:
-    assert posted(body) == (400, "The text is not valid UTF-8, so it cannot be kept as it was meant.")
+    assert posted(body) == (400, "The text is not valid UTF-8.")
 
 
 def test_more_than_100_fields_are_refused() -> None:
-    assert posted(b"&".join([b"a=1"] * 101)) == (400, "The form cannot be read: it has too many fields.")
+    assert posted(b"&".join([b"a=1"] * 101)) == (400, "The form has too many fields.")

@@ -160,7 +160,7 @@ def test_only_the_sites_that_are_named_may_send_what_changes_something(origin: s
 
 @pytest.mark.parametrize("origins", ["https://admin.example.com", b"https://admin.example.com", ""])
 def test_a_string_is_not_a_list_of_origins(origins: Any) -> None:
-    with pytest.raises(TypeError, match=r"origins takes a list of sites, not a single string. Write it as \["):
+    with pytest.raises(TypeError, match=r"origins takes a list, not a string. Write it as \["):
         web.wrap(nonce, origins=origins)
 
 
@@ -243,7 +243,7 @@ def test_each_request_is_one_line_with_its_status_time_and_id(log: Log, monkeypa
 
 def test_a_refused_request_is_logged_with_its_origin(log: Log) -> None:
     client(nonce).post("/", headers={"origin": "https://evil.example"})
-    assert log.lines() == ["WARNING refused a forged request", "INFO POST /"]
+    assert log.lines() == ["WARNING refused a cross-site request", "INFO POST /"]
     assert vars(log.records[0][0])["origin"] == "https://evil.example"
 
 

@@ -220,7 +220,7 @@ def test_the_helpers_for_tests_tell_what_there_is() -> None:
     add.enqueue("one")
     assert_enqueued(add, name="one")
     with pytest.raises(
-        AssertionError, match=r"add\(name='two'\) is enqueued 0 times, not 1; there is:\n  .*name='one'"
+        AssertionError, match=r"add\(name='two'\) is enqueued 0 times, not 1\. In the queue:\n  .*name='one'"
     ):
         assert_enqueued(add, name="two")
     stubborn.enqueue()

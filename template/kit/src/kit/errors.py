@@ -1,7 +1,7 @@
-"""Errors that are the person's to mend: the command line prints them as a sentence, without a traceback."""
+"""Errors that the user can fix: the command line prints their message without a traceback."""
 
 __all__ = ["UsageError"]
 
 
 class UsageError(Exception):
-    """Something was asked for that cannot be done; the message says what to do instead."""
+    """A command or a setting is wrong. The message says how to fix it."""

@@ -1,4 +1,4 @@
-"""A secret from AWS by its name: an SSM parameter (SecureString) or a Secrets Manager secret, read once at the start.
+"""Read a secret from AWS by its name: an SSM parameter (SecureString) or a Secrets Manager secret.
 
 read("/my-app/database-url")                                         an SSM parameter
 read("arn:aws:secretsmanager:eu-central-1:1234:secret:my-app-x1Yz")   a Secrets Manager secret
@@ -13,26 +13,26 @@ from kit.errors import UsageError
 __all__ = ["SecretUnavailable", "read"]
 
 TRIES = 6
-"""A cold burst asks for more than SSM's 40 a second; six tries with jitter fit into Lambda's 10 seconds of start."""
+"""Many cold starts at once exceed SSM's 40 requests per second. Six tries with jitter fit into Lambda's 10 s of init."""
 
 
 class SecretUnavailable(ValueError):
-    """A secret that cannot be had; the message names it and says why."""
+    """A secret can't be read. The message has its name and the reason."""
 
 
 def read(name: str) -> str:
-    """Give the secret's text; raises `SecretUnavailable` when it cannot be had, never a placeholder."""
+    """Return the secret's text; raises `SecretUnavailable` if it can't be read or is empty."""
     service, operation, payload = _request(name)
     where = name.split(":")[3] if name.startswith("arn:") else None
     try:
-        said = aws.call(service, operation, payload, where=where, tries=TRIES)
+        response = aws.call(service, operation, payload, where=where, tries=TRIES)
     except aws.AwsError as error:
         raise SecretUnavailable(f"the secret {name} cannot be read: {error}") from None
     except (OSError, HTTPException) as error:
         raise SecretUnavailable(f"the secret {name} cannot be read: {service} does not answer ({error})") from None
     except UsageError as error:
         raise SecretUnavailable(f"the secret {name} cannot be read: {error}") from None
-    text = said.get("Parameter", {}).get("Value") if service == "ssm" else said.get("SecretString")
+    text = response.get("Parameter", {}).get("Value") if service == "ssm" else response.get("SecretString")
     if not text:
         raise SecretUnavailable(f"the secret {name} has no text")
     return str(text)

@@ -1,10 +1,10 @@
-"""Settings: what the app reads from its environment, checked once, before anything else runs.
+"""Settings from environment variables, checked once when the app starts.
 
-A setting is a field, and its variable is the field's name in capitals. Your own are a subclass:
+A setting is a field of a dataclass, and its variable is the field's name in upper case. Declare your own in a subclass:
 
     @dataclass(frozen=True, kw_only=True)
     class MySettings(Settings):
-        greeting: str = setting("what visitors read first", default="Hello")
+        greeting: str = setting("the first line of the page", default="Hello")
 
     my_settings = MySettings.load()
 """
@@ -38,19 +38,23 @@ PROJECT = references.project()
 
 
 class SettingsError(UsageError):
-    """Every setting that is wrong or missing, a line each, with what would be right."""
+    """Settings are wrong or missing. The message has a line for each, with a valid example."""
 
 
 def setting(help: str, *, default: Any = MISSING, parse: Callable[[str], Any] = str) -> Any:
-    """Declare a setting; `parse` turns the variable's text into its value or raises `ValueError`.
+    """Declare a setting.
 
-    A `default` that is a function is called when the variable is not set, and may raise too.
+    help: what it is for; part of the error if it is wrong or missing.
+    default: its value if the variable isn't set, or a function that returns the value or raises `ValueError`.
+    parse: converts the variable's text, or raises `ValueError`.
+
+    Example: `max_size: int = setting("the largest upload, in MB", default=10, parse=int)`
     """
     return field(metadata={"help": help, "default": default, "parse": parse})
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Accept one of a few words, in any case."""
+    """Return a parser that accepts one of these words, in upper or lower case."""
 
     def parse(text: str) -> str:
         if text.lower() not in choices:
@@ -61,14 +65,14 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def database_url(text: str) -> str:
-    """Accept `sqlite:///file` or `mysql://user:password@host/database`; an error never repeats a password."""
+    """Parse `sqlite:///file` or `mysql://user:password@host/database`. Errors don't contain the password."""
     scheme, separator, _ = text.partition("://")
     dialect, _, driver = scheme.partition("+")
     example = "write it as mysql://user:password@host/database or sqlite:///file.db"
     if not separator:
         raise ValueError(f"it is not a URL; {example}")
     if dialect not in {"sqlite", "mysql"} or driver not in {"", "pymysql"}:
-        raise ValueError(f"it begins with {scheme}://, which the kit does not know; {example}")
+        raise ValueError(f"{scheme}:// is not supported; {example}")
     if dialect == "mysql":
         _check_mysql(text, example)
     return text
@@ -87,64 +91,63 @@ def _check_mysql(text: str, example: str) -> None:
 
 
 def _database_elsewhere() -> str:
-    """The URL that DATABASE_URL_SECRET names; without one, a laptop needs no database server.
-
-    A cloud function cannot keep a file and must be told where to go.
-    """
+    """The URL in DATABASE_URL_SECRET, or a SQLite file where files can be written."""
     if name := os.environ.get("DATABASE_URL_SECRET", "").strip():
         from kit import secrets
 
         return database_url(secrets.read(name).strip())
     if not os.access(PROJECT, os.W_OK):
-        raise ValueError("it is not set, and no SQLite file can be kept here; set mysql://user:password@host/database")
+        raise ValueError(
+            "it is not set, and no SQLite file can be written here; set mysql://user:password@host/database"
+        )
     return f"sqlite:///{PROJECT / 'data' / 'app.db'}"
 
 
 def existing_file(text: str) -> str:
-    """Accept the path of a file that is there."""
+    """Parse the path of an existing file."""
     if not Path(text).is_file():
         raise ValueError(f"there is no file {text}")
     return text
 
 
 def named_urls(text: str) -> dict[str, str]:
-    """Accept `name=URL`, several with commas between."""
+    """Parse `name=URL`, separated by commas."""
     pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
     for name, _, url in pairs:
         if not name or not url.startswith(("https://", "http://")):
-            raise ValueError(f"it holds {name!r} without a URL; write it as default=https://…,mail=https://…")
+            raise ValueError(f"{name!r} has no URL; write it as default=https://…,mail=https://…")
     return {name: url for name, _, url in pairs}
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Accept one or several, with commas between."""
+    """Parse names separated by commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the kit itself needs to know."""
+    """The kit's own settings."""
 
     database_url: str = setting(
-        "the database, as PlanetScale shows it; a laptop keeps a SQLite file in data/ without it",
+        "the database, as PlanetScale shows it; without it, a SQLite file in data/ is used",
         default=_database_elsewhere,
         parse=database_url,
     )
     database_url_secret: str | None = setting(
-        "where DATABASE_URL is kept: an SSM parameter such as /my-app/database-url, or the ARN of a secret",
+        "where DATABASE_URL is stored: an SSM parameter such as /my-app/database-url, or the ARN of a secret",
         default=None,
     )
     database_ca: str | None = setting(
-        "a file with the certificate authority that signed the MySQL server's certificate, if the system's do not",
+        "a file with the certificate authority of the MySQL server, if the system doesn't trust it",
         default=None,
         parse=existing_file,
     )
     planetscale_token_secret: str | None = setting(
-        "where a PlanetScale service token is kept, as ID:TOKEN, for migrations: an SSM parameter, or the ARN of a secret",
+        "where a PlanetScale service token (ID:TOKEN) is stored, for migrations: an SSM parameter, or the ARN of a secret",
         default=None,
     )
     database_limits: str = setting(
-        "what PlanetScale would refuse: enforce makes it fail here too, warn only logs it, as the image does",
+        "PlanetScale's limits: enforce makes exceeding them an error, warn only logs it, as in the image",
         default="enforce",
         parse=one_of("enforce", "warn"),
     )
@@ -155,35 +158,35 @@ class Settings:
         "json, text, or auto: text in a terminal", default="auto", parse=one_of("auto", "json", "text")
     )
     jobs: str = setting(
-        "where jobs go: local (the app's own database), sqs, or inline: run at once where they are enqueued",
+        "where jobs are queued: local (the app's database), sqs, or inline (run at once)",
         default="local",
         parse=one_of("local", "sqs", "inline"),
     )
     jobs_queues: Mapping[str, str] = setting(
-        "the SQS queues, by the name that jobs call them: default=https://…,mail=https://…",
+        "the SQS queues by name: default=https://…,mail=https://…",
         default=dict,
         parse=named_urls,
     )
     jobs_dead_queues: Mapping[str, str] = setting(
-        "the dead-letter queue of each of them, under the same names", default=dict, parse=named_urls
+        "their dead-letter queues, by the same names", default=dict, parse=named_urls
     )
     jobs_scheduler_group: str | None = setting(
         "the EventBridge Scheduler group for delays past 15 minutes", default=None
     )
-    jobs_scheduler_role: str | None = setting("the ARN of the role by which the Scheduler sends to SQS", default=None)
-    jobs_cluster: str | None = setting("the ECS cluster in which jobs too long for Lambda run", default=None)
+    jobs_scheduler_role: str | None = setting("the ARN of the role with which the Scheduler sends to SQS", default=None)
+    jobs_cluster: str | None = setting("the ECS cluster for jobs that are too long for Lambda", default=None)
     jobs_task_definition: str | None = setting("the task definition of the app's image, for those jobs", default=None)
     jobs_subnets: tuple[str, ...] = setting("the subnets of those tasks: subnet-1,subnet-2", default=tuple, parse=names)
     jobs_security_groups: tuple[str, ...] = setting(
         "the security groups of those tasks: sg-1", default=tuple, parse=names
     )
-    metrics_namespace: str = setting("under which name CloudWatch keeps the jobs' metrics", default="app")
+    metrics_namespace: str = setting("the CloudWatch namespace of the jobs' metrics", default="app")
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Read every setting from `environ` (the process's own by default).
+        """Read all settings from `environ`, by default the process's environment.
 
-        Raises `SettingsError` that names all that are wrong or missing at once.
+        Raises `SettingsError` with everything that is wrong or missing.
         """
         environ = os.environ if environ is None else environ
         values, problems = {}, []
@@ -194,7 +197,7 @@ class Settings:
             except ValueError as error:
                 problems.append(f"  {name}: {error}\n  {'':{len(name)}}  ({declared.metadata['help']})")
         if problems:
-            raise SettingsError("\n".join(["These settings keep the app from starting:", *problems]))
+            raise SettingsError("\n".join(["The app can't start with these settings:", *problems]))
         return cls(**values)
 
 
@@ -207,7 +210,7 @@ def _read(text: str, *, default: Any, parse: Callable[[str], Any], help: str) ->
 
 
 class _Current:
-    """Called, it gives the settings of this process: read on first use, once, whichever thread asks first."""
+    """Returns the settings of this process when called: read once, on first use, by whichever thread is first."""
 
     def __init__(self) -> None:
         self._read: Settings | None = None
@@ -220,7 +223,7 @@ class _Current:
         return self._read
 
     def cache_clear(self) -> None:
-        """Read them anew on the next use."""
+        """Read them again on the next use."""
         self._read = None
 
 

@@ -1,4 +1,4 @@
-"""`python -m kit console`: Python with the app, its models and a database session at hand."""
+"""`python -m kit console`: a Python prompt with the app, its models and a database session."""
 
 import argparse
 import sys
@@ -9,11 +9,13 @@ from typing import Any
 
 def register(commands: Any) -> None:
     """Add the command."""
-    commands.add_parser("console", help="Python, with the app and a database session").set_defaults(run=run)
+    commands.add_parser("console", help="open a Python prompt with the app and a database session").set_defaults(
+        run=run
+    )
 
 
 def run(_: argparse.Namespace) -> None:
-    """Open it: IPython where it is installed, otherwise Python's own."""
+    """Open IPython if it is installed, otherwise Python's own prompt."""
     names = namespace()
     print(banner(names), file=sys.stderr)
     if find_spec("IPython"):
@@ -24,7 +26,7 @@ def run(_: argparse.Namespace) -> None:
 
 
 def namespace() -> dict[str, Any]:
-    """What is there by name: the models first, then the kit's and the app's modules."""
+    """The names in the prompt: the models first, then the app's and the kit's modules."""
     import sqlalchemy
 
     from kit import references, settings
@@ -39,7 +41,7 @@ def namespace() -> dict[str, Any]:
 
 
 def banner(names: dict[str, Any]) -> str:
-    """Say where this is, what is at hand, and how things are changed."""
+    """Describe the database, the names, and how to change data."""
     models = ", ".join(name for name, value in names.items() if hasattr(value, "__mapper__"))
     others = ", ".join(name for name in names if name not in models.split(", "))
     return (

@@ -1,4 +1,4 @@
-"""`python -m kit dev`: the web app and its jobs on a laptop, on a migrated database, reloaded on change."""
+"""`python -m kit dev`: run the web app and its jobs on a laptop, with a migrated database and automatic reload."""
 
 import argparse
 import os
@@ -12,8 +12,8 @@ from typing import Any
 from kit.errors import UsageError
 
 HOST = "127.0.0.1"
-PATIENCE = 10.0
-"""Seconds that the worker has to end."""
+STOP_SECONDS = 10.0
+"""How long the worker may take to stop."""
 
 
 def register(commands: Any) -> None:
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 @contextmanager
 def worker() -> Iterator[None]:
-    """Work off the local queue beside the web app, in a process of its own."""
+    """Run a worker for the local queue beside the web app, in a process of its own."""
     from kit.web import worker_notice
 
     process = subprocess.Popen([sys.executable, "-m", "kit", "jobs", "worker", "--reload"])
@@ -60,24 +60,26 @@ def worker() -> Iterator[None]:
     finally:
         process.terminate()
         try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:  # a job that cannot be interrupted; it is given out again
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:  # a job that can't be interrupted; it will be delivered again
             process.kill()
             process.wait()
 
 
 def free_port(text: str) -> int:
-    """Give the port as a number; raises `UsageError` when it is none, or taken."""
+    """Parse a port; raises `UsageError` if it is invalid or in use."""
     if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
-        raise UsageError(f"PORT is {text!r}, which is not a port. Choose a number from 1 to 65535: make dev PORT=8001")
+        raise UsageError(f"Invalid PORT {text!r}. Choose a number from 1 to 65535: make dev PORT=8001")
     port = int(text)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except PermissionError:
-            raise UsageError(f"Port {port} is the system's own. Choose one above 1023: make dev PORT=8001") from None
+            raise UsageError(
+                f"Port {port} is reserved for the system. Choose one above 1023: make dev PORT=8001"
+            ) from None
         except OSError:
             another = port + 1 if port < 65535 else 8000
-            raise UsageError(f"Port {port} is taken. Choose another: make dev PORT={another}") from None
+            raise UsageError(f"Port {port} is in use. Choose another: make dev PORT={another}") from None
     return port

@@ -1,4 +1,4 @@
-"""`python -m kit migrate`: bring the database to the newest schema, on PlanetScale by a deploy request."""
+"""`python -m kit migrate`: migrate the database to the newest schema, on PlanetScale with a deploy request."""
 
 import argparse
 import sys
@@ -9,14 +9,16 @@ from kit.errors import UsageError
 
 def register(commands: Any) -> None:
     """Add the command and its options."""
-    migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
-    migrate.add_argument("--dry-run", action="store_true", help="say each step, and do nothing")
+    migrate = commands.add_parser("migrate", help="migrate the database to the newest schema")
+    migrate.add_argument("--dry-run", action="store_true", help="print the steps without doing them")
     migrate.add_argument(
-        "--planetscale", action="store_true", help="the database of .pscale.yml, whatever the URL says"
+        "--planetscale", action="store_true", help="use the database of .pscale.yml, whatever DATABASE_URL is"
     )
-    migrate.add_argument("--skip-revert", action="store_true", help="make deploys final at once, not after 30 minutes")
     migrate.add_argument(
-        "--direct", action="store_true", help="without a deploy request: for a branch without safe migrations"
+        "--skip-revert", action="store_true", help="make deploys final immediately instead of after 30 minutes"
+    )
+    migrate.add_argument(
+        "--direct", action="store_true", help="apply without a deploy request: for a branch without safe migrations"
     )
     migrate.add_argument(
         "--into",
@@ -27,16 +29,14 @@ def register(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Apply what the database does not have yet."""
+    """Apply the migrations that the database doesn't have yet."""
     from kit import settings
     from kit.db import database, migrations
 
     if arguments.direct and arguments.planetscale:
-        raise UsageError("--planetscale goes by a deploy request and --direct goes without one. Choose one of them.")
+        raise UsageError("--planetscale uses a deploy request and --direct doesn't. Choose one of them.")
     if arguments.direct and arguments.into:
-        raise UsageError(
-            "--into names the branch of a deploy request and --direct goes without one. Choose one of them."
-        )
+        raise UsageError("--into is the branch of a deploy request and --direct uses none. Choose one of them.")
     url = settings.current().database_url if not arguments.planetscale else ""
     if arguments.planetscale or (database.is_planetscale(url) and not arguments.direct):
         return planetscale(arguments)
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def planetscale(arguments: argparse.Namespace) -> None:
-    """The way by branch and deploy request; raises `UsageError` with the reason when PlanetScale refuses."""
+    """Migrate with a branch and a deploy request; raises `UsageError` with the reason if PlanetScale refuses."""
     from kit import settings
     from kit.cli import schema
     from kit.db import connection, migrations
@@ -57,9 +57,9 @@ def planetscale(arguments: argparse.Namespace) -> None:
     from kit.planetscale.run import Run
     from kit.planetscale.schema_change import SchemaChange
 
-    # The image has nothing of what only a laptop and CI need; there `make check` has looked already.
+    # The image doesn't have the linter; `make check` has already run it elsewhere.
     if schema.can_check() and (findings := schema.check(settings.PROJECT / "migrations")):
-        raise UsageError("\n\n".join(findings) + "\n\nPlanetScale would refuse this, so nothing was started.")
+        raise UsageError("\n\n".join(findings) + "\n\nPlanetScale would refuse this, so nothing was changed.")
     database_project = project.read(settings.PROJECT)
 
     def migrate(url: str) -> None:

@@ -1,4 +1,4 @@
-"""`python -m kit migration MESSAGE`: write a migration from what changed in the models, and check it."""
+"""`python -m kit migration MESSAGE`: write a migration for the changes in the models, and check it."""
 
 import argparse
 import sys
@@ -9,26 +9,26 @@ from kit.errors import UsageError
 
 def register(commands: Any) -> None:
     """Add the command."""
-    migration = commands.add_parser("migration", help="write a migration from what changed in the models")
+    migration = commands.add_parser("migration", help="write a migration for the changes in the models")
     migration.add_argument("message", help="what it does, in a few words; its file is named after it")
     migration.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the file, and print its name; raises `UsageError` with what PlanetScale would refuse of it."""
+    """Write the file, and print its name; raises `UsageError` for what PlanetScale would refuse."""
     from kit import settings
     from kit.cli import schema
     from kit.db import migrations
 
     if not arguments.message.strip():
-        raise UsageError('Say what the migration does: make migration m="add a title to messages"')
+        raise UsageError('Describe the migration: make migration m="add a title to messages"')
     file = migrations.write(arguments.message.strip())
     if file is None:
-        print("Nothing changed in the models, so there is nothing to migrate.", file=sys.stderr)
+        print("The models have not changed, so there is nothing to migrate.", file=sys.stderr)
         return
     name = file.relative_to(settings.PROJECT).as_posix()
     print(name)
-    if found := [one for one in schema.check(settings.PROJECT / "migrations") if one.startswith(name)]:
+    if problems := [problem for problem in schema.check(settings.PROJECT / "migrations") if problem.startswith(name)]:
         raise UsageError(
-            "\n\n".join(found) + f"\n\nThe file is written; change it, or delete it and begin again: {name}"
+            "\n\n".join(problems) + f"\n\nThe file was written. Change it, or delete it and start again: {name}"
         )

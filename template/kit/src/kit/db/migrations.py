@@ -1,6 +1,6 @@
-"""Migrations: writing them, and bringing the database to the newest schema with Alembic.
+"""Write migrations, and apply them with Alembic.
 
-`upgrade` is for every database but PlanetScale (see `kit.planetscale`); `run` is what `migrations/env.py` calls.
+`upgrade` is for every database but PlanetScale (see `kit.planetscale`). `migrations/env.py` calls `run`.
 """
 
 import io
@@ -28,52 +28,57 @@ __all__ = ["run"]
 
 
 def config(engine: Engine | None = None) -> Config:
-    """Alembic's configuration: the scripts in `migrations/`, for the app's database or the one of `engine`."""
-    made = Config(stdout=io.StringIO())
-    made.set_main_option("script_location", str(settings.PROJECT / "migrations"))
-    made.set_main_option("revision_environment", "true")
-    made.set_main_option("file_template", "%%(rev)s_%%(slug)s")
-    made.attributes["engine"] = engine
-    return made
+    """Return Alembic's configuration for the scripts in `migrations/` and the app's database, or that of `engine`."""
+    options = Config(stdout=io.StringIO())
+    options.set_main_option("script_location", str(settings.PROJECT / "migrations"))
+    options.set_main_option("revision_environment", "true")
+    options.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    options.attributes["engine"] = engine
+    return options
 
 
 def upgrade(engine: Engine | None = None) -> None:
-    """Apply every migration that the database does not have yet.
+    """Apply the migrations that the database doesn't have yet.
 
-    Raises `UsageError` for PlanetScale, whose schema changes by deploy request, unless it is given the `engine` of a
-    development branch.
+    engine: a PlanetScale development branch, instead of the app's database.
+
+    Raises `UsageError` for a PlanetScale database, whose schema is changed only by deploy requests.
     """
     if engine is None and database.is_planetscale(settings.current().database_url):
-        raise UsageError("A PlanetScale database gets its schema by a deploy request, never directly: make migrate")
+        raise UsageError(
+            "The schema of a PlanetScale database is changed by a deploy request, never directly: make migrate"
+        )
     command.upgrade(config(engine), "head")
 
 
 def upgrade_branch(engine: Engine) -> None:
-    """Apply them to a development branch, which has copies of production's rows in alembic_version."""
+    """Apply them to a PlanetScale branch, which has copies of production's rows in alembic_version."""
     forget_ancestors(engine)
     upgrade(engine)
 
 
 def newest() -> str:
-    """The newest migration; raises `UsageError` when two claim to be it."""
+    """Return the newest migration; raises `UsageError` if there are several."""
     heads = ScriptDirectory.from_config(config()).get_heads()
     if len(heads) != 1:
-        raise UsageError(f"There are {len(heads)} newest migrations ({', '.join(heads)}); let one follow the other.")
+        raise UsageError(
+            f"There are {len(heads)} newest migrations ({', '.join(heads)}). Set the down_revision of one to the other."
+        )
     return heads[0]
 
 
 def pending(engine: Engine) -> list[str]:
-    """The migrations that this database does not have yet, in their order."""
+    """Return the migrations that this database doesn't have yet, in order."""
     with engine.connect() as connection:
-        have = set(MigrationContext.configure(connection).get_current_heads())
+        applied = set(MigrationContext.configure(connection).get_current_heads())
     scripts = ScriptDirectory.from_config(config())
-    return [script.revision for script in reversed(list(scripts.iterate_revisions("heads", tuple(have) or "base")))]
+    return [script.revision for script in reversed(list(scripts.iterate_revisions("heads", tuple(applied) or "base")))]
 
 
 def forget_ancestors(engine: Engine) -> None:
-    """Keep of alembic_version's rows only those that no other one follows.
+    """Delete the rows of alembic_version whose migration is an ancestor of another row's.
 
-    Alembic changes its one row; PlanetScale copies rows, and so might leave the one of before beside it.
+    Alembic updates its single row. PlanetScale copies rows, and so may leave the previous one beside it.
     """
     scripts = ScriptDirectory.from_config(config())
     with engine.begin() as connection:
@@ -88,18 +93,18 @@ _VERSIONS = Table("alembic_version", MetaData(), Column("version_num", String(32
 
 
 def run() -> None:
-    """Run the migrations that Alembic has chosen, over the app's own connection."""
+    """Run the migrations that Alembic selected, with the app's engine."""
     engine = context.config.attributes.get("engine") or database.engine()
     with engine.connect() as connection:
         run_over(connection.execution_options(**{limits.UNWATCHED: True}))
 
 
 def run_over(connection: Connection) -> None:
-    """Run them over this connection."""
+    """Run them on this connection."""
     context.configure(
         connection=connection,
         target_metadata=[references.load(references.METADATA), tables.metadata],  # the app's, and the kit's own
-        render_as_batch=True,  # on SQLite a column is changed by copying its table; on MySQL this is plain ALTER
+        render_as_batch=True,  # SQLite changes a column by copying the table; on MySQL this is an ordinary ALTER
         render_item=_render,
     )
     with context.begin_transaction():
@@ -107,7 +112,7 @@ def run_over(connection: Connection) -> None:
 
 
 def write(message: str) -> Path | None:
-    """Write a migration from the difference between the migrations so far and the models; None without one."""
+    """Write a migration for the difference between the migrations and the models; `None` if there is none."""
 
     def only_changes(_context: Any, _revision: Any, directives: list[Any]) -> None:
         if directives[0].upgrade_ops.is_empty():
@@ -118,14 +123,14 @@ def write(message: str) -> Path | None:
 
 
 def rename(table: str, old: str, new: str) -> list[Path]:
-    """Write the two migrations that rename a column: one adds it under its new name, one drops the old one.
+    """Write the two migrations that rename a column: one adds the new column, one drops the old one.
 
-    Raises `UsageError` when the models have no such column, under either name.
+    Raises `UsageError` if the models have neither.
     """
     metadata: MetaData = references.load(references.METADATA)
     known: Any = metadata.tables[table].columns if table in metadata.tables else {}
     if (column := known.get(old)) is None and (column := known.get(new)) is None:
-        raise UsageError(f"The models have no {table}.{old}; name a table and a column as the database does.")
+        raise UsageError(f"The models have no {table}.{old}. Use the names of table and column in the database.")
     added = Column(new, column.type, nullable=True)
     dropped = Column(old, column.type, nullable=True)
     return [
@@ -143,26 +148,26 @@ def _only(forward: Any, back: Any) -> Callable[[Any, Any, list[Any]], None]:
 
 
 def _revision(message: str, fill: Callable[..., None], *, autogenerate: bool = False) -> list[Path]:
-    """Write a revision, with the migrations so far applied to a database in memory: no one's data is looked at."""
+    """Write a revision, compared with an in-memory database that has all migrations; the app's database isn't used."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = create_engine("sqlite://", hide_parameters=True)
     upgrade(engine)
-    options = config(engine)
+    alembic = config(engine)
     number = _next_number()
     docstring = message.replace("\\", r"\\").replace('"', r"\"")  # script.py.mako puts it between triple quotes
-    made = command.revision(
-        options, docstring, autogenerate=autogenerate, rev_id=number, process_revision_directives=fill
+    revisions = command.revision(
+        alembic, docstring, autogenerate=autogenerate, rev_id=number, process_revision_directives=fill
     )
     engine.dispose()
-    files = [Path(script.path) for script in (made if isinstance(made, Iterable) else [made]) if script]
-    for tidy in (["check", "--fix"], ["format"]):  # as `make check` wants to see them
+    files = [Path(script.path) for script in (revisions if isinstance(revisions, Iterable) else [revisions]) if script]
+    for tidy in (["check", "--fix"], ["format"]):  # as `make check` expects them
         if files:
             subprocess.run([sys.executable, "-m", "ruff", *tidy, "--quiet", *map(str, files)], check=False)  # noqa: S603
     return files
 
 
 def _next_number() -> str:
-    """Migrations are numbered, so that they are listed in their order."""
+    """The next number; migrations are numbered, so that files are listed in order."""
     numbers = [
         int(file.name[:4]) for file in (settings.PROJECT / "migrations" / "versions").glob("[0-9]" * 4 + "_*.py")
     ]
@@ -170,7 +175,7 @@ def _next_number() -> str:
 
 
 def _render(kind: str, item: Any, autogenerated: Any) -> Any:
-    """How the kit's own types are written in a migration; Alembic writes others in full, so their module is imported."""
+    """Write the kit's types by their short name; Alembic writes others in full, so their module is imported."""
     if kind != "type":
         return False
     if isinstance(item, columns.UtcDateTime):

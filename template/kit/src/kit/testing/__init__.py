@@ -1,4 +1,4 @@
-"""What your tests lean on: a database of their own, settings that are read anew, and jobs run at once."""
+"""Helpers for your tests: a database of their own, and running jobs in the test's process."""
 
 import os
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def use_database(url: str) -> None:
-    """Point this process at another database, from now on, and bring it to the newest schema."""
+    """Use another database from now on, and migrate it to the newest schema."""
     os.environ["DATABASE_URL"] = url
     settings.current.cache_clear()
     database.engine.cache_clear()
@@ -32,7 +32,7 @@ def use_database(url: str) -> None:
 
 
 def empty_tables() -> None:
-    """Delete every row of the app's tables, and of the kit's."""
+    """Delete all rows of the app's and the kit's tables."""
     metadata: MetaData = references.load(references.METADATA)
     with database.engine().begin() as connection:
         for table in [*reversed(metadata.sorted_tables), *tables.metadata.sorted_tables]:

@@ -1,4 +1,4 @@
-"""What every request gets: `web.wrap(app)` puts it around any ASGI app."""
+"""Layers for every request: `web.wrap(app)` puts them around any ASGI app."""
 
 from kit.web.middleware import POLICY, conditional, same_origin, wrap
 

@@ -1,4 +1,4 @@
-"""A warning, away from Lambda, where a response has a background task: on Lambda the client waits until it is done."""
+"""A warning about background tasks in development: on Lambda, the client waits until they are done."""
 
 import inspect
 import logging
@@ -11,10 +11,10 @@ log = logging.getLogger("kit.web")
 
 
 class BackgroundTaskWarning:
-    """Logs a warning for the first response with a `BackgroundTask`, FastAPI's `BackgroundTasks` included.
+    """Logs a warning for the first response with a `BackgroundTask`, including FastAPI's `BackgroundTasks`.
 
-    Lambda sends a response once its handler returns, so the task delays it. A job does not: `kit.jobs`. Behind a
-    `BaseHTTPMiddleware` of Starlette's the task is not noticed.
+    Lambda sends a response when its handler returns, so the task delays it; a job (`kit.jobs`) doesn't. A task behind
+    Starlette's `BaseHTTPMiddleware` is not noticed.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -37,7 +37,7 @@ class BackgroundTaskWarning:
 
 
 def _background_task() -> BackgroundTask | None:
-    """Return that of the response that is being sent; ASGI's messages do not have it, so the callers are searched."""
+    """Return the task of the response that is being sent. ASGI messages don't have it, so the call stack is searched."""
     frame = inspect.currentframe()
     while frame:
         response = frame.f_locals.get("self")

@@ -1,13 +1,13 @@
-"""What every request gets: an id and a log line, security headers, compression, a same-origin check.
+"""For every request: an id, a log line, security headers, compression, and a same-origin check.
 
     app = web.wrap(Starlette(routes=[…]))
 
-It wraps any ASGI app from the outside, so that even the answer to a crash has all of it. An app from elsewhere may need
-some of it looser, such as styles from its own files, and another site of yours that sends it forms:
+The layers are outside of the app, so that they apply to the response to a crash as well. An existing app may need a
+looser policy, for example for styles from its own files, or accept forms from another site:
 
     app = web.wrap(shop, policy="default-src 'self'", origins=["https://admin.example.com"])
 
-A log line has a request's method and path, and nothing else of what the client sent.
+A log line has a request's method and path, and nothing else that the client sent.
 """
 
 import asyncio
@@ -34,16 +34,18 @@ POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""The content security policy: nothing but the app's own. `{nonce}` becomes the request's."""
+"""The default content security policy: only the app's own resources. `{nonce}` is replaced by the request's nonce."""
 
 
 def wrap(app: ASGIApp, *, policy: str = POLICY, origins: Collection[str] = ()) -> ASGIApp:
-    """Put the app inside the layers below, and set up the logs.
+    """Wrap an ASGI app in the layers of this module, and configure logging.
 
     policy: the content security policy of responses that set none.
-    origins: other sites whose pages may send requests that change something, such as `["https://admin.example.com"]`.
+    origins: other sites whose pages may send requests with unsafe methods, such as `["https://admin.example.com"]`.
 
-    Raises `TypeError` or `ValueError` where `origins` could match anything but such sites.
+    Raises `TypeError` or `ValueError` if `origins` are not origins.
+
+    Example: `app = web.wrap(Starlette(routes=[Route("/", home)]))`
     """
     logs.configure()
     if not settings.on_lambda():
@@ -56,45 +58,45 @@ def wrap(app: ASGIApp, *, policy: str = POLICY, origins: Collection[str] = ()) -
 
 
 class SafeHeaders:
-    """Sets the security headers that a response does not set itself.
+    """Sets the security headers that a response doesn't set itself.
 
     Scripts and styles run only with the request's nonce: `<script nonce="{{ request.state.csp_nonce }}">`.
     """
 
     def __init__(self, app: ASGIApp, policy: str = POLICY) -> None:
         self.app = app
-        self.policy = " ".join(policy.split())  # written over several lines, it would be no header
+        self.policy = " ".join(policy.split())  # a header has no line breaks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         nonce = secrets.token_urlsafe(16)
         scope.setdefault("state", {})["csp_nonce"] = nonce
-        safe = {
+        defaults = {
             "content-security-policy": self.policy.replace("{nonce}", nonce),
             "x-content-type-options": "nosniff",
             "referrer-policy": "same-origin",
             "cross-origin-opener-policy": "same-origin",
         }
         if scope["scheme"] == "https":
-            safe["strict-transport-security"] = "max-age=31536000"
+            defaults["strict-transport-security"] = "max-age=31536000"
 
-        async def send_safely(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in safe.items():
+                for name, value in defaults.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        await self.app(scope, receive, send_safely)
+        await self.app(scope, receive, send_with_headers)
 
 
 class RequestLog:
-    """Gives each request an id, answers with it in `X-Request-Id`, and logs one line when it is done.
+    """Gives each request an id, returns it in `X-Request-Id`, and logs one line when the response is complete.
 
-    An app that fails is logged with its traceback, and the client gets a plain 500 without details; so it does if the
-    app failed in the middle of a response of which the server has not sent anything yet. `SystemExit` is a failure
-    like any other, and so is `CancelledError`, unless this request itself is being cancelled.
+    If the app fails, its traceback is logged, and the client gets a plain 500 without details. This includes a failure
+    in the middle of a response, if the server has sent nothing of it yet. `SystemExit` is a failure like any other, and
+    so is `CancelledError`, unless this request itself is being cancelled.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -143,22 +145,22 @@ class RequestLog:
 
 
 def _id_of(scope: Scope) -> str:
-    """API Gateway's own id, so that its logs and ours can be joined; elsewhere a new one."""
+    """API Gateway's id of the request, so that its logs and ours can be joined; elsewhere a new one."""
     event = scope.get("aws.event") or {}
     return event.get("requestContext", {}).get("requestId") or secrets.token_hex(8)
 
 
 def _cancelled() -> bool:
-    """Whether the current task was cancelled from the outside, rather than by an error of the app's."""
+    """Whether the current task was cancelled from outside of the app."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 class SameOrigin:
-    """Refuses a request that changes something when another site's page sent it (CSRF), and another site's WebSocket.
+    """Refuses requests with unsafe methods (CSRF) and WebSockets that another site's page has sent.
 
-    A browser says where a request comes from, so no token and no cookie is needed: `Sec-Fetch-Site` over HTTPS
-    and on localhost, `Origin` everywhere. A client that sends neither is no browser and carries no one's cookies.
+    Browsers send where a request comes from, so neither a token nor a cookie is needed: `Sec-Fetch-Site` over HTTPS
+    and on localhost, `Origin` everywhere. A client that sends neither is not a browser with somebody's cookies.
     Source: OWASP's CSRF cheat sheet, "Fetch Metadata headers".
 
     Raises `TypeError` if `origins` is a string, and `ValueError` if one of them is not an origin.
@@ -174,7 +176,7 @@ class SameOrigin:
         ):
             headers = Headers(scope=scope)
             if headers.get("origin") not in self.origins and not same_origin(headers):
-                log.warning("refused a forged request", extra={"origin": headers.get("origin")})
+                log.warning("refused a cross-site request", extra={"origin": headers.get("origin")})
                 if scope["type"] == "websocket":
                     return await send({"type": "websocket.close", "code": 1008})
                 refusal = "Cross-site request refused. Open this site in the browser and try again."
@@ -184,7 +186,7 @@ class SameOrigin:
 
 def _origins(origins: Collection[str]) -> frozenset[str]:
     if isinstance(origins, str | bytes):
-        raise TypeError(f"origins takes a list of sites, not a single string. Write it as [{origins!r}].")
+        raise TypeError(f"origins takes a list, not a string. Write it as [{origins!r}].")
     for origin in origins:
         if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", origin):
             raise ValueError(f"{origin!r} is not an origin. Write it as https://admin.example.com, without a path.")
@@ -192,7 +194,7 @@ def _origins(origins: Collection[str]) -> frozenset[str]:
 
 
 def same_origin(headers: Headers) -> bool:
-    """Whether the browser says that the app's own page (or the user) sent this, or no browser did."""
+    """Whether the app's own page, the user, or a client that is not a browser has sent this."""
     if (site := headers.get("sec-fetch-site")) is not None:
         return site in {"same-origin", "none"}
     if (origin := headers.get("origin")) is not None:
@@ -202,20 +204,20 @@ def same_origin(headers: Headers) -> bool:
 
 
 _ETAG = re.compile(r'"[^"]*"')
-"""An entity tag without its `W/`: `If-None-Match` compares weakly (RFC 9110, section 13.1.2)."""
+"""An entity tag without `W/`: `If-None-Match` compares weakly (RFC 9110, section 13.1.2)."""
 
 _KEPT_BY_304 = {b"cache-control", b"content-location", b"date", b"etag", b"expires", b"set-cookie", b"vary"}
-"""The headers of a 304 (RFC 9110, section 15.4.5), and cookies."""
+"""The headers that a 304 keeps (RFC 9110, section 15.4.5), and cookies."""
 
 
 def conditional(request: Request, response: Response) -> Response:
-    """Give the response to a GET an `ETag`, and return a 304 instead where the client has it already.
+    """Add an `ETag` to the response to a GET, or return a 304 if the client has the same response already.
 
-    response: a 200 whose body is in one piece. If it has an `ETag`, it keeps that.
+    response: a 200 that is not streamed. If it has an `ETag`, it keeps that.
 
     Example: `return web.conditional(request, pages.TemplateResponse(request, "messages.html", {…}))`
     """
-    # Weak, as the same page may be sent compressed or not.
+    # Weak, because the same response may be sent compressed or not.
     etag = response.headers.setdefault("etag", f'W/"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"')
     known = ",".join(request.headers.getlist("if-none-match"))
     if known.strip() != "*" and etag.removeprefix("W/") not in _ETAG.findall(known):
