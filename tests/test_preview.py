@@ -41,7 +41,7 @@ class Scene:
     planetscale: PlanetScale
     ssm: Any
     stages: set[str] = field(default_factory=set)
-    made: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
     calls: int = 0
     ends_at: int | None = None
     heard: bool = False
@@ -60,7 +60,7 @@ class Scene:
 
     def make(self, target: str, **variables: str) -> str:
         """Deploy and destroy, as the app's Makefile does it: by the URL that is in SSM, and as often as one likes."""
-        self.made.append(" ".join([target, *(f"{name}={value}" for name, value in variables.items())]))
+        self.commands.append(" ".join([target, *(f"{name}={value}" for name, value in variables.items())]))
         if target == "destroy":
             assert variables["CONFIRM"] == f"my-app-{variables['STAGE']}"
             self.stages.discard(variables["STAGE"])
@@ -71,12 +71,12 @@ class Scene:
 
     def preview(self) -> Preview:
         database = project.Project("my-org", "my-app")
-        asked = api.Api(database, self.counted(self.planetscale.transport), sleep=self.planetscale.advance)
+        client = api.Api(database, self.counted(self.planetscale.transport), sleep=self.planetscale.advance)
         patience = Patience("make preview PR=12", sleep=self.planetscale.advance)
         ssm = Counted(self)
         return Preview(
             Stage("my-app", "preview12"),
-            Branch(database, asked, "kit-preview-12", patience),
+            Branch(database, client, "kit-preview-12", patience),
             ssm,
             self.counted(self.make),
         )
@@ -119,13 +119,13 @@ def new_scene(ssm: Any, **how: Any) -> Iterator[Scene]:
 
 @pytest.fixture
 def scene(ssm: Any) -> Iterator[Scene]:
-    with new_scene(ssm) as made:
-        yield made
+    with new_scene(ssm) as scene:
+        yield scene
 
 
 def test_a_preview_has_a_stage_a_branch_and_its_url_in_ssm(scene: Scene) -> None:
     assert scene.preview().begin() == ADDRESS
-    assert scene.made == ["deploy STAGE=preview12 DIRECT=1 YES=1"]
+    assert scene.commands == ["deploy STAGE=preview12 DIRECT=1 YES=1"]
     assert scene.url_in_ssm().startswith("mysql://u%2F")
     assert scene.url_in_ssm().endswith(":pscale_pw_%401@aws.connect.psdb.cloud/my-app")
     assert scene.ssm.describe_parameters()["Parameters"][0]["Type"] == "SecureString"
@@ -220,10 +220,10 @@ def test_its_end_leaves_nothing_and_can_be_repeated(scene: Scene) -> None:
     scene.preview().begin()
     scene.preview().end()
     assert scene.left == NOTHING
-    assert scene.made[-1] == "destroy STAGE=preview12 CONFIRM=my-app-preview12"
+    assert scene.commands[-1] == "destroy STAGE=preview12 CONFIRM=my-app-preview12"
     scene.preview().end()
     assert scene.left == NOTHING
-    assert scene.made.count(scene.made[-1]) == 1
+    assert scene.commands.count(scene.commands[-1]) == 1
 
 
 def test_a_stage_that_was_not_made_by_it_is_not_touched(scene: Scene) -> None:
@@ -232,7 +232,7 @@ def test_a_stage_that_was_not_made_by_it_is_not_touched(scene: Scene) -> None:
     for act in (Preview.begin, Preview.end):
         with pytest.raises(UsageError, match="was not created by `make preview`"):
             act(scene.preview())
-    assert (scene.made, scene.planetscale.seen) == ([], [])
+    assert (scene.commands, scene.planetscale.seen) == ([], [])
     assert scene.url_in_ssm() == "mysql://a:b@c/d"
 
 
@@ -257,9 +257,9 @@ def calls_of(ssm: Any, act: Callable[[Preview], object], *before: Callable[[Prev
     with new_scene(ssm) as scene:
         for earlier in before:
             earlier(scene.preview())
-        begun = scene.calls
+        before_calls = scene.calls
         act(scene.preview())
-        return scene.calls - begun
+        return scene.calls - before_calls
 
 
 @pytest.mark.parametrize("heard", [False, True])
@@ -327,10 +327,10 @@ def test_it_costs_so_it_asks_first(
         preview.begin(argparse.Namespace(number="12", yes=False))
     assert scene.left == NOTHING
     preview.begin(argparse.Namespace(number="12", yes=True))
-    told = capsys.readouterr()
-    assert told.out == f"{ADDRESS}\n"
-    assert "may charge for the branch" in told.err
-    assert "pscale_pw" not in told.err
+    output = capsys.readouterr()
+    assert output.out == f"{ADDRESS}\n"
+    assert "may charge for the branch" in output.err
+    assert "pscale_pw" not in output.err
 
 
 def test_what_planetscale_refuses_is_told_with_the_way_on(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

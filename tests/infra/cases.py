@@ -115,8 +115,8 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
 def cdk(case: Case, folder: Path) -> cloudformation.Stage:
     parts.program("npx")
     app = case.app(folder, "cdk")
-    given = case.plain() | {"stage": case.stage, "image": case.image}
-    context = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
+    values = case.plain() | {"stage": case.stage, "image": case.image}
+    context = [word for name, value in values.items() for word in ("-c", f"{name}={value}")]
     here, shared = app / "infra" / "cdk", {"UV_PROJECT_ENVIRONMENT": str(TOOLS_CACHE / "cdk")}
     run("npx", "--yes", CDK, "synth", "--quiet", "--output", "cdk.out", *context, cwd=here, **shared)
     templates = [json.loads(file.read_text()) for file in app.glob("infra/cdk/cdk.out/*.template.json")]
@@ -127,8 +127,8 @@ def cdk(case: Case, folder: Path) -> cloudformation.Stage:
 def sam(case: Case, folder: Path) -> cloudformation.Stage:
     app = case.app(folder, "sam")
     run("python3", "infra/sam/assemble.py", cwd=app)
-    given = case.plain() | {"project": "my-app", "stage": case.stage, "image": case.image}
-    parameters = {"".join(word.title() for word in name.split("_")): value for name, value in given.items()}
+    values = case.plain() | {"project": "my-app", "stage": case.stage, "image": case.image}
+    parameters = {"".join(word.title() for word in name.split("_")): value for name, value in values.items()}
     words = [f"{name}={value}" for name, value in parameters.items()]
     templates = [
         json.loads(
@@ -148,8 +148,8 @@ def terraform_(case: Case, folder: Path) -> terraform.State:
     own = "vpc_id" not in case.settings
     text = terraform.mocks(here, manifest, case.resource_prefix, AwsNames(case.region), own_network=own)
     here.joinpath("description.tftest.hcl").write_text(text, encoding="utf-8")
-    given = case.settings | {"stage": case.stage, "image": case.image}
-    here.joinpath("given.auto.tfvars.json").write_text(json.dumps(given), encoding="utf-8")
+    values = case.settings | {"stage": case.stage, "image": case.image}
+    here.joinpath("given.auto.tfvars.json").write_text(json.dumps(values), encoding="utf-8")
     run("terraform", "init", "-backend=false", "-input=false", cwd=here)
     return terraform.read(run("terraform", "test", "-json", "-verbose", cwd=here))
 

@@ -70,7 +70,7 @@ def running(server: mysql.Server) -> Iterator[Emulator]:
         parts.missing("a local AWS", f"its image cannot be built: {str(error).splitlines()[-1]}")
     port = waiting.free_port()
     with containers.network() as network:
-        told = {
+        variables = {
             "AWS_ENDPOINT_URL": f"http://aws:{port}",
             "DOCKER_NETWORK": network,
             "GATEWAY_PORT": port,
@@ -80,7 +80,7 @@ def running(server: mysql.Server) -> Iterator[Emulator]:
             "RIE": rie.program(),
             "AUTHORITY": server.ca,
         }
-        options = [option for name, value in told.items() for option in ("--env", f"{name}={value}")]
+        options = [option for name, value in variables.items() for option in ("--env", f"{name}={value}")]
         options += ["--network", network, "--network-alias", "aws", "--publish", f"127.0.0.1:{port}:{port}"]
         containers.docker("network", "connect", "--alias", mysql.NAME, network, server.container.name)
         try:
@@ -97,8 +97,8 @@ def running(server: mysql.Server) -> Iterator[Emulator]:
 
 
 def _remove(kind: str, listed: str) -> None:
-    if found := sorted(set(listed.split())):
-        containers.docker(kind, "rm", "--force", *found, check=False)
+    if ids := sorted(set(listed.split())):
+        containers.docker(kind, "rm", "--force", *ids, check=False)
 
 
 def machine(folder: Path, emulator: Emulator) -> dict[str, str]:

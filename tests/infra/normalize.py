@@ -52,16 +52,16 @@ def many(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def statements(found: Iterable[dict[str, Any]]) -> list[str]:
+def statements(documents: Iterable[dict[str, Any]]) -> list[str]:
     """Statements as IAM's JSON has them, each taken apart into single permissions; what is the same is told once."""
     single = set()
-    for statement in found:
+    for statement in documents:
         condition = {
             test: {key: sorted(many(value)) for key, value in keys.items()}
             for test, keys in (statement.get("Condition") or {}).items()
         }
         principals = [
-            f"{kind} {one}" for kind, given in (statement.get("Principal") or {}).items() for one in many(given)
+            f"{kind} {one}" for kind, values in (statement.get("Principal") or {}).items() for one in many(values)
         ]
         for action, resource, principal in itertools.product(
             many(statement["Action"]), many(statement.get("Resource", "")), principals or [""]
@@ -79,7 +79,7 @@ def statements(found: Iterable[dict[str, Any]]) -> list[str]:
 
 def charts(body: str) -> list[dict[str, Any]]:
     """A dashboard's widgets; each metric with its statistic and period, wherever they were told."""
-    told = []
+    widgets = []
     for widget in json.loads(body)["widgets"]:
         shared = widget["properties"]
         metrics = []
@@ -88,8 +88,8 @@ def charts(body: str) -> list[dict[str, Any]]:
             words = [word for word in metric if not isinstance(word, dict)]
             metrics.append([*words, own.get("stat", shared.get("stat")), own.get("period", shared.get("period"))])
         position = {name: widget[name] for name in ("x", "y", "width", "height")}
-        told.append(position | {"title": shared["title"], "region": shared["region"], "metrics": sorted(metrics)})
-    return told
+        widgets.append(position | {"title": shared["title"], "region": shared["region"], "metrics": sorted(metrics)})
+    return widgets
 
 
 def flat(value: Any, path: str = "") -> dict[str, Any]:

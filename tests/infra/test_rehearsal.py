@@ -57,20 +57,20 @@ class Rehearsal:
     database: mysql.Server
     environ: dict[str, str]
 
-    def make(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    def make(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["make", "--no-print-directory", *words],
             cwd=self.app,
             env=self.environ,
-            input=given,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=400,
         )
 
-    def done(self, *words: str, given: str = "") -> str:
+    def done(self, *words: str, stdin: str = "") -> str:
         """Run what must succeed; give what it prints for programs."""
-        done = self.make(*words, given=given)
+        done = self.make(*words, stdin=stdin)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -104,18 +104,18 @@ class Rehearsal:
             return list(cursor.fetchall())
 
     def repositories(self) -> list[str]:
-        found = self.emulator.client("ecr").describe_repositories()["repositories"]
-        return [one["repositoryName"] for one in found if one["repositoryName"].startswith("my-app")]
+        details = self.emulator.client("ecr").describe_repositories()["repositories"]
+        return [one["repositoryName"] for one in details if one["repositoryName"].startswith("my-app")]
 
     def task_image(self) -> str:
         """The image that a task would be started with now."""
-        told = self.emulator.client("lambda").get_function_configuration(
+        function = self.emulator.client("lambda").get_function_configuration(
             FunctionName="my-app-prod-jobs", Qualifier="live"
         )
-        revision = told["Environment"]["Variables"]["JOBS_TASK_DEFINITION"]
-        found = self.emulator.client("ecs").describe_task_definition(taskDefinition=revision)["taskDefinition"]
-        assert found["status"] == "ACTIVE"
-        return str(found["containerDefinitions"][0]["image"])
+        revision = function["Environment"]["Variables"]["JOBS_TASK_DEFINITION"]
+        details = self.emulator.client("ecs").describe_task_definition(taskDefinition=revision)["taskDefinition"]
+        assert details["status"] == "ACTIVE"
+        return str(details["containerDefinitions"][0]["image"])
 
 
 def set_up(rehearsal: Rehearsal, iac: str) -> None:
@@ -124,9 +124,9 @@ def set_up(rehearsal: Rehearsal, iac: str) -> None:
         rehearsal.app.joinpath("infra/sam/stages/prod.toml").write_text(f'Architecture = "{HERE}"\nMonthlyBudget = 0\n')
         return
     file = rehearsal.app / "infra/cdk/cdk.json"
-    told = json.loads(file.read_text())
-    told["context"]["stages"]["prod"] = {"architecture": HERE, "monthly_budget": 0}
-    file.write_text(json.dumps(told))
+    context = json.loads(file.read_text())
+    context["context"]["stages"]["prod"] = {"architecture": HERE, "monthly_budget": 0}
+    file.write_text(json.dumps(context))
     command = ["npx", "--yes", CDK, "bootstrap", f"aws://000000000000/{ministack.REGION}"]
     subprocess.run(
         command, cwd=rehearsal.app.parent, env=rehearsal.environ, check=True, capture_output=True, timeout=240
@@ -136,10 +136,10 @@ def set_up(rehearsal: Rehearsal, iac: str) -> None:
 def a_version_that_does_not_answer(rehearsal: Rehearsal, address: str) -> None:
     """Its migrations run, and nobody meets it; mended, the next deployment goes on."""
     rehearsal.change("app/web.py", "import logging\n", 'import logging\n\nraise RuntimeError("not today")\n')
-    told = rehearsal.refused("deploy", "YES=1")
-    assert "not today" in told
-    assert "Version 1 is still live" in told
-    assert "make deploy STAGE=prod" in told
+    message = rehearsal.refused("deploy", "YES=1")
+    assert "not today" in message
+    assert "Version 1 is still live" in message
+    assert "make deploy STAGE=prod" in message
     assert rehearsal.rows("SHOW TABLES LIKE 'extras'")
     assert httpx.get(f"{address}/health", timeout=30, trust_env=False).text == "ok"
     rehearsal.change("app/web.py", '\nraise RuntimeError("not today")\n', "")
@@ -162,7 +162,7 @@ def test_a_stage_is_made_changed_taken_back_and_taken_away(
     assert "make manifest" in rehearsal.refused("deploy", "YES=1")
     rehearsal.done("manifest")
     assert "make secret STAGE=prod" in rehearsal.refused("deploy", "YES=1")
-    rehearsal.done("secret", given=database.url_on_network())
+    rehearsal.done("secret", stdin=database.url_on_network())
     assert "YES=1" in rehearsal.refused("deploy")
     assert rehearsal.repositories() == []
 

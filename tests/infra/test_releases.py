@@ -38,8 +38,8 @@ def functions(account: Account) -> Any:
 
 @pytest.fixture
 def releases(account: Account, functions: Any, monkeypatch: pytest.MonkeyPatch) -> Releases:
-    made = Releases(account, STAGE)
-    publish = made.functions.publish_version
+    stage_releases = Releases(account, STAGE)
+    publish = stage_releases.functions.publish_version
 
     def as_in_aws(FunctionName: str) -> dict[str, Any]:
         """What has not changed since its last version gets none, as AWS documents PublishVersion; moto knows no such."""
@@ -48,8 +48,8 @@ def releases(account: Account, functions: Any, monkeypatch: pytest.MonkeyPatch) 
         same = last["Version"] != "$LATEST" and last["MemorySize"] == now["MemorySize"]
         return last if same else publish(FunctionName=FunctionName)
 
-    monkeypatch.setattr(made.functions, "publish_version", as_in_aws)
-    return made
+    monkeypatch.setattr(stage_releases.functions, "publish_version", as_in_aws)
+    return stage_releases
 
 
 @pytest.fixture
@@ -126,11 +126,11 @@ def test_a_move_that_was_broken_off_between_the_two_is_finished(
     moved: list[str] = []
     real = releases.functions.update_alias
 
-    def once(**told: Any) -> None:
+    def once(**request: Any) -> None:
         if moved:
             raise KeyboardInterrupt
-        moved.append(told["FunctionName"])
-        real(**told)
+        moved.append(request["FunctionName"])
+        real(**request)
 
     with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
         broken.setattr(releases.functions, "update_alias", once)

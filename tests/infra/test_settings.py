@@ -74,8 +74,8 @@ NOWHERE = {
 def state(app: Path, stage: str) -> set[str]:
     """What Terraform says that a stage has."""
     file = app / f"infra/terraform/terraform.tfstate.d/{stage}/terraform.tfstate"
-    told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"resources": []}
-    return {f"{one['type']}.{one['name']}" for one in told["resources"] if one["mode"] == "managed"}
+    content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"resources": []}
+    return {f"{one['type']}.{one['name']}" for one in content["resources"] if one["mode"] == "managed"}
 
 
 def test_terraform_makes_the_repository_first_and_keeps_stages_apart(tmp_path: Path) -> None:

@@ -27,15 +27,15 @@ def status(aws: Any, app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         monkeypatch.setattr("kit.ops.stage.project_name", lambda: "my-app")
         monkeypatch.setattr(sys, "argv", ["kit", "status", "--stage", stage])
         code = command.main()
-        said = capsys.readouterr()
-        return said.out if code == 0 else said.err
+        output = capsys.readouterr()
+        return output.out if code == 0 else output.err
 
     return call
 
 
 def row(page: str, name: str) -> list[str]:
-    [found] = [line.split() for line in page.splitlines() if line.split()[:1] == [name]]
-    return found[1:]
+    [words] = [line.split() for line in page.splitlines() if line.split()[:1] == [name]]
+    return words[1:]
 
 
 def test_what_runs_is_on_one_screen(aws: Any, status: Any) -> None:
@@ -112,6 +112,6 @@ def test_tasks_that_run_are_listed_and_many_are_counted(aws: Any, status: Any) -
 
 
 def test_a_stage_that_is_not_there_is_told_with_those_that_are(status: Any) -> None:
-    said = status("test")
-    assert "Nothing is deployed as my-app-test in eu-central-1" in said
-    assert "Existing stages: prod" in said
+    output = status("test")
+    assert "Nothing is deployed as my-app-test in eu-central-1" in output
+    assert "Existing stages: prod" in output

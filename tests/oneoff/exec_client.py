@@ -67,12 +67,12 @@ def environment(served: dict[str, str]) -> dict[str, str]:
 @contextmanager
 def exec_with_cloud(backend: cloud.TaskBackend, folder: Path) -> Iterator[Exec]:
     """./exec, and a cloud of its own."""
-    made = cloud.Cloud(backend)
-    with cloud.serving(made) as served:
-        given = Exec(folder, environment(served), made)
+    aws = cloud.Cloud(backend)
+    with cloud.serving(aws) as served:
+        exec_ = Exec(folder, environment(served), aws)
         try:
-            yield given
+            yield exec_
         finally:
-            for terminal in given.terminals:
+            for terminal in exec_.terminals:
                 terminal.leave()
             backend.remove()

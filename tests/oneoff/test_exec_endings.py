@@ -94,7 +94,7 @@ def plugin_breaks(aws: Exec) -> None:
 
 def refused(aws: Exec) -> None:
     error = Refused("AccessDeniedException", "no")
-    aws.cloud.faults.append(lambda asked, _: error if asked == "ExecuteCommand" else None)
+    aws.cloud.faults.append(lambda operation, _: error if operation == "ExecuteCommand" else None)
     assert aws.terminal(*SESSION).ended() == 2
 
 
@@ -104,13 +104,13 @@ def agent_stops(aws: Exec) -> None:
 
 
 def no_answer_to_the_session(aws: Exec) -> None:
-    aws.cloud.drops.append(lambda asked, _: asked == "ExecuteCommand")
+    aws.cloud.drops.append(lambda operation, _: operation == "ExecuteCommand")
     assert aws.terminal(*SESSION).ended() == 2
     assert aws.cloud.count("ExecuteCommand") == 1, "what may have begun is not asked for again"
 
 
 def no_answer_to_the_start(aws: Exec) -> None:
-    aws.cloud.drops.append(lambda asked, _: asked == "RunTask")
+    aws.cloud.drops.append(lambda operation, _: operation == "RunTask")
     terminal = aws.terminal(*SESSION)
     until(lambda: aws.cloud.count("RunTask") > 2, what="the request, repeated")
     terminal.send(CTRL_C)
@@ -128,7 +128,9 @@ def network_lost(aws: Exec) -> None:
 
 def stop_never_works(aws: Exec) -> None:
     terminal = command(aws)
-    aws.cloud.faults.append(lambda asked, _: Refused("AccessDeniedException", "no") if asked == "StopTask" else None)
+    aws.cloud.faults.append(
+        lambda operation, _: Refused("AccessDeniedException", "no") if operation == "StopTask" else None
+    )
     terminal.send(CTRL_C)
     assert terminal.ended() == 130
     assert "Could not stop the task" in terminal.before

@@ -61,10 +61,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cloud(seed: int, code: int | None) -> Cloud:
-    made, weather = Cloud(Nowhere(code=code)), Weather(seed)
-    made.faults.append(weather.fault)
-    made.drops.append(weather.drop)
-    return made
+    aws, weather = Cloud(Nowhere(code=code)), Weather(seed)
+    aws.faults.append(weather.fault)
+    aws.drops.append(weather.drop)
+    return aws
 
 
 @pytest.fixture
@@ -92,21 +92,21 @@ def test_no_command_is_run_twice_and_no_exit_code_is_told_wrongly(
 ) -> None:
     failed = 0
     for code in (0, 3):
-        made = cloud(code, code)
-        with serving(made) as served:
+        aws = cloud(code, code)
+        with serving(aws) as served:
             logged_in = account(served)
             for number in range(100):
-                before = len(made.tasks)
+                before = len(aws.tasks)
                 try:
-                    told = oneoff_task.run(logged_in, deployed, TaskSpec(["true"], f"run {number}"))
+                    exit_code = oneoff_task.run(logged_in, deployed, TaskSpec(["true"], f"run {number}"))
                 except UsageError as error:
                     failed += 1
                     assert "AWS" in str(error)
                 else:
-                    assert told == code
-                assert len(made.tasks) <= before + 1
-        assert made.count("RunTask") > len(made.tasks), "some requests were repeated"
-        assert not made.alive()
+                    assert exit_code == code
+                assert len(aws.tasks) <= before + 1
+        assert aws.count("RunTask") > len(aws.tasks), "some requests were repeated"
+        assert not aws.alive()
     assert failed < 10, "what passes is waited for"
 
 
@@ -114,20 +114,20 @@ def test_no_session_is_opened_twice(
     quick: None, deployed: Deployed, account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ecs_exec, "PLUGIN", "true")
-    given_up = 0
-    made = cloud(5, None)
-    with serving(made) as served:
+    failed_sessions = 0
+    aws = cloud(5, None)
+    with serving(aws) as served:
         logged_in = account(served)
         for _ in range(100):
             task = Task(logged_in, deployed)
             task.start(TaskSpec())
             task.wait_until_running()
-            before = len(made.opened)
+            before = len(aws.opened)
             try:
                 ecs_exec.enter(task, ["python"])
             except (UsageError, ClientError, BotoCoreError):
-                given_up += 1
-            assert len(made.opened) <= before + 1
+                failed_sessions += 1
+            assert len(aws.opened) <= before + 1
             task.stop("the test is over")
-    assert 0 < given_up < 60, "what may have begun is given up, and what has not is asked for again"
-    assert not made.alive()
+    assert 0 < failed_sessions < 60, "what may have begun is given up, and what has not is asked for again"
+    assert not aws.alive()

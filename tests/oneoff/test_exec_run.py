@@ -33,9 +33,9 @@ def test_the_exit_code_is_the_commands(aws: Exec) -> None:
         "exit 255": 255,
     }
     begun = {end: aws.begin("--run", "--", "sh", "-c", end) for end in ends}
-    told = {end: (client.communicate()[0], client.returncode) for end, client in begun.items()}
-    assert {end: code for end, (_, code) in told.items()} == ends
-    assert "time" not in told["exit 124"][0], "it was its own exit code, not the end of its time"
+    results = {end: (client.communicate()[0], client.returncode) for end, client in begun.items()}
+    assert {end: code for end, (_, code) in results.items()} == ends
+    assert "time" not in results["exit 124"][0], "it was its own exit code, not the end of its time"
 
 
 def test_what_is_written_to_both_streams_comes_to_standard_output(aws: Exec) -> None:
@@ -81,8 +81,8 @@ def test_a_network_that_comes_back_is_waited_for(aws: Exec) -> None:
         aws.cloud.drops.append(lambda *_: True)
         until(lambda: not aws.cloud.alive(), what="the end of the command, unseen")
         aws.cloud.drops.clear()
-        told, done = client.stdout.read().splitlines()
-    assert told.startswith("AWS is not reachable right now"), "and it is said once"
+        notice, done = client.stdout.read().splitlines()
+    assert notice.startswith("AWS is not reachable right now"), "and it is said once"
     assert done == "done"
     assert client.returncode == 3
     assert aws.cloud.count("RunTask") == 1

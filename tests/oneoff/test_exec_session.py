@@ -52,11 +52,11 @@ def test_the_session_has_the_windows_size(aws: Exec) -> None:
     terminal.expect(r"columns=80, lines=24")
     terminal.resize(50, 132)
 
-    def told() -> bool:
+    def resized() -> bool:
         terminal.sendline("os.get_terminal_size()")
         return terminal.expect([r"columns=80, lines=24", r"columns=132, lines=50"]) == 1
 
-    assert until(told, what="the new size")
+    assert until(resized, what="the new size")
     terminal.send(CTRL_D)
     assert terminal.ended() == 0
 
@@ -64,8 +64,8 @@ def test_the_session_has_the_windows_size(aws: Exec) -> None:
 def test_the_exit_code_of_a_session_is_its_commands(aws: Exec) -> None:
     ends = {"true": 0, "exit 1": 1, "exit 137": 137, "kill -KILL $$": 137}
     opened = {end: aws.terminal("sh", "-c", end) for end in ends}
-    told = {end: terminal.ended() for end, terminal in opened.items()}
-    assert told == ends, [terminal.before for terminal in opened.values()]
+    codes = {end: terminal.ended() for end, terminal in opened.items()}
+    assert codes == ends, [terminal.before for terminal in opened.values()]
     aws.gone()
 
 

@@ -22,7 +22,11 @@ from ministack.services.cloudformation import engine, provisioners
 HERE = f"127.0.0.1:{os.environ['GATEWAY_PORT']}"
 RIE, AUTHORITY = os.environ["RIE"], os.environ["AUTHORITY"]
 """Files of the machine that the Docker engine runs on."""
-GIVEN = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": os.environ["MINISTACK_REGION"]}
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": os.environ["MINISTACK_REGION"],
+}
 
 
 def registry(image: str) -> str:
@@ -34,10 +38,10 @@ def as_in_aws(start: Callable[..., Any]) -> Callable[..., Any]:
     """Start a container as AWS would."""
 
     def started(self: Any, image: Any, *arguments: Any, **options: Any) -> Any:
-        told: dict[str, str] = options["environment"]
-        told["DATABASE_CA"] = "/authority.pem"
+        environment: dict[str, str] = options["environment"]
+        environment["DATABASE_CA"] = "/authority.pem"
         volumes = {AUTHORITY: {"bind": "/authority.pem", "mode": "ro"}}
-        if "AWS_LAMBDA_FUNCTION_NAME" in told:
+        if "AWS_LAMBDA_FUNCTION_NAME" in environment:
             volumes[RIE] = {"bind": "/rie", "mode": "ro"}
             options |= {
                 "entrypoint": ["/rie", "python", "-m", "kit.aws_lambda.bootstrap"],
@@ -46,7 +50,7 @@ def as_in_aws(start: Callable[..., Any]) -> Callable[..., Any]:
             }
         else:
             options["entrypoint"] = ["env"]
-            told |= GIVEN
+            environment |= CREDENTIALS
         return start(self, registry(image), *arguments, **options, volumes=volumes)
 
     return started
@@ -63,10 +67,10 @@ def without_dns(answer: Callable[..., Any]) -> Callable[..., Any]:
     async def answered(*request: Any) -> Any:
         status, headers, body = await answer(*request)
         text = body.decode() if isinstance(body, bytes) else body
-        told = re.sub(
+        answer_text = re.sub(
             r"http://([0-9a-f]{8})\.execute-api\.[\w.]+:\d+", rf"http://{HERE}/_aws/execute-api/\1/$default", text
         )
-        return status, headers, told.encode() if isinstance(body, bytes) else told
+        return status, headers, answer_text.encode() if isinstance(body, bytes) else answer_text
 
     return answered
 
@@ -74,11 +78,11 @@ def without_dns(answer: Callable[..., Any]) -> Callable[..., Any]:
 def with_numbers(make: Callable[..., Any]) -> Callable[..., Any]:
     """Make an event source with at most so many at once, a number."""
 
-    def made(name: str, told: dict[str, Any], *arguments: Any) -> Any:
-        scaling = {key: int(value) for key, value in told.get("ScalingConfig", {}).items()}
-        return make(name, told | {"ScalingConfig": scaling}, *arguments)
+    def create(name: str, properties: dict[str, Any], *arguments: Any) -> Any:
+        scaling = {key: int(value) for key, value in properties.get("ScalingConfig", {}).items()}
+        return make(name, properties | {"ScalingConfig": scaling}, *arguments)
 
-    return made
+    return create
 
 
 def of_an_empty_parameter(select: Callable[..., Any]) -> Callable[..., Any]:
