@@ -47,7 +47,7 @@ class Function(Construct):
             function_name=f"{settings.name}-{part}",
             description=description,
             code=lambda_.DockerImageCode.from_ecr(
-                repository, tag_or_digest=settings.digest, cmd=[f"kit.lambda_{part}.handler"]
+                repository, tag_or_digest=settings.digest, cmd=[f"kit.aws_lambda.{part}.handler"]
             ),
             architecture=lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64,
             memory_size=memory,
