@@ -159,7 +159,7 @@ def test_nor_is_anything_in_a_role_of_the_infrastructure(index: int) -> None:
 
 def test_what_is_on_everything_is_told_with_its_reason() -> None:
     text = (TEMPLATE / "infra" / "policies" / "README.md").read_text(encoding="utf-8")
-    table = text.partition("| actions | why not less |")[2]
+    table = text.partition("| actions | reason |")[2]
     for name in NAMES:
         for action in {action for action, resource in grants(name) if resource == "*"}:
             service, _, call = action.partition(":")

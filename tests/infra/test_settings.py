@@ -105,7 +105,7 @@ def test_terraform_does_not_lose_its_state_with_a_pipelines_machine(tmp_path: Pa
     app = render(tmp_path / "my-app", iac="terraform")
     done = make(app, "infra-settings", CI="true")
     assert done.returncode != 0
-    assert "there is no backend" in done.stdout
+    assert "No backend is configured" in done.stdout
     app.joinpath("infra/terraform/backend.tf").write_text('terraform {\n  backend "local" {}\n}\n', encoding="utf-8")
     done = make(app, "infra-settings", CI="true")
     assert done.returncode == 0, done.stdout + done.stderr
