@@ -140,7 +140,7 @@ def test_the_next_commit_takes_the_same_branch_and_password(scene: Scene) -> Non
     assert scene.left == (["kit-preview-12"], 1, ["preview12"], [PARAMETER])
 
 
-def test_a_branch_that_someone_made_anew_gets_a_new_password(scene: Scene) -> None:
+def test_a_recreated_branch_gets_a_new_password(scene: Scene) -> None:
     scene.preview().begin()
     first = scene.url_in_ssm()
     scene.preview().branch.delete()
@@ -207,7 +207,7 @@ def test_an_end_without_the_access_to_it_is_no_success(scene: Scene, access: str
     assert scene.left == NOTHING
 
 
-def test_a_branch_that_cannot_be_deleted_yet_is_waited_for(scene: Scene) -> None:
+def test_deleting_waits_for_a_branch_in_use(scene: Scene) -> None:
     scene.preview().begin()
     scene.planetscale.branches["kit-preview-12"].tables["messages"]["slug"] = "int"
     scene.planetscale.add_request("kit-preview-12", "in_progress")
@@ -216,7 +216,7 @@ def test_a_branch_that_cannot_be_deleted_yet_is_waited_for(scene: Scene) -> None
     assert scene.planetscale.live("slug")
 
 
-def test_its_end_leaves_nothing_and_can_be_repeated(scene: Scene) -> None:
+def test_deleting_leaves_nothing_and_can_be_repeated(scene: Scene) -> None:
     scene.preview().begin()
     scene.preview().end()
     assert scene.left == NOTHING
@@ -226,7 +226,7 @@ def test_its_end_leaves_nothing_and_can_be_repeated(scene: Scene) -> None:
     assert scene.commands.count(scene.commands[-1]) == 1
 
 
-def test_a_stage_that_was_not_made_by_it_is_not_touched(scene: Scene) -> None:
+def test_any_other_stage_is_not_touched(scene: Scene) -> None:
     scene.ssm.put_parameter(Name=PARAMETER, Value="mysql://a:b@c/d", Type="SecureString")
     scene.stages.add("preview12")
     for act in (Preview.begin, Preview.end):
@@ -263,7 +263,7 @@ def calls_of(ssm: Any, act: Callable[[Preview], object], *before: Callable[[Prev
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_killed_at_any_call_of_its_making_it_goes_on_or_leaves_nothing(ssm: Any, heard: bool) -> None:
+def test_killed_at_any_call_of_its_creation_it_continues_or_leaves_nothing(ssm: Any, heard: bool) -> None:
     for at in range(calls_of(ssm, Preview.begin)):
         with new_scene(ssm, ends_at=at, heard=heard) as scene:
             with pytest.raises(Killed):
@@ -280,7 +280,7 @@ def test_killed_at_any_call_of_its_making_it_goes_on_or_leaves_nothing(ssm: Any,
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_killed_at_any_call_of_its_end_the_next_one_leaves_nothing(ssm: Any, heard: bool) -> None:
+def test_killed_at_any_call_of_its_deletion_the_next_one_leaves_nothing(ssm: Any, heard: bool) -> None:
     for at in range(calls_of(ssm, Preview.end, Preview.begin)):
         with new_scene(ssm) as scene:
             scene.preview().begin()
@@ -292,7 +292,7 @@ def test_killed_at_any_call_of_its_end_the_next_one_leaves_nothing(ssm: Any, hea
             assert scene.left == NOTHING, at
 
 
-def test_the_command_line_makes_a_preview_and_ends_it(
+def test_the_command_line_creates_and_deletes_a_preview(
     scene: Scene, app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -313,12 +313,12 @@ def test_the_command_line_makes_a_preview_and_ends_it(
 
 
 @pytest.mark.parametrize("number", ["", "0", "12; rm -rf /", "-1", "main", "123456", "１２"])
-def test_what_is_no_number_is_refused_before_anything_is_asked(number: str) -> None:
+def test_an_invalid_number_is_refused_before_any_request(number: str) -> None:
     with pytest.raises(UsageError, match="such as PR=12"):
         preview.of(number, "make preview")
 
 
-def test_it_costs_so_it_asks_first(
+def test_it_asks_for_confirmation_first(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(preview, "of", lambda number, again: scene.preview())
@@ -333,14 +333,14 @@ def test_it_costs_so_it_asks_first(
     assert "pscale_pw" not in output.err
 
 
-def test_what_planetscale_refuses_is_told_with_the_way_on(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_planetscale_says_how_to_continue(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preview, "of", lambda number, again: scene.preview())
     scene.planetscale.accesses = frozenset()
     with pytest.raises(UsageError, match=r"answered 404 .*\nNothing is lost\. Continue with: make preview-end PR=12"):
         preview.end(argparse.Namespace(number="12"))
 
 
-def test_a_failed_deployment_says_so_and_prints_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_deployment_is_an_error_and_prints_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.joinpath("Makefile").write_text("deploy:\n\t@echo half; exit 3\ndestroy:\n\t@echo $(STAGE) $(CONFIRM)\n")
     monkeypatch.setattr(preview, "PROJECT", tmp_path)
     with pytest.raises(UsageError, match="make --no-print-directory deploy STAGE=preview12"):

@@ -36,7 +36,7 @@ def test_help_needs_no_boto3(app: Path) -> None:
 
 
 @pytest.mark.parametrize("command", OPS)
-def test_an_operation_without_boto3_is_refused_in_a_sentence(app: Path, command: str) -> None:
+def test_an_operation_without_boto3_is_a_usage_error(app: Path, command: str) -> None:
     done = kit(app, command, program=("-c", WITHOUT_BOTO3))
     assert done.returncode == 2, done.stderr
     assert f"`python -m kit {command}` needs boto3" in done.stderr

@@ -72,11 +72,11 @@ def idle(resources: DeployedResources) -> float:
     return cost.columns(resources, TrafficModel(), prices)[0].total(prices)
 
 
-def test_an_idle_month_of_what_is_deployed_costs_less_than_a_dollar_with_nothing_free() -> None:
+def test_an_idle_month_costs_less_than_a_dollar_without_the_free_tier() -> None:
     assert 0 < idle(resources_of(0)) < LIMIT
 
 
-def test_the_model_takes_for_granted_what_is_deployed() -> None:
+def test_the_models_defaults_are_the_deployed_settings() -> None:
     deployed, assumed = resources_of(0), DeployedResources.by_default()
     for name in (
         "architecture",
@@ -107,7 +107,7 @@ def test_every_part_of_the_system_has_a_price_or_is_known_to_be_free(index: int)
     [{"dashboards": 1}, {"alarms": 6}, {"secrets": 1}],
     ids=["a dashboard", "an alarm more", "a secret in Secrets Manager"],
 )
-def test_what_would_cost_is_noticed(more: dict[str, int]) -> None:
+def test_additional_resources_exceed_the_limit(more: dict[str, int]) -> None:
     resources = resources_of(0)
     assert idle(DeployedResources(**(vars(resources) | more))) > LIMIT
 
@@ -120,7 +120,7 @@ def test_a_day_costs_what_it_uses() -> None:
     assert (bill["data-out"], used["ipv4"], bill["fargate-cpu-arm64"]) == (180.00, 1, 0.02)
 
 
-def test_every_price_is_used_dated_and_has_its_page() -> None:
+def test_every_price_is_used_and_has_a_date_and_a_source() -> None:
     prices, document = cost.read_prices()
     arm = DeployedResources.by_default()
     both = [arm, DeployedResources(**(vars(arm) | {"architecture": "x86_64"}))]
@@ -141,7 +141,7 @@ def cost_of(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
     return command.main()
 
 
-def test_the_table_adds_up_and_the_talk_is_elsewhere(
+def test_the_table_adds_up_and_notes_go_to_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cost_of("--viral-visits", "2000000", monkeypatch=monkeypatch) == 0
@@ -156,7 +156,7 @@ def test_the_table_adds_up_and_the_talk_is_elsewhere(
     assert "--viral-visits" in output.err and "2,000,000" in output.err
 
 
-def test_a_figure_that_is_none_is_told_in_a_sentence(
+def test_an_invalid_number_is_a_usage_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):

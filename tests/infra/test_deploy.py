@@ -85,20 +85,20 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     return scene
 
 
-def test_visitors_meet_a_version_last_of_all(scene: Scene) -> None:
+def test_traffic_is_shifted_last(scene: Scene) -> None:
     assert scene.run() == "https://example.com"
     assert scene.done == STEPS
     assert scene.lived == [[NEW, OLD]]
 
 
-def test_a_repository_that_is_there_is_not_made_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_repository_is_not_created_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image, "repository", lambda *_: "repository")
     scene.run()
     assert scene.done == [step for step in STEPS if step != "infra-image"]
 
 
 @pytest.mark.parametrize("step", STEPS[: STEPS.index("live")])
-def test_what_fails_before_changes_nothing_for_visitors_and_tells_how_to_go_on(scene: Scene, step: str) -> None:
+def test_a_failure_before_the_shift_keeps_the_live_version_and_says_how_to_continue(scene: Scene, step: str) -> None:
     scene.failing = step
     with pytest.raises(UsageError) as failure:
         scene.run(direct=True)
@@ -109,7 +109,7 @@ def test_what_fails_before_changes_nothing_for_visitors_and_tells_how_to_go_on(s
     )
 
 
-def test_migrations_that_fail_are_told_with_their_exit_code(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_migrations_are_reported_with_their_exit_code(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oneoff_task, "run", lambda *_: 3)
     with pytest.raises(UsageError, match="migrations failed with exit code 3"):
         scene.run()
@@ -123,14 +123,14 @@ def test_migrations_are_the_new_images_own_command(direct: bool, skip: bool, opt
     assert deploy.Plan(STAGE, direct, skip).migration == ["python", "-m", "kit", "migrate", *options]
 
 
-def test_an_address_that_does_not_answer_gets_the_earlier_version_back(scene: Scene) -> None:
+def test_an_unhealthy_address_switches_back_to_the_previous_version(scene: Scene) -> None:
     scene.failing = "answers"
     with pytest.raises(UsageError, match="Switched back: version 6 is live"):
         scene.run()
     assert scene.lived == [[NEW, OLD], [OLD]]
 
 
-def test_after_a_first_deployment_there_is_nothing_to_go_back_to(scene: Scene) -> None:
+def test_a_first_deployment_has_nothing_to_switch_back_to(scene: Scene) -> None:
     scene.failing, scene.record = "answers", []
     with pytest.raises(UsageError, match="continue with: make deploy STAGE=prod"):
         scene.run()
@@ -183,7 +183,7 @@ def keys(address: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("verb", ["deploy", "rollback", "destroy", "secret"])
-def test_a_stage_that_cannot_be_called_so_is_refused(app: Path, verb: str) -> None:
+def test_an_invalid_stage_name_is_refused(app: Path, verb: str) -> None:
     assert "STAGE=prod" in error_of(app, verb, "--stage", "production-of-mine")
 
 
@@ -192,11 +192,11 @@ def test_without_credentials_a_login_is_asked_for(app: Path, verb: str) -> None:
     assert "Log in first" in error_of(app, verb, AWS_REGION="us-east-1")
 
 
-def test_a_network_that_does_not_lead_to_aws_is_told(app: Path) -> None:
+def test_an_unreachable_aws_is_reported(app: Path) -> None:
     assert "Can't reach AWS to check your credentials" in error_of(app, "deploy", **keys("http://127.0.0.1:9"))
 
 
-def test_a_secret_that_is_missing_comes_with_the_command_that_puts_it_there(app: Path, aws: str) -> None:
+def test_a_missing_secret_is_reported_with_the_command_that_stores_it(app: Path, aws: str) -> None:
     message = error_of(app, "deploy", "--stage", "fresh", **keys(aws))
     assert "/my-app/fresh/database-url, which does not exist" in message
     assert "make secret STAGE=fresh" in message
@@ -210,9 +210,7 @@ def test_a_secret_that_is_missing_comes_with_the_command_that_puts_it_there(app:
         ("planetscale-token", "hush", "ID:TOKEN"),
     ],
 )
-def test_a_secret_that_cannot_be_right_is_not_kept_nor_repeated(
-    app: Path, aws: str, kind: str, text: str, why: str
-) -> None:
+def test_an_invalid_secret_is_neither_stored_nor_repeated(app: Path, aws: str, kind: str, text: str, why: str) -> None:
     message = error_of(app, "secret", kind, "--stage", "fresh", stdin=text, **keys(aws))
     assert why in message
     assert "hush" not in message
@@ -226,7 +224,7 @@ def secret(aws: str) -> None:
 
 
 @pytest.mark.usefixtures("secret")
-def test_without_docker_it_is_told_where_to_get_it(app: Path, aws: str, tmp_path: Path) -> None:
+def test_a_missing_docker_is_reported_with_where_to_get_it(app: Path, aws: str, tmp_path: Path) -> None:
     for name in ("make", "sh", "python3", "uv", "dirname", "env"):
         if program := next(
             (Path(folder, name) for folder in os.environ["PATH"].split(":") if Path(folder, name).exists()), None
@@ -236,11 +234,11 @@ def test_without_docker_it_is_told_where_to_get_it(app: Path, aws: str, tmp_path
 
 
 @pytest.mark.usefixtures("secret")
-def test_an_engine_that_does_not_answer_is_told(app: Path, aws: str) -> None:
+def test_a_stopped_engine_is_reported(app: Path, aws: str) -> None:
     assert "Start Docker" in error_of(app, "deploy", DOCKER_HOST="tcp://127.0.0.1:9", **keys(aws))
 
 
-def test_where_nobody_can_be_asked_nothing_is_destroyed(app: Path, aws: str) -> None:
+def test_without_a_terminal_nothing_is_destroyed(app: Path, aws: str) -> None:
     assert "CONFIRM=my-app-prod" in error_of(app, "destroy", **keys(aws))
 
 
@@ -248,7 +246,7 @@ def test_another_name_destroys_nothing(app: Path, aws: str) -> None:
     assert "Nothing changed" in error_of(app, "destroy", "--confirm", "my-app-test", **keys(aws))
 
 
-def test_what_was_never_deployed_cannot_be_rolled_back(app: Path, aws: str) -> None:
+def test_a_stage_that_does_not_exist_cannot_be_rolled_back(app: Path, aws: str) -> None:
     message = error_of(app, "rollback", "--stage", "fresh", **keys(aws))
     assert "Nothing is deployed as my-app-fresh in us-east-1 of account 123456789012" in message
 
@@ -272,7 +270,7 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         ("me@example.com", r"alarms +sent to me@example.com"),
     ],
 )
-def test_a_plan_says_who_is_told_of_alarms(
+def test_the_plan_shows_the_recipient_of_alarms(
     moto: Account,
     app: Path,
     email: str,
@@ -293,7 +291,7 @@ def test_each_tool_says_where_the_email_is_set(iac: str, tmp_path: Path, monkeyp
     assert "prod" in how
 
 
-def test_a_domain_that_does_not_answer_yet_comes_with_its_dns_record(moto: Account) -> None:
+def test_an_unreachable_domain_is_reported_with_its_dns_record(moto: Account) -> None:
     gateway = moto.session.client("apigatewayv2")
     target = "d-abc.execute-api.us-east-1.amazonaws.com"  # AWS makes it up, and moto keeps the one that is given
     gateway.create_domain_name(
@@ -313,7 +311,7 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(
     ("answer", "goes_on"), [("y\n", True), ("Yes\n", True), ("\n", False), ("n\n", False), ("", False)]
 )
-def test_only_a_yes_goes_on(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_yes_continues(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     if goes_on:
         confirm.ask("Go ahead?", yes=False, hint="")
@@ -323,7 +321,7 @@ def test_only_a_yes_goes_on(answer: str, goes_on: bool, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(("answer", "goes_on"), [("my-app-prod\n", True), ("y\n", False), ("my-app-test\n", False)])
-def test_only_its_name_takes_a_stage_away(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_its_name_confirms_deleting_a_stage(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     if goes_on:
         confirm.ask_for_name("my-app-prod", typed="", hint="")

@@ -65,7 +65,7 @@ def test_every_schedule_reaches_its_job_where_its_runtime_needs_it(index: int) -
 
 
 @over_cases
-def test_what_the_app_is_told_are_settings_that_it_knows(index: int) -> None:
+def test_the_environment_has_only_settings_that_the_app_knows(index: int) -> None:
     from dataclasses import fields
 
     from kit.settings import Settings

@@ -157,7 +157,7 @@ def test_nor_is_anything_in_a_role_of_the_infrastructure(index: int) -> None:
             assert resource != "*" or facts()[action] == ["*"], f"{name}: {permission}"
 
 
-def test_what_is_on_everything_is_told_with_its_reason() -> None:
+def test_every_action_on_all_resources_is_documented_with_its_reason() -> None:
     text = (TEMPLATE / "infra" / "policies" / "README.md").read_text(encoding="utf-8")
     table = text.partition("| actions | reason |")[2]
     for name in NAMES:
@@ -177,7 +177,7 @@ def test_each_fits_into_a_managed_policy_however_long_the_names(name: str) -> No
     assert len(json.dumps(longest, separators=(",", ":"))) <= MOST
 
 
-def test_a_role_is_handed_over_to_the_services_that_it_is_for_alone() -> None:
+def test_a_role_is_passed_only_to_the_services_that_it_is_for() -> None:
     for name in NAMES:
         for statement in filled(name)["Statement"]:
             if "iam:PassRole" in many(statement["Action"]):
@@ -241,7 +241,7 @@ def action(service: str, operation: str) -> str:
     return f"{service}:{'InvokeFunction' if operation == 'Invoke' else operation}"
 
 
-def test_every_module_that_asks_aws_is_known_here() -> None:
+def test_every_module_that_calls_aws_is_listed() -> None:
     modules = {
         path.stem for path in OPS.glob("*.py") if re.search(r"\.client\(|client\(\"", path.read_text(encoding="utf-8"))
     }
@@ -264,7 +264,7 @@ def test_the_calls_are_found() -> None:
 
 
 @pytest.mark.parametrize("verb", [["status"], ["logs"], ["cost", "--stage", "prod"]], ids=["status", "logs", "cost"])
-def test_what_looks_is_asked_of_what_look_names(monkeypatch: pytest.MonkeyPatch, verb: list[str]) -> None:
+def test_read_only_commands_need_only_the_policy_look(monkeypatch: pytest.MonkeyPatch, verb: list[str]) -> None:
     """Recorded at the client: each call, and the resource that it is about."""
     calls_made: list[tuple[str, dict[str, Any]]] = []
 
@@ -346,6 +346,6 @@ def test_an_app_has_the_policies_that_its_tool_needs(
         ("look", "pr*", "The pattern 'pr*' also matches prod"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_sentence(name: str, stage: str, sentence: str) -> None:
+def test_invalid_arguments_are_usage_errors(name: str, stage: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=re.escape(sentence)):
         policy.filled(name, "aws", "eu-central-1", "123456789012", stage)

@@ -146,7 +146,7 @@ def a_version_that_does_not_answer(rehearsal: Rehearsal, address: str) -> None:
 
 
 @pytest.mark.parametrize("iac", ["sam", "cdk"])
-def test_a_stage_is_made_changed_taken_back_and_taken_away(
+def test_a_stage_is_created_updated_rolled_back_and_deleted(
     iac: str, emulator: ministack.Emulator, mysql_server: mysql.Server, installed_app: Path, tmp_path: Path
 ) -> None:
     parts.program("npx" if iac == "cdk" else "make")

@@ -71,15 +71,15 @@ def live(functions: Any) -> list[str]:
     return [functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"] for name in NAMES]
 
 
-def test_what_was_never_made_has_no_history(account: Account) -> None:
+def test_a_stage_that_does_not_exist_has_no_history(account: Account) -> None:
     assert Releases(account, STAGE).history() == []
 
 
-def test_before_a_first_deployment_has_come_to_its_end_nothing_was_live(releases: Releases) -> None:
+def test_an_incomplete_first_deployment_has_no_history(releases: Releases) -> None:
     assert releases.history() == []
 
 
-def test_each_deployment_is_remembered_newest_first(deploy: Callable[..., Release], releases: Releases) -> None:
+def test_each_deployment_is_recorded_newest_first(deploy: Callable[..., Release], releases: Releases) -> None:
     first, second = deploy(*NAMES), deploy(*NAMES)
     assert first != second
     assert releases.history() == [second, first]
@@ -101,7 +101,7 @@ def test_deploying_the_same_again_changes_nothing(deploy: Callable[..., Release]
     assert releases.history() == [first]
 
 
-def test_a_rollback_and_the_same_again_forward_leave_the_history_as_it_was(
+def test_a_rollback_and_the_same_deployment_again_restore_the_history(
     deploy: Callable[..., Release], releases: Releases, functions: Any
 ) -> None:
     first, second = deploy(*NAMES), deploy(*NAMES)
@@ -113,7 +113,7 @@ def test_a_rollback_and_the_same_again_forward_leave_the_history_as_it_was(
 
 
 @pytest.mark.parametrize("step", ["deploy", "rollback"])
-def test_a_move_that_was_broken_off_between_the_two_is_finished(
+def test_a_switch_interrupted_between_the_functions_is_finished(
     step: str, deploy: Callable[..., Release], releases: Releases, functions: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = deploy(*NAMES)
@@ -142,14 +142,14 @@ def test_a_move_that_was_broken_off_between_the_two_is_finished(
     assert live(functions) == [target[0].web, target[0].jobs]
 
 
-def test_what_other_hands_moved_is_seen(deploy: Callable[..., Release], releases: Releases, functions: Any) -> None:
+def test_an_alias_moved_by_hand_is_noticed(deploy: Callable[..., Release], releases: Releases, functions: Any) -> None:
     first, second = deploy(*NAMES), deploy(*NAMES)
     for name, version in zip(NAMES, (first.web, first.jobs), strict=True):
         functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
     assert releases.history() == [first, second, first]
 
 
-def test_no_more_is_remembered_than_the_repository_keeps_images_of(
+def test_no_more_releases_are_recorded_than_the_repository_keeps_images(
     deploy: Callable[..., Release], releases: Releases
 ) -> None:
     for _ in range(MAX_RELEASES + 2):

@@ -42,7 +42,7 @@ def make(app: Path, *words: str, **changes: str) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.parametrize("iac", NEEDS)
-def test_a_stage_that_no_file_names_has_the_defaults(tmp_path: Path, iac: str) -> None:
+def test_a_stage_without_settings_has_the_defaults(tmp_path: Path, iac: str) -> None:
     parts.program(NEEDS[iac])
     app = render(tmp_path / "my-app", iac=iac)
     done = make(app, "infra-settings", "STAGE=new1")
@@ -78,7 +78,7 @@ def state(app: Path, stage: str) -> set[str]:
     return {f"{one['type']}.{one['name']}" for one in content["resources"] if one["mode"] == "managed"}
 
 
-def test_terraform_makes_the_repository_first_and_keeps_stages_apart(tmp_path: Path) -> None:
+def test_terraform_creates_the_repository_first_and_keeps_stages_apart(tmp_path: Path) -> None:
     """With a provider that makes things up, this proves the order of the commands, and nothing of AWS."""
     parts.program("terraform")
     app = render(tmp_path / "my-app", iac="terraform")
@@ -100,7 +100,7 @@ def test_terraform_makes_the_repository_first_and_keeps_stages_apart(tmp_path: P
     assert [path.read_text() for path in people] == ["# mine\n"] * 3
 
 
-def test_terraform_does_not_lose_its_state_with_a_pipelines_machine(tmp_path: Path) -> None:
+def test_terraform_needs_a_backend_in_a_pipeline(tmp_path: Path) -> None:
     parts.program("terraform")
     app = render(tmp_path / "my-app", iac="terraform")
     done = make(app, "infra-settings", CI="true")

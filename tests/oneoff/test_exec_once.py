@@ -87,7 +87,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     return to
 
 
-def test_no_command_is_run_twice_and_no_exit_code_is_told_wrongly(
+def test_no_command_is_run_twice_and_every_exit_code_is_right(
     quick: None, deployed: Deployed, account: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failed = 0

@@ -82,19 +82,19 @@ def test_the_policy_for_it_allows_all_that_it_asks_for(paper: Exec) -> None:
     assert permissions | tagged <= allowed
 
 
-def test_a_task_that_never_starts_is_told_with_ecs_reason(paper: Exec) -> None:
+def test_a_task_that_never_starts_is_reported_with_ecs_reason(paper: Exec) -> None:
     output = shown(paper, "--run", "--env", "IMAGE_IS=gone", "--", "true")
     assert "TaskFailedToStart" in output
     assert "CannotPullContainerError" in output
 
 
-def test_no_capacity_is_told(paper: Exec) -> None:
+def test_missing_capacity_is_reported(paper: Exec) -> None:
     paper.cloud.failures = [{"reason": "Capacity is unavailable at this time. Please try again later"}]
     assert "AWS could not start the task: Capacity is unavailable at this time." in shown(paper, "--run", "--", "true")
     assert not paper.cloud.tasks
 
 
-def test_an_agent_that_does_not_come_is_told_with_what_it_needs(paper: Exec) -> None:
+def test_an_agent_that_does_not_start_is_reported_with_what_it_needs(paper: Exec) -> None:
     paper.cloud.agent_status = "STOPPED"
     output = shown(paper)
     assert "The task's exec agent does not start: it is STOPPED." in output
@@ -102,7 +102,7 @@ def test_an_agent_that_does_not_come_is_told_with_what_it_needs(paper: Exec) -> 
     assert not paper.cloud.alive()
 
 
-def test_a_stage_that_is_not_deployed_is_told_with_those_that_are(paper: Exec) -> None:
+def test_a_missing_stage_is_reported_with_the_existing_ones(paper: Exec) -> None:
     paper.cloud.stages = ("prod", "test")
     done = paper.run("ps", "--stage", "demo")
     assert done.returncode == 2
@@ -110,7 +110,7 @@ def test_a_stage_that_is_not_deployed_is_told_with_those_that_are(paper: Exec) -
     assert "prod, test" in done.stderr
 
 
-def test_of_several_stages_it_asks_a_person_and_no_one_else(paper: Exec) -> None:
+def test_of_several_stages_it_prompts_only_on_a_terminal(paper: Exec) -> None:
     paper.cloud.stages = ("prod", "test")
     done = paper.run("ps")
     assert done.returncode == 2
@@ -152,7 +152,7 @@ def test_a_secret_is_refused_without_repeating_it(paper: Exec, arguments: list[s
         (["stop", "abc"], "There is no one-off task abc in my-app-prod"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(paper: Exec, arguments: list[str], said: str) -> None:
+def test_invalid_arguments_are_usage_errors(paper: Exec, arguments: list[str], said: str) -> None:
     done = paper.run(*arguments)
     assert done.returncode == 2
     assert said in done.stderr

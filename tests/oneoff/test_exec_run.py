@@ -43,14 +43,14 @@ def test_what_is_written_to_both_streams_comes_to_standard_output(aws: Exec) -> 
     assert sorted(done.stdout.splitlines()) == ["err", "out", "unended"]
 
 
-def test_it_ends_when_its_time_is_over_and_says_so(aws: Exec) -> None:
+def test_it_is_stopped_after_its_lifetime_and_says_so(aws: Exec) -> None:
     done = aws.run("--run", "--max", "2s", "--", "sleep", "300")
     assert done.returncode == 124
     assert "Timed out after 2 s (--max)." in done.stderr
     assert not aws.cloud.alive()
 
 
-def test_the_log_says_who_wanted_it_what_for_and_how_it_ended(aws: Exec) -> None:
+def test_the_log_says_who_started_it_why_and_how_it_ended(aws: Exec) -> None:
     assert aws.run("--run", "--why", "the invoice of May (#42)", "--", "true").returncode == 0
     [task] = aws.cloud.tasks.values()
     begun, ended = map(json.loads, containers.docker("logs", task.id).splitlines())
@@ -74,7 +74,7 @@ def test_a_detached_command_is_followed_to_its_end(aws: Exec) -> None:
     assert (again.returncode, again.stdout) == (3, "begun\ndone\n"), "an ended task can be looked at by its whole id"
 
 
-def test_a_network_that_comes_back_is_waited_for(aws: Exec) -> None:
+def test_a_network_failure_is_retried(aws: Exec) -> None:
     with aws.begin("--run", "--", "sh", "-c", "echo begun; sleep 4; echo done; exit 3") as client:
         assert client.stdout
         until(lambda: "begun" in client.stdout.readline(), what="the command")

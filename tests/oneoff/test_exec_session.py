@@ -74,20 +74,20 @@ def test_what_outlives_its_session_is_ended_with_the_task(aws: Exec) -> None:
     aws.gone()
 
 
-def test_a_program_that_the_image_lacks_is_told_with_those_it_has(aws: Exec) -> None:
+def test_a_missing_program_is_reported_with_the_available_ones(aws: Exec) -> None:
     terminal = aws.terminal("zsh")
     assert terminal.ended() == 127
     assert "There is no zsh in this image. There are: bash, sh, python." in terminal.before
 
 
-def test_a_session_that_breaks_off_ends_the_task_and_says_that_its_code_is_not_known(aws: Exec) -> None:
+def test_an_interrupted_session_stops_the_task_and_says_that_its_exit_code_is_unknown(aws: Exec) -> None:
     terminal = aws.terminal(PLUGIN_BREAKS="1")
     assert terminal.ended() == 143
     assert "The session was interrupted" in terminal.before
     aws.gone()
 
 
-def test_a_guest_leaves_the_task_as_it_is(aws: Exec) -> None:
+def test_attaching_leaves_the_task_running(aws: Exec) -> None:
     id = aws.run("--run", "--detach", "--why", "long", "--", "sleep", "300").stdout.strip()
     until(aws.cloud.alive, what="the task")
     listed = aws.run("ps")
