@@ -1,4 +1,4 @@
-"""`make preview` and `make preview-end`, against PlanetScale's contract and an SSM of moto's."""
+"""`make preview` and `make preview-end` with a fake PlanetScale and moto's SSM."""
 
 import argparse
 import io
@@ -31,12 +31,12 @@ NOTHING: tuple[list[str], int, list[str], list[str]] = ([], 0, [], [])
 
 
 class Killed(BaseException):
-    """The process ends, as by SIGKILL."""
+    """Simulates SIGKILL."""
 
 
 @dataclass
 class Scene:
-    """PlanetScale, SSM and a Makefile, of which each call is counted and can be the last."""
+    """A fake PlanetScale, SSM and Makefile; calls are counted and any of them can be the last."""
 
     planetscale: PlanetScale
     ssm: Any
@@ -45,7 +45,7 @@ class Scene:
     calls: int = 0
     ends_at: int | None = None
     heard: bool = False
-    """Whether what is asked in the last call is done all the same."""
+    """Whether the last call still takes effect."""
 
     def counted(self, call: Any) -> Any:
         def counting(*arguments: Any, **named: Any) -> Any:
@@ -59,7 +59,7 @@ class Scene:
         return counting
 
     def make(self, target: str, **variables: str) -> str:
-        """Deploy and destroy, as the app's Makefile does it: by the URL that is in SSM, and as often as one likes."""
+        """Deploy and destroy like the app's Makefile: with the URL in SSM, and repeatable."""
         self.commands.append(" ".join([target, *(f"{name}={value}" for name, value in variables.items())]))
         if target == "destroy":
             assert variables["CONFIRM"] == f"my-app-{variables['STAGE']}"
@@ -86,14 +86,14 @@ class Scene:
 
     @property
     def left(self) -> tuple[list[str], int, list[str], list[str]]:
-        """The branches beside production, how many passwords, the stages and the parameters."""
+        """The branches except production, the number of passwords, the stages and the parameters."""
         parameters = [one["Name"] for one in self.ssm.describe_parameters()["Parameters"]]
         branches, passwords = self.planetscale.left
         return branches, len(passwords), sorted(self.stages), parameters
 
 
 class Counted:
-    """SSM, each call counted."""
+    """SSM with counted calls."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -111,7 +111,7 @@ def ssm() -> Iterator[Any]:
 
 @contextmanager
 def new_scene(ssm: Any, **how: Any) -> Iterator[Scene]:
-    """An empty account, and a PlanetScale with nothing but production."""
+    """An empty account, and a PlanetScale with only production."""
     for parameter in ssm.describe_parameters()["Parameters"]:
         ssm.delete_parameter(Name=parameter["Name"])
     yield Scene(PlanetScale(), ssm, **how)

@@ -1,4 +1,4 @@
-"""The same settings given to each of the three, and what each then describes."""
+"""Test cases: the same settings for each of the three tools, and the system that each describes."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ OURS = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Case:
-    """Settings by their names in Terraform; a list is written with commas where a tool knows none."""
+    """Settings by their names in Terraform."""
 
     name: str
     region: str = "us-east-1"
@@ -48,7 +48,7 @@ class Case:
         return app
 
     def plain(self) -> dict[str, str]:
-        """The settings as text."""
+        """The settings as strings, lists separated by commas."""
         return {
             name: ",".join(value) if isinstance(value, list) else str(value).replace("True", "true")
             for name, value in self.settings.items()
@@ -92,11 +92,11 @@ CASES = [
         },
     ),
 ]
-"""Of the settings, every one in its default and in another."""
+"""They cover each setting with its default and with another value."""
 
 
 class Produced(Protocol):
-    """What a tool has made of a case."""
+    """The output of a tool for a case."""
 
     def describe(self) -> dict[str, Any]: ...
 
@@ -159,7 +159,7 @@ EACH = {"cdk": cdk, "sam": sam, "terraform": terraform_}
 
 @cache
 def build_case(iac: str, index: int) -> Produced:
-    """What a tool makes of a case, made once a session."""
+    """The output of a tool for a case, cached for the session."""
     return EACH[iac](CASES[index], Path(mkdtemp()))
 
 

@@ -1,4 +1,4 @@
-"""A description of the system from CloudFormation templates: what `cdk synth` or SAM's translator gives."""
+"""A description of the system from CloudFormation templates, as written by `cdk synth` or SAM's translator."""
 
 import json
 import re

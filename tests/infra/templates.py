@@ -1,4 +1,4 @@
-"""CloudFormation templates of one stage, every function in them worked out with the values that a description writes."""
+"""CloudFormation templates of a stage with all intrinsic functions evaluated."""
 
 import re
 from typing import Any, Self
@@ -6,11 +6,11 @@ from typing import Any, Self
 from normalize import ACCOUNT, AwsNames
 
 NOTHING = object()
-"""What AWS::NoValue leaves."""
+"""The value of AWS::NoValue."""
 
 
 class Templates:
-    """Templates of one stage with their parameters, every function in them worked out."""
+    """Templates of a stage with their parameters and all intrinsic functions evaluated."""
 
     def __init__(self, templates: list[dict[str, Any]], parameters: dict[str, Any], names: AwsNames) -> None:
         self.templates, self.parameter_values = templates, parameters
@@ -41,15 +41,15 @@ class Templates:
         return [properties for type_name, properties in self.resources.values() if type_name == f"AWS::{kind}"]
 
     def sources(self) -> dict[str, tuple[str, dict[str, Any]]]:
-        """What the description is made of: each resource's type and its own words, by name."""
+        """The type and the definition of each resource, by name."""
         return {name: (resource["Type"].removeprefix("AWS::"), resource) for name, resource in self.raw.items()}
 
     def again(self) -> Self:
-        """The same from the templates as they are now."""
+        """A copy from the current templates."""
         return type(self)(self.templates, self.parameter_values, self.names)
 
     def holds(self, condition: Any) -> bool:
-        """Whether a condition does, named or written out."""
+        """Whether a condition holds, given by name or as an expression."""
         match condition:
             case None:
                 return True
@@ -62,7 +62,7 @@ class Templates:
         raise ValueError(condition)
 
     def work_out(self, value: Any) -> Any:
-        """The value with its functions called."""
+        """The value with its functions evaluated."""
         match value:
             case {"Ref": str(name)}:
                 return self._reference(name)
@@ -161,4 +161,4 @@ NAMED = {
     "AWS::ApiGatewayV2::Stage": "StageName",
     "AWS::EC2::Subnet": "CidrBlock",
 }
-"""Where a reference is told by one of the properties: a subnet by the addresses that it has."""
+"""Types whose reference is described by one of their properties: a subnet by its address range."""

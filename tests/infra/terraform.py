@@ -1,4 +1,4 @@
-"""A description of the system from Terraform: what `terraform test` has planned and applied to a mocked provider.
+"""A description of the system from what `terraform test` applies to a mocked provider.
 
 A plan alone knows no ids and no policies; with the provider mocked, each resource is given those that a description
 writes, and everything that depends on them is worked out by Terraform itself.
@@ -14,7 +14,7 @@ from normalize import ACCOUNT, AwsNames, charts, many, statements
 
 
 def mocks(folder: Path, manifest: dict[str, Any], name: str, names: AwsNames, *, own_network: bool) -> str:
-    """A `.tftest.hcl` that applies the configuration to a provider that makes up what a description writes."""
+    """A `.tftest.hcl` that applies the configuration to a mocked provider with the names of a description."""
     text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.tf"))
     zones = json.dumps(["zone-0", "zone-1", "zone-2"])
     blocks = [
@@ -64,7 +64,7 @@ IN_A_VPC = ("subnet", "route_table", "internet_gateway", "security_group")
 
 
 class State:
-    """What Terraform says it has made."""
+    """Terraform's state."""
 
     def __init__(self, resources: list[dict[str, Any]]) -> None:
         self.resources = resources
@@ -81,15 +81,15 @@ class State:
         return describe(self)
 
     def sources(self) -> dict[str, tuple[str, dict[str, Any]]]:
-        """What the description is made of: each resource's type and its values, by address."""
+        """The type and the values of each resource, by address."""
         return {one["address"]: (one["type"].removeprefix("aws_"), one["values"]) for one in self.resources}
 
     def again(self) -> "State":
-        """The same from the values as they are now."""
+        """A copy from the current values."""
         return State(self.resources)
 
     def policy(self, text: str) -> list[str]:
-        """The statements of a document, those of its sources among them."""
+        """The statements of a document, including those of its sources."""
         return statements(self._statements(text))
 
     def _statements(self, text: str) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""`make infra-check` of each: the tool itself reads what the app has, without AWS and without credentials."""
+"""`make infra-check` with each tool, without AWS and without credentials."""
 
 import json
 import shutil

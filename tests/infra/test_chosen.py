@@ -1,4 +1,4 @@
-"""Of the three infrastructures, the render holds the chosen one alone, and says nothing of the others."""
+"""A rendered app has only the chosen infrastructure tool, and does not mention the others."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""A CloudFormation stack that a failure left half-made: what is mended, and what is told."""
+"""Stacks that a failure left incomplete: what is repaired, and what is reported."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def event(
 
 
 class CloudFormation:
-    """CloudFormation as far as it is asked; it notes what it is told to do."""
+    """A fake CloudFormation client that records changes."""
 
     def __init__(self, status: str, events: list[dict[str, Any]] | None = None, *, mends: bool = True) -> None:
         self.status, self.events, self.mends = status, events or [], mends

@@ -1,4 +1,4 @@
-"""`make cost`: the model is of what is deployed, and says that an idle month costs less than a dollar."""
+"""`make cost`: the model matches what is deployed, and an idle month costs less than a dollar."""
 
 import sys
 from datetime import date
@@ -13,10 +13,10 @@ from kit.ops import cost, cost_model
 from kit.ops.cost_model import DeployedResources, TrafficModel
 
 LIMIT = 1.00
-"""USD a month, with nothing free."""
+"""USD a month without the free tier."""
 
 PRICED = {"functions", "api", "queues", "sources", "schedules", "tasks", "logs", "alarms", "dashboards", "repositories"}
-"""Parts of the system that the model knows prices of."""
+"""Parts of the system with a price in the model."""
 FREE = {
     "aliases": "versions and aliases cost what their code's storage does: nothing for images",
     "versions": "as aliases",
@@ -36,7 +36,7 @@ FREE = {
 
 
 def resources_of(index: int) -> DeployedResources:
-    """What a description says stands there, for the model."""
+    """The resources in a description, for the model."""
     system, called = describe_case("sam", index), CASES[index].resource_prefix
     web, jobs = (system["functions"][f"{called}-{part}"] for part in ("web", "jobs"))
     task = system["tasks"][called]

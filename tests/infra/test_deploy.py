@@ -1,4 +1,4 @@
-"""`make deploy`: the order of its steps, where each failure leaves a stage, and what is told before anything is touched."""
+"""`make deploy`: the order of its steps, the state that each failure leaves, and the checks beforehand."""
 
 import io
 import os
@@ -30,7 +30,7 @@ STEPS = ["build", "infra-image", "push", "infra-apply", "migrate", "publish", "a
 
 
 class Scene:
-    """A deployment whose every step is noted, and may fail."""
+    """A deployment that records each step and can fail at any."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -139,13 +139,13 @@ def test_a_first_deployment_has_nothing_to_switch_back_to(scene: Scene) -> None:
 
 @pytest.fixture(scope="module")
 def app(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the app of its own, as commands leave an environment and a lock file in it."""
+    """A copy of the app, as commands leave an environment and a lock file in it."""
     return Path(shutil.copytree(app, tmp_path_factory.mktemp("deployed") / app.name))
 
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
-    """The address of a server that answers as AWS's APIs do."""
+    """The address of moto's server."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -154,7 +154,7 @@ def aws() -> Iterator[str]:
 
 
 def error_of(app: Path, *words: str, stdin: str = "", **environ: str) -> str:
-    """Run a command that must fail with a sentence; give what it says."""
+    """Run a command that must fail with a usage error; return its standard error."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DOCKER"))}
     nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
     nobody["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
@@ -253,7 +253,7 @@ def test_a_stage_that_does_not_exist_cannot_be_rolled_back(app: Path, aws: str) 
 
 @pytest.fixture
 def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """An account in moto's AWS."""
+    """An account in moto."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -302,7 +302,7 @@ def test_an_unreachable_domain_is_reported_with_its_dns_record(moto: Account) ->
 
 
 class Terminal(io.StringIO):
-    """Standard input of someone who can be asked."""
+    """Standard input that is a terminal."""
 
     def isatty(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""A stage that another tool deployed is left alone: no deployment, and no destruction."""
+"""A stage of another tool is neither changed nor deleted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from rendering import render
 STAGE = Stage("my-app", "prod")
 STACK = {"aws:cloudformation:stack-name": "my-app-prod"}
 TAGS = {"sam": STACK | {"lambda:createdBy": "SAM"}, "cdk": STACK, "terraform": {}}
-"""What each tool leaves on a function, beside the tags of the project's own."""
+"""The tags that each tool adds to a function, besides the project's own."""
 
 
 @pytest.fixture(scope="module", params=TAGS)
@@ -33,7 +33,7 @@ def app(iac: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def account(app: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """The account of a deployed stage, asked from the app's folder."""
+    """The account of a deployed stage."""
     monkeypatch.setattr(tool, "PROJECT", app)
     with moto_stage.running(monkeypatch) as session:
         yield Account("123456789012", "arn:aws:iam::123456789012:user/me", moto_stage.REGION, session)

@@ -1,4 +1,4 @@
-"""`make logs`, of a stage in moto's AWS: every line once, readable for a person, JSON for a program."""
+"""`make logs` of a stage in moto: every line once, formatted on a terminal, JSON in a pipe."""
 
 import json
 import os
@@ -166,7 +166,7 @@ def test_invalid_arguments_are_usage_errors(show_logs: Any, arguments: list[str]
 
 @pytest.fixture
 def follower(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`make logs FOLLOW=1` as a process of its own; a line comes before it, and one a second later."""
+    """`make logs FOLLOW=1` in a process; a line is written before it starts, and another a second later."""
     program = tmp_path / "follow.py"
     program.write_text(
         "import sys, threading, pytest, moto_stage\n"

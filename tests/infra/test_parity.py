@@ -1,4 +1,4 @@
-"""The same system from each: three descriptions, compared field by field, over settings of every kind."""
+"""The three tools describe the same system, field by field, with various settings."""
 
 import pytest
 from cases import CASES, describe_case
@@ -46,7 +46,7 @@ def test_every_queue_is_fed_to_the_jobs_function_and_outlasts_its_retries(index:
 
 @over_cases
 def test_every_schedule_reaches_its_job_where_its_runtime_needs_it(index: int) -> None:
-    """The tick goes to the jobs function, which may queue the job and start the one task definition for it."""
+    """A schedule invokes the jobs function, which may enqueue the job and start a task for it."""
     case, system = CASES[index], describe_case("sam", index)
     for schedule in (case.manifest or {"schedules": []})["schedules"]:
         target = system["schedules"][schedule["name"]]

@@ -1,4 +1,4 @@
-"""The policies of infra/policies: real actions on named resources, all that is called, and all that is made."""
+"""infra/policies: real actions on named resources, for everything that is called and created."""
 
 import json
 import re
@@ -27,13 +27,13 @@ OURS = Path(__file__).resolve().parent
 OPS = Path(ops.__file__).parent
 NAMES = ("look", "exec", "deploy", "system", "foundation", "sam", "cdk")
 MOST = 6144
-"""Characters of a managed policy, white space not counted. Source: IAM User Guide, "IAM and AWS STS quotas"."""
+"""Characters of a managed policy without whitespace. Source: IAM User Guide, "IAM and AWS STS quotas"."""
 
 WITHOUT_RESOURCE = {
     "cloudformation:GetTemplateSummary": "is asked of a template that is no stack's yet",
     "ecs:ListTasks": "is asked of a cluster, which a condition names",
 }
-"""Actions on `*` that AWS could narrow, and why that cannot be; all others there must be without a resource by AWS's word."""
+"""Actions on `*` although they support resources, and why; all other actions on `*` must support none."""
 
 DEPLOYER = ("exec", "deploy", "system", "foundation", "sam")
 ALLOWED = {
@@ -43,7 +43,7 @@ ALLOWED = {
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "cloudformation": "deploy", "deployed": "deploy",
     "deployed_by": "deploy",
 }  # fmt: skip
-"""Which policy has what a module calls; what `deploy` does, all of a deployer's policies may allow."""
+"""The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 
 UNUSED = {
     r"kms:|billing:|elasticfilesystem:|s3files:|firehose:|s3:": "keys, views, file systems, streams and buckets of one's own",
@@ -56,12 +56,12 @@ UNUSED = {
     r"codedeploy:|ProvisionedConcurrencyConfig$": "an alias is moved at once, and keeps nothing warm",
     r"^lambda:PublishVersion$": "of the deployer's own policy",
 }
-"""What CloudFormation may call for settings that the infrastructure does not make."""
+"""What CloudFormation may call only for settings that the infrastructure does not use."""
 
 
 @cache
 def filled(name: str, stage: str = "prod", project: str = "my-app") -> dict[str, Any]:
-    """A policy with its words filled in, as `make policy` does it; the tools' own by the tool's name."""
+    """A policy, filled in like `make policy` does; a tool's own policy by the tool's name."""
     path = TEMPLATE / "infra" / (f"policies/{name}.json" if name not in {"sam", "cdk"} else f"{name}/policy.json")
     text = path.read_text(encoding="utf-8")
     words = {
@@ -91,7 +91,7 @@ def actions(*names: str) -> set[str]:
 
 @cache
 def facts() -> dict[str, list[str]]:
-    """What AWS says of every action that is here, and of every type that the infrastructure makes."""
+    """AWS's data on every action in the policies and every type of resource in the infrastructure."""
     kinds = {f"AWS::{kind}" for index in range(len(CASES)) for kind, _ in build_case("sam", index).sources().values()}
     roles = {
         one.split()[1]
@@ -123,7 +123,7 @@ def facts() -> dict[str, list[str]]:
 
 
 def shape(arn: str) -> str:
-    """An ARN's service and kind of resource, without what is between and behind."""
+    """An ARN's service and type of resource."""
     parts = arn.split(":", 5)
     return f"{parts[2]} {re.split(r'[/:]', parts[5].lstrip('/'))[0]}" if len(parts) == 6 else arn
 
@@ -200,7 +200,7 @@ def test_all_that_makes_changes_and_removes_the_infrastructure_is_allowed() -> N
 
 @cache
 def calls(module: str) -> set[str]:
-    """The actions behind what a module of kit/src/kit/ops asks of AWS, by the names of boto3's clients in its text."""
+    """The actions that a module of kit.ops needs, by the names of boto3 methods in its source."""
     path = OPS / module
     files = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
     text = "".join(file.read_text(encoding="utf-8") for file in files)
@@ -265,7 +265,7 @@ def test_the_calls_are_found() -> None:
 
 @pytest.mark.parametrize("verb", [["status"], ["logs"], ["cost", "--stage", "prod"]], ids=["status", "logs", "cost"])
 def test_read_only_commands_need_only_the_policy_look(monkeypatch: pytest.MonkeyPatch, verb: list[str]) -> None:
-    """Recorded at the client: each call, and the resource that it is about."""
+    """Each call is recorded with its resource."""
     calls_made: list[tuple[str, dict[str, Any]]] = []
 
     def record(params: dict[str, Any], model: Any, **_: Any) -> None:
@@ -295,7 +295,7 @@ def test_read_only_commands_need_only_the_policy_look(monkeypatch: pytest.Monkey
 
 
 def about(name: str, params: dict[str, Any]) -> str:
-    """The ARN of what a call is about."""
+    """The ARN of a call's resource."""
     service = name.partition(":")[0]
     prefix = f"arn:aws:{service}:eu-central-1:123456789012"
     match service, params:

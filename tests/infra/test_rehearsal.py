@@ -50,7 +50,7 @@ def emulator(mysql_server: mysql.Server) -> Iterator[ministack.Emulator]:
 
 @dataclass
 class Rehearsal:
-    """An app, and someone who types commands in its folder."""
+    """Runs commands in an app's folder."""
 
     app: Path
     emulator: ministack.Emulator
@@ -69,13 +69,13 @@ class Rehearsal:
         )
 
     def done(self, *words: str, stdin: str = "") -> str:
-        """Run what must succeed; give what it prints for programs."""
+        """Run a target that must succeed; return its standard output."""
         done = self.make(*words, stdin=stdin)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def refused(self, *words: str) -> str:
-        """Run what must fail; give what it says."""
+        """Run a target that must fail; return its standard error."""
         done = self.make(*words)
         assert done.returncode != 0, done.stdout + done.stderr
         assert done.stdout == ""
@@ -108,7 +108,7 @@ class Rehearsal:
         return [one["repositoryName"] for one in details if one["repositoryName"].startswith("my-app")]
 
     def task_image(self) -> str:
-        """The image that a task would be started with now."""
+        """The image of a task that would be started now."""
         function = self.emulator.client("lambda").get_function_configuration(
             FunctionName="my-app-prod-jobs", Qualifier="live"
         )
@@ -119,7 +119,7 @@ class Rehearsal:
 
 
 def set_up(rehearsal: Rehearsal, iac: str) -> None:
-    """This machine's processor, no budget; and what CDK wants of an account."""
+    """Set this machine's processor and no budget; bootstrap the account for CDK."""
     if iac == "sam":
         rehearsal.app.joinpath("infra/sam/stages/prod.toml").write_text(f'Architecture = "{HERE}"\nMonthlyBudget = 0\n')
         return
@@ -134,7 +134,7 @@ def set_up(rehearsal: Rehearsal, iac: str) -> None:
 
 
 def a_version_that_does_not_answer(rehearsal: Rehearsal, address: str) -> None:
-    """Its migrations run, and nobody meets it; mended, the next deployment goes on."""
+    """Its migrations run, but it does not go live; once it is fixed, the next deployment continues."""
     rehearsal.change("app/web.py", "import logging\n", 'import logging\n\nraise RuntimeError("not today")\n')
     message = rehearsal.refused("deploy", "YES=1")
     assert "not today" in message

@@ -1,4 +1,4 @@
-"""What is live and what was before, kept by the aliases themselves; asked of moto's Lambda."""
+"""Releases, recorded by the aliases themselves, in moto's Lambda."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,7 +26,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 @pytest.fixture
 def functions(account: Account) -> Any:
-    """Both functions as the infrastructure makes them: with an alias that leads to no version yet."""
+    """Both functions as the infrastructure creates them: with an alias for `$LATEST`."""
     client, iam = account.session.client("lambda"), account.session.client("iam")
     role = iam.create_role(RoleName="role", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     for name in NAMES:
@@ -42,7 +42,7 @@ def releases(account: Account, functions: Any, monkeypatch: pytest.MonkeyPatch) 
     publish = stage_releases.functions.publish_version
 
     def as_in_aws(FunctionName: str) -> dict[str, Any]:
-        """What has not changed since its last version gets none, as AWS documents PublishVersion; moto knows no such."""
+        """Return the last version if nothing has changed since, as documented for PublishVersion; moto does not."""
         *_, last = functions.list_versions_by_function(FunctionName=FunctionName)["Versions"]
         now = functions.get_function_configuration(FunctionName=FunctionName)
         same = last["Version"] != "$LATEST" and last["MemorySize"] == now["MemorySize"]
@@ -54,7 +54,7 @@ def releases(account: Account, functions: Any, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def deploy(releases: Releases, functions: Any) -> Callable[..., Release]:
-    """Change one function or both, and let the new releases be met."""
+    """Change one function or both, and activate the new release."""
 
     def change(*names: str) -> Release:
         for name in names:

@@ -1,4 +1,4 @@
-"""What `make deploy` asks of each tool before there is a stage, and Terraform's order of commands."""
+"""The settings that `make deploy` reads before a stage exists, and Terraform's order of commands."""
 
 import json
 import subprocess
@@ -72,14 +72,14 @@ NOWHERE = {
 
 
 def state(app: Path, stage: str) -> set[str]:
-    """What Terraform says that a stage has."""
+    """The resources in Terraform's state of a stage."""
     file = app / f"infra/terraform/terraform.tfstate.d/{stage}/terraform.tfstate"
     content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"resources": []}
     return {f"{one['type']}.{one['name']}" for one in content["resources"] if one["mode"] == "managed"}
 
 
 def test_terraform_creates_the_repository_first_and_keeps_stages_apart(tmp_path: Path) -> None:
-    """With a provider that makes things up, this proves the order of the commands, and nothing of AWS."""
+    """With a fake provider, this tests the order of the commands only."""
     parts.program("terraform")
     app = render(tmp_path / "my-app", iac="terraform")
     people = [app / "infra" / "terraform" / name for name in ("notes.txt", "test.tfvars", "prod.tfvars")]

@@ -1,4 +1,4 @@
-"""`make status`, of a stage in moto's AWS."""
+"""`make status` of a stage in moto."""
 
 import sys
 from pathlib import Path
@@ -89,7 +89,7 @@ def test_the_recipient_of_alarms_is_shown(aws: Any, status: Any) -> None:
 
 
 def test_an_unconfirmed_recipient_is_marked(aws: Any, status: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As SNS has it until the link is opened; moto takes every address as confirmed."""
+    """As in SNS until the link is opened; moto confirms every address."""
     monkeypatch.setattr(Status, "recipients", lambda _: {"me@example.com": False})
     assert "NOT SENT: me@example.com has not confirmed the link" in status()
 

@@ -1,4 +1,4 @@
-"""Prints what SAM's own translator makes of a template, as JSON. Runs in the environment of aws-sam-cli.
+"""Print a template after SAM's own translation, as JSON. Runs in the environment of aws-sam-cli.
 
 usage: translate.py TEMPLATE REGION [PARAMETER=VALUE ...]
 """

@@ -1,4 +1,4 @@
-"""The edge of AWS that one-off tasks touch: ECS, CloudWatch Logs, Lambda and STS, as their API references have it.
+"""A fake AWS for one-off tasks: ECS, CloudWatch Logs, Lambda and STS, following their API references.
 
 A server on 127.0.0.1 that boto3 talks to. A task is run by its `backend`: a real container
 of a real image, or nothing but a record. Faults are put in at each operation: refused, dropped before or after it
@@ -36,7 +36,7 @@ class TaskBackend(Protocol):
 
 
 class Refused(Exception):
-    """An error as AWS words it."""
+    """An error response of AWS's."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(code)
@@ -44,12 +44,12 @@ class Refused(Exception):
 
 
 class Dropped(Exception):
-    """The connection breaks instead of an answer."""
+    """The connection breaks before the response."""
 
 
 @dataclass
 class Task:
-    """What the server knows of one."""
+    """A task."""
 
     arn: str
     request: dict[str, Any]
@@ -74,7 +74,7 @@ class Task:
 
 
 class Cloud:
-    """All of it. `agent` is how many seconds its agent needs once a container runs; None is never."""
+    """The fake AWS. `agent` is the number of seconds until the exec agent runs; None for never."""
 
     def __init__(self, backend: TaskBackend, *, stages: tuple[str, ...] = ("prod",), image: str = "none") -> None:
         self.backend, self.stages, self.image = backend, stages, image
@@ -85,11 +85,11 @@ class Cloud:
         self.agent: float | None = 0.0
         self.agent_status = "RUNNING"
         self.failures: list[dict[str, str]] = []
-        """What RunTask gives instead of a task."""
+        """What RunTask returns instead of a task."""
         self.opened: list[str] = []
-        """The sessions that were opened."""
+        """The opened sessions."""
         self.unseen = 0.0
-        """Seconds in which DescribeTasks does not know a new task yet."""
+        """Seconds until DescribeTasks knows a new task."""
         self.lock = threading.RLock()
 
     # What the tests ask
@@ -98,7 +98,7 @@ class Cloud:
         return sum(name == operation for name, _ in self.requests)
 
     def alive(self) -> list[Task]:
-        """The tasks that run, or are being started."""
+        """The running and the starting tasks."""
         tasks = list(self.tasks.values())
         return [task for task in tasks if not task.begun_or_failed.is_set() or self.backend.running(task)]
 
@@ -178,7 +178,7 @@ class Cloud:
             task.begun_or_failed.set()
 
     def _stop(self, task: Task) -> None:
-        """A task that is only being started is stopped as well, as ECS does it."""
+        """Stop a task, even one that is still starting, as ECS does."""
         task.begun_or_failed.wait()
         self.backend.stop(task)
 
@@ -257,7 +257,7 @@ class Cloud:
 
 @contextmanager
 def serving(cloud: Cloud) -> Iterator[dict[str, str]]:
-    """Serve it; give the environment by which boto3 finds it."""
+    """Serve it; yields the environment that points boto3 to it."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -294,7 +294,7 @@ def serving(cloud: Cloud) -> Iterator[dict[str, str]]:
             self.wfile.write(text.encode())
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Don't log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

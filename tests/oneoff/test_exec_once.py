@@ -1,4 +1,4 @@
-"""Nothing is begun twice, whatever the network does: 200 commands and 100 sessions, their API calls failing at random.
+"""Nothing is started twice, whatever the network does: 200 commands and 100 sessions with random API failures.
 
 What counts as begun is what the server has recorded: tasks that were started, sessions that were opened.
 """
@@ -30,11 +30,11 @@ FAULTS = [
     Refused("InternalFailure", "no reason", 500),
 ]
 PATIENCE = 0.2
-"""Seconds that the client waits for an answer."""
+"""The client's read timeout in seconds."""
 
 
 class Weather:
-    """A third of the calls fail: refused, broken off before they were done, or after, or answered too late."""
+    """A third of the calls fail: rejected, dropped before or after they are processed, or answered too late."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -50,7 +50,7 @@ class Weather:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seconds are milliseconds, for us and for boto3's own retries."""
+    """Shorten all waits, including those of boto3's retries."""
     pause = types.SimpleNamespace(sleep=lambda _: None)
     monkeypatch.setattr("botocore.endpoint.time", pause)
     monkeypatch.setattr(retry, "POLL_SECONDS", 0.001)

@@ -1,4 +1,4 @@
-"""What ./exec needs and does not find is named, with what mends it, before anything is started."""
+"""Missing prerequisites of ./exec are reported with a remedy before anything is started."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def refuse(aws: Exec, operation: str, error: Refused) -> None:
 
 
 def shown(aws: Exec, *arguments: str, code: int = 2, **environ: str) -> str:
-    """What a terminal shows."""
+    """Run ./exec in a terminal; return its output."""
     terminal = aws.terminal(*arguments, **environ)
     assert terminal.ended() == code
     return " ".join(str(terminal.before).split())

@@ -1,4 +1,4 @@
-"""`./exec --run`: a command as the task's own, with its output as it comes and its real exit code."""
+"""`./exec --run`: a command as the task itself, with its output streamed and its exit code."""
 
 import json
 

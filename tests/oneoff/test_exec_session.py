@@ -1,4 +1,4 @@
-"""`./exec` in a real terminal: a session in a container of the app's image, ended with it."""
+"""`./exec` in a real terminal: a session in a container of the app's image."""
 
 from exec_client import Exec
 from terminals import CTRL_C, CTRL_D

@@ -1,4 +1,4 @@
-"""Serves MiniStack, in a container of its own, with what a rehearsal needs and AWS does by itself.
+"""Serve MiniStack, with what it lacks of AWS for a rehearsal.
 
 - An image in ECR is in MiniStack's own registry, which Docker reaches at 127.0.0.1.
 - A function of a custom image has no runtime API to talk to: AWS's emulator of it, /rie, is put before it.
@@ -30,7 +30,7 @@ CREDENTIALS = {
 
 
 def registry(image: str) -> str:
-    """An image's name as Docker can pull it."""
+    """The name of an image for `docker pull`."""
     return re.sub(r"^\d+\.dkr\.ecr\.[\w-]+\.amazonaws\.com/", f"{HERE}/", image)
 
 
@@ -57,12 +57,12 @@ def as_in_aws(start: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def by_registry(ask: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask for an image by the name that Docker can pull."""
+    """Look up an image by its name for `docker pull`."""
     return lambda self, image, *arguments, **options: ask(self, registry(image), *arguments, **options)
 
 
 def without_dns(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Tell addresses that any client reaches."""
+    """Return addresses that any client can reach."""
 
     async def answered(*request: Any) -> Any:
         status, headers, body = await answer(*request)
@@ -76,7 +76,7 @@ def without_dns(answer: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_numbers(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Make an event source with at most so many at once, a number."""
+    """Create an event source with a numeric concurrency."""
 
     def create(name: str, properties: dict[str, Any], *arguments: Any) -> Any:
         scaling = {key: int(value) for key, value in properties.get("ScalingConfig", {}).items()}
@@ -86,7 +86,7 @@ def with_numbers(make: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def of_an_empty_parameter(select: Callable[..., Any]) -> Callable[..., Any]:
-    """Select from a list, or from a parameter that is split, which in a rehearsal is empty."""
+    """Select from a list, or from a split parameter, which is empty in a rehearsal."""
     return lambda index, items: "" if "Fn::Split" in items else select(index, items)
 
 
