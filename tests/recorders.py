@@ -1,4 +1,4 @@
-"""What the recipes of a Makefile call, replaced by a program that records its arguments and does nothing."""
+"""Replace the programs that a Makefile's recipes call by one that only records its arguments."""
 
 import json
 import os
@@ -15,7 +15,7 @@ with open({file!r}, "a") as file:
 
 
 def with_recorders(folder: Path) -> Path:
-    """Replace what the recipes in a folder call."""
+    """Replace the programs that the recipes in a folder call."""
     recorder = RECORDER.format(python=sys.executable, file=str(folder.parent / "calls"))
     programs = folder.parent / "bin"
     programs.mkdir()
@@ -26,7 +26,7 @@ def with_recorders(folder: Path) -> Path:
 
 
 def make(folder: Path, *words: str, **environ: str) -> list[tuple[list[str], str]]:
-    """Run make; give how each program was called: its arguments, and its AWS_REGION."""
+    """Run make; return the arguments and AWS_REGION of each program that it called."""
     calls = folder.parent / "calls"
     calls.write_text("")
     clean = {name: value for name, value in os.environ.items() if name not in {"AWS_REGION", "CI"}}

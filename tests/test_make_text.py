@@ -1,4 +1,4 @@
-"""What a person types for `make` reaches the program as it was typed, whatever make or a shell would read in it.
+"""Variables on make's command line reach programs unchanged, whatever make or a shell would expand in them.
 
 The programs that recipes call are replaced by one that records its arguments. macOS has GNU make 3.81; to run these
 tests with another make, put it first on the PATH.
@@ -23,7 +23,7 @@ TYPED = (
 
 
 class Recipe(NamedTuple):
-    """A target, the variable that takes text, and the argument that the text becomes."""
+    """A target, a variable, and the argument that it becomes."""
 
     target: str
     variable: str
@@ -72,14 +72,14 @@ RECIPES = [
     Recipe("infra-destroy", "STAGE", "stage={}", iac="terraform"),
 ]
 FLAGS = {"DIRECT", "DOCKER", "DRY", "FOLLOW", "PLANETSCALE", "SKIP_REVERT", "YES"}
-"""Variables of which only matters whether they are set."""
+"""Variables of which it only matters whether they are set."""
 WORDS = {"ARGS": ("cost", "{}"), "DATA": ("update", "--data={}")}
 """Variables that hold several words."""
 
 
 @pytest.fixture(scope="module")
 def apps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """An app for each tool; its `uvw` and the programs in `bin` beside it record how they are called."""
+    """An app for each tool; its `uvw` and the programs in `bin` beside it record their arguments."""
     return {iac: with_recorders(render(tmp_path_factory.mktemp(iac) / "my-app", iac=iac)) for iac in TOOLS}
 
 
@@ -153,7 +153,7 @@ def test_every_text_is_tried(apps: dict[str, Path]) -> None:
 
 
 def texts() -> set[str]:
-    """The names in every TEXT."""
+    """The variables in every TEXT."""
     files = [ROOT / "Makefile", TEMPLATE / "Makefile", *TEMPLATE.glob("infra/*/infra.mk")]
     found = (
         re.findall(r"^TEXT [:+]= ((?:.*\\\n)*.*)", file.read_text(encoding="utf-8"), re.MULTILINE) for file in files

@@ -1,4 +1,4 @@
-"""`make preview` and `make preview-end`, against PlanetScale's contract and an SSM of moto's."""
+"""`make preview` and `make preview-end` with a fake PlanetScale and moto's SSM."""
 
 import argparse
 import io
@@ -32,21 +32,21 @@ NOTHING: tuple[list[str], int, list[str], list[str]] = ([], 0, [], [])
 
 
 class Killed(BaseException):
-    """The process ends, as by SIGKILL."""
+    """Simulates SIGKILL."""
 
 
 @dataclass
 class Scene:
-    """PlanetScale, SSM and a Makefile, of which each call is counted and can be the last."""
+    """A fake PlanetScale, SSM and Makefile; calls are counted and any of them can be the last."""
 
     planetscale: PlanetScale
     ssm: Any
     stages: set[str] = field(default_factory=set)
-    made: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
     calls: int = 0
     ends_at: int | None = None
     heard: bool = False
-    """Whether what is asked in the last call is done all the same."""
+    """Whether the last call still takes effect."""
 
     def counted(self, call: Any) -> Any:
         def counting(*arguments: Any, **named: Any) -> Any:
@@ -60,8 +60,8 @@ class Scene:
         return counting
 
     def make(self, target: str, **variables: str) -> str:
-        """Deploy and destroy, as the app's Makefile does it: by the URL that is in SSM, and as often as one likes."""
-        self.made.append(" ".join([target, *(f"{name}={value}" for name, value in variables.items())]))
+        """Deploy and destroy like the app's Makefile: with the URL in SSM, and repeatable."""
+        self.commands.append(" ".join([target, *(f"{name}={value}" for name, value in variables.items())]))
         if target == "destroy":
             assert variables["CONFIRM"] == f"my-app-{variables['STAGE']}"
             self.stages.discard(variables["STAGE"])
@@ -72,12 +72,12 @@ class Scene:
 
     def preview(self) -> Preview:
         database = project.Project("my-org", "my-app")
-        asked = Client(database, self.counted(self.planetscale.transport), sleep=self.planetscale.advance)
+        client = Client(database, self.counted(self.planetscale.transport), sleep=self.planetscale.advance)
         patience = Patience("make preview PR=12", sleep=self.planetscale.advance)
         ssm = Counted(self)
         return Preview(
             Stage("my-app", "preview12"),
-            Branch(database, asked, "kit-preview-12", patience),
+            Branch(database, client, "kit-preview-12", patience),
             ssm,
             self.counted(self.make),
         )
@@ -87,14 +87,14 @@ class Scene:
 
     @property
     def left(self) -> tuple[list[str], int, list[str], list[str]]:
-        """The branches beside production, how many passwords, the stages and the parameters."""
+        """The branches except production, the number of passwords, the stages and the parameters."""
         parameters = [one["Name"] for one in self.ssm.describe_parameters()["Parameters"]]
         branches, passwords = self.planetscale.left
         return branches, len(passwords), sorted(self.stages), parameters
 
 
 class Counted:
-    """SSM, each call counted."""
+    """SSM with counted calls."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -112,7 +112,7 @@ def ssm() -> Iterator[Any]:
 
 @contextmanager
 def new_scene(ssm: Any, **how: Any) -> Iterator[Scene]:
-    """An empty account, and a PlanetScale with nothing but production."""
+    """An empty account, and a PlanetScale with only production."""
     for parameter in ssm.describe_parameters()["Parameters"]:
         ssm.delete_parameter(Name=parameter["Name"])
     yield Scene(PlanetScale(), ssm, **how)
@@ -120,13 +120,13 @@ def new_scene(ssm: Any, **how: Any) -> Iterator[Scene]:
 
 @pytest.fixture
 def scene(ssm: Any) -> Iterator[Scene]:
-    with new_scene(ssm) as made:
-        yield made
+    with new_scene(ssm) as scene:
+        yield scene
 
 
 def test_a_preview_has_a_stage_a_branch_and_its_url_in_ssm(scene: Scene) -> None:
     assert scene.preview().begin() == ADDRESS
-    assert scene.made == ["deploy STAGE=preview12 DIRECT=1 YES=1"]
+    assert scene.commands == ["deploy STAGE=preview12 DIRECT=1 YES=1"]
     assert scene.url_in_ssm().startswith("mysql://u%2F")
     assert scene.url_in_ssm().endswith(":pscale_pw_%401@aws.connect.psdb.cloud/my-app")
     assert scene.ssm.describe_parameters()["Parameters"][0]["Type"] == "SecureString"
@@ -141,7 +141,7 @@ def test_the_next_commit_takes_the_same_branch_and_password(scene: Scene) -> Non
     assert scene.left == (["kit-preview-12"], 1, ["preview12"], [PARAMETER])
 
 
-def test_a_branch_that_someone_made_anew_gets_a_new_password(scene: Scene) -> None:
+def test_a_recreated_branch_gets_a_new_password(scene: Scene) -> None:
     scene.preview().begin()
     first = scene.url_in_ssm()
     scene.preview().branch.delete()
@@ -208,7 +208,7 @@ def test_an_end_without_the_access_to_it_is_no_success(scene: Scene, access: str
     assert scene.left == NOTHING
 
 
-def test_a_branch_that_cannot_be_deleted_yet_is_waited_for(scene: Scene) -> None:
+def test_deleting_waits_for_a_branch_in_use(scene: Scene) -> None:
     scene.preview().begin()
     scene.planetscale.branches["kit-preview-12"].tables["messages"]["slug"] = "int"
     scene.planetscale.add_request("kit-preview-12", "in_progress")
@@ -217,23 +217,23 @@ def test_a_branch_that_cannot_be_deleted_yet_is_waited_for(scene: Scene) -> None
     assert scene.planetscale.live("slug")
 
 
-def test_its_end_leaves_nothing_and_can_be_repeated(scene: Scene) -> None:
+def test_deleting_leaves_nothing_and_can_be_repeated(scene: Scene) -> None:
     scene.preview().begin()
     scene.preview().end()
     assert scene.left == NOTHING
-    assert scene.made[-1] == "destroy STAGE=preview12 CONFIRM=my-app-preview12"
+    assert scene.commands[-1] == "destroy STAGE=preview12 CONFIRM=my-app-preview12"
     scene.preview().end()
     assert scene.left == NOTHING
-    assert scene.made.count(scene.made[-1]) == 1
+    assert scene.commands.count(scene.commands[-1]) == 1
 
 
-def test_a_stage_that_was_not_made_by_it_is_not_touched(scene: Scene) -> None:
+def test_any_other_stage_is_not_touched(scene: Scene) -> None:
     scene.ssm.put_parameter(Name=PARAMETER, Value="mysql://a:b@c/d", Type="SecureString")
     scene.stages.add("preview12")
     for act in (Preview.begin, Preview.end):
         with pytest.raises(UsageError, match="was not created by `make preview`"):
             act(scene.preview())
-    assert (scene.made, scene.planetscale.seen) == ([], [])
+    assert (scene.commands, scene.planetscale.seen) == ([], [])
     assert scene.url_in_ssm() == "mysql://a:b@c/d"
 
 
@@ -258,13 +258,13 @@ def calls_of(ssm: Any, act: Callable[[Preview], object], *before: Callable[[Prev
     with new_scene(ssm) as scene:
         for earlier in before:
             earlier(scene.preview())
-        begun = scene.calls
+        before_calls = scene.calls
         act(scene.preview())
-        return scene.calls - begun
+        return scene.calls - before_calls
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_killed_at_any_call_of_its_making_it_goes_on_or_leaves_nothing(ssm: Any, heard: bool) -> None:
+def test_killed_at_any_call_of_its_creation_it_continues_or_leaves_nothing(ssm: Any, heard: bool) -> None:
     for at in range(calls_of(ssm, Preview.begin)):
         with new_scene(ssm, ends_at=at, heard=heard) as scene:
             with pytest.raises(Killed):
@@ -281,7 +281,7 @@ def test_killed_at_any_call_of_its_making_it_goes_on_or_leaves_nothing(ssm: Any,
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_killed_at_any_call_of_its_end_the_next_one_leaves_nothing(ssm: Any, heard: bool) -> None:
+def test_killed_at_any_call_of_its_deletion_the_next_one_leaves_nothing(ssm: Any, heard: bool) -> None:
     for at in range(calls_of(ssm, Preview.end, Preview.begin)):
         with new_scene(ssm) as scene:
             scene.preview().begin()
@@ -293,7 +293,7 @@ def test_killed_at_any_call_of_its_end_the_next_one_leaves_nothing(ssm: Any, hea
             assert scene.left == NOTHING, at
 
 
-def test_the_command_line_makes_a_preview_and_ends_it(
+def test_the_command_line_creates_and_deletes_a_preview(
     scene: Scene, app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -314,12 +314,12 @@ def test_the_command_line_makes_a_preview_and_ends_it(
 
 
 @pytest.mark.parametrize("number", ["", "0", "12; rm -rf /", "-1", "main", "123456", "１２"])
-def test_what_is_no_number_is_refused_before_anything_is_asked(number: str) -> None:
+def test_an_invalid_number_is_refused_before_any_request(number: str) -> None:
     with pytest.raises(UsageError, match="such as PR=12"):
         preview.of(number, "make preview")
 
 
-def test_it_costs_so_it_asks_first(
+def test_it_asks_for_confirmation_first(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(preview, "of", lambda number, again: scene.preview())
@@ -328,20 +328,20 @@ def test_it_costs_so_it_asks_first(
         preview.begin(argparse.Namespace(number="12", yes=False))
     assert scene.left == NOTHING
     preview.begin(argparse.Namespace(number="12", yes=True))
-    told = capsys.readouterr()
-    assert told.out == f"{ADDRESS}\n"
-    assert "may charge for the branch" in told.err
-    assert "pscale_pw" not in told.err
+    output = capsys.readouterr()
+    assert output.out == f"{ADDRESS}\n"
+    assert "may charge for the branch" in output.err
+    assert "pscale_pw" not in output.err
 
 
-def test_what_planetscale_refuses_is_told_with_the_way_on(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_planetscale_says_how_to_continue(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preview, "of", lambda number, again: scene.preview())
     scene.planetscale.accesses = frozenset()
     with pytest.raises(UsageError, match=r"answered 404 .*\nNothing is lost\. Continue with: make preview-end PR=12"):
         preview.end(argparse.Namespace(number="12"))
 
 
-def test_a_failed_deployment_says_so_and_prints_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_deployment_is_an_error_and_prints_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.joinpath("Makefile").write_text("deploy:\n\t@echo half; exit 3\ndestroy:\n\t@echo $(STAGE) $(CONFIRM)\n")
     monkeypatch.setattr(preview, "PROJECT", tmp_path)
     with pytest.raises(UsageError, match="make --no-print-directory deploy STAGE=preview12"):

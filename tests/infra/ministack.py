@@ -28,14 +28,14 @@ SOCKET = "/var/run/docker.sock"
 
 @dataclass(frozen=True)
 class Emulator:
-    """One that runs."""
+    """A running emulator."""
 
     container: containers.Container
     port: int
 
     @property
     def keys(self) -> dict[str, str]:
-        """What AWS's tools need to meet it instead of AWS."""
+        """The environment that points AWS's tools to it."""
         return {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
             "AWS_REGION": REGION,
@@ -44,11 +44,11 @@ class Emulator:
         }
 
     def forget(self) -> None:
-        """Be as new: an account with nothing in it."""
+        """Reset to an empty account."""
         httpx.post(f"http://127.0.0.1:{self.port}/_ministack/reset", timeout=60, trust_env=False).raise_for_status()
 
     def client(self, service: str) -> Any:
-        """A client of its own for the test."""
+        """A boto3 client."""
         return boto3.client(
             service,
             endpoint_url=self.keys["AWS_ENDPOINT_URL"],
@@ -60,7 +60,7 @@ class Emulator:
 
 @contextmanager
 def running(server: mysql.Server) -> Iterator[Emulator]:
-    """Run one on a network with a MySQL server; all that it has started is removed with it."""
+    """Run one on the network of a MySQL server; it is removed with all that it has started."""
     containers.require_engine()
     if not Path(SOCKET).exists():
         parts.missing("a local AWS", f"the Docker engine has no socket at {SOCKET}, by which it starts containers")
@@ -70,7 +70,7 @@ def running(server: mysql.Server) -> Iterator[Emulator]:
         parts.missing("a local AWS", f"its image cannot be built: {str(error).splitlines()[-1]}")
     port = waiting.free_port()
     with containers.network() as network:
-        told = {
+        variables = {
             "AWS_ENDPOINT_URL": f"http://aws:{port}",
             "DOCKER_NETWORK": network,
             "GATEWAY_PORT": port,
@@ -80,7 +80,7 @@ def running(server: mysql.Server) -> Iterator[Emulator]:
             "RIE": rie.program(),
             "AUTHORITY": server.ca,
         }
-        options = [option for name, value in told.items() for option in ("--env", f"{name}={value}")]
+        options = [option for name, value in variables.items() for option in ("--env", f"{name}={value}")]
         options += ["--network", network, "--network-alias", "aws", "--publish", f"127.0.0.1:{port}:{port}"]
         containers.docker("network", "connect", "--alias", mysql.NAME, network, server.container.name)
         try:
@@ -97,10 +97,10 @@ def running(server: mysql.Server) -> Iterator[Emulator]:
 
 
 def _remove(kind: str, listed: str) -> None:
-    if found := sorted(set(listed.split())):
-        containers.docker(kind, "rm", "--force", *found, check=False)
+    if ids := sorted(set(listed.split())):
+        containers.docker(kind, "rm", "--force", *ids, check=False)
 
 
 def machine(folder: Path, emulator: Emulator) -> dict[str, str]:
-    """The environment of someone whose AWS is the emulator; Docker's logins are kept in `folder`."""
+    """An environment in which AWS is the emulator; Docker's logins are stored in `folder`."""
     return environment() | emulator.keys | {"DOCKER_CONFIG": str(folder), "PATH": os.environ["PATH"]}

@@ -1,4 +1,4 @@
-"""A stage in moto's AWS, as a deployment leaves it: functions behind aliases, queues, schedules, alarms, logs, a task."""
+"""A deployed stage in moto: functions with aliases, queues, schedules, alarms, logs, a task definition."""
 
 import json
 import time
@@ -16,7 +16,7 @@ DIGEST = "sha256:" + "a" * 64
 
 @contextmanager
 def running(monkeypatch: Any, *, logs_alone: bool = False) -> Iterator[boto3.Session]:
-    """The stage, or no more than its log groups, for as long as the block."""
+    """Create the stage, or only its log groups, for the duration of the block."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -36,7 +36,7 @@ def running(monkeypatch: Any, *, logs_alone: bool = False) -> Iterator[boto3.Ses
 
 
 def write(session: boto3.Session, part: str, *lines: Any, ago: float = 1.0, stream: str = "one") -> None:
-    """Let a part of the stage have written lines, so many seconds ago."""
+    """Write log lines of a part of the stage, with timestamps that many seconds ago."""
     logs = session.client("logs")
     with suppress(logs.exceptions.ResourceAlreadyExistsException):
         logs.create_log_stream(logGroupName=f"/{PREFIX}/{part}", logStreamName=stream)
@@ -50,7 +50,7 @@ def write(session: boto3.Session, part: str, *lines: Any, ago: float = 1.0, stre
 
 
 def start_task(session: boto3.Session, why: str) -> None:
-    """Let a task of the stage run."""
+    """Start a task of the stage."""
     [subnet] = [
         one["SubnetId"] for one in session.client("ec2").describe_subnets()["Subnets"] if one["CidrBlock"] == CIDR
     ]

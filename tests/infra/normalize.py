@@ -1,4 +1,4 @@
-"""How a description writes what AWS would make up (ids, ARNs, addresses) and policies; how two are compared."""
+"""Normalized descriptions of infrastructure: generated names, policies, dashboards; and their comparison."""
 
 import itertools
 import json
@@ -11,7 +11,7 @@ ACCOUNT = "123456789012"
 
 @dataclass(frozen=True)
 class AwsNames:
-    """The region that everything is in."""
+    """The ARNs and URLs that AWS would generate in a region."""
 
     region: str
 
@@ -48,20 +48,20 @@ class AwsNames:
 
 
 def many(value: Any) -> list[Any]:
-    """A list, also of what stands alone."""
+    """The value, or a list with it as the only item."""
     return value if isinstance(value, list) else [value]
 
 
-def statements(found: Iterable[dict[str, Any]]) -> list[str]:
-    """Statements as IAM's JSON has them, each taken apart into single permissions; what is the same is told once."""
+def statements(documents: Iterable[dict[str, Any]]) -> list[str]:
+    """IAM statements as a sorted list of single permissions without duplicates."""
     single = set()
-    for statement in found:
+    for statement in documents:
         condition = {
             test: {key: sorted(many(value)) for key, value in keys.items()}
             for test, keys in (statement.get("Condition") or {}).items()
         }
         principals = [
-            f"{kind} {one}" for kind, given in (statement.get("Principal") or {}).items() for one in many(given)
+            f"{kind} {one}" for kind, values in (statement.get("Principal") or {}).items() for one in many(values)
         ]
         for action, resource, principal in itertools.product(
             many(statement["Action"]), many(statement.get("Resource", "")), principals or [""]
@@ -78,8 +78,8 @@ def statements(found: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def charts(body: str) -> list[dict[str, Any]]:
-    """A dashboard's widgets; each metric with its statistic and period, wherever they were told."""
-    told = []
+    """A dashboard's widgets, each metric with its statistic and period."""
+    widgets = []
     for widget in json.loads(body)["widgets"]:
         shared = widget["properties"]
         metrics = []
@@ -88,19 +88,19 @@ def charts(body: str) -> list[dict[str, Any]]:
             words = [word for word in metric if not isinstance(word, dict)]
             metrics.append([*words, own.get("stat", shared.get("stat")), own.get("period", shared.get("period"))])
         position = {name: widget[name] for name in ("x", "y", "width", "height")}
-        told.append(position | {"title": shared["title"], "region": shared["region"], "metrics": sorted(metrics)})
-    return told
+        widgets.append(position | {"title": shared["title"], "region": shared["region"], "metrics": sorted(metrics)})
+    return widgets
 
 
 def flat(value: Any, path: str = "") -> dict[str, Any]:
-    """Every field with its path."""
+    """All fields by their paths."""
     if isinstance(value, dict) and value:
         return {key: one for name, inner in value.items() for key, one in flat(inner, f"{path}/{name}").items()}
     return {path: value}
 
 
 def compare(iac: str, one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """A line for each field that is not the same."""
+    """A line for each field that differs."""
     ours, theirs = flat(one), flat(other)
     return [
         f"{path}\n  sam        {ours.get(path, '(nothing)')}\n  {iac:<10} {theirs.get(path, '(nothing)')}"

@@ -1,4 +1,4 @@
-"""CloudFormation templates of one stage, every function in them worked out with the values that a description writes."""
+"""CloudFormation templates of a stage with all intrinsic functions evaluated."""
 
 import re
 from typing import Any, Self
@@ -6,17 +6,17 @@ from typing import Any, Self
 from normalize import ACCOUNT, AwsNames
 
 NOTHING = object()
-"""What AWS::NoValue leaves."""
+"""The value of AWS::NoValue."""
 
 
 class Templates:
-    """Templates of one stage with their parameters, every function in them worked out."""
+    """Templates of a stage with their parameters and all intrinsic functions evaluated."""
 
     def __init__(self, templates: list[dict[str, Any]], parameters: dict[str, Any], names: AwsNames) -> None:
-        self.templates, self.given = templates, parameters
+        self.templates, self.parameter_values = templates, parameters
         self.names, self.parameters, self.conditions = names, {}, {}
         self.raw: dict[str, dict[str, Any]] = {}
-        self.asked: set[str] = set()
+        self.described_types: set[str] = set()
         for template in templates:
             self.conditions |= template.get("Conditions", {})
             for name, parameter in template.get("Parameters", {}).items():
@@ -24,31 +24,32 @@ class Templates:
                 is_list = parameter["Type"] == "CommaDelimitedList"
                 self.parameters[name] = (value.split(",") if value else []) if is_list else str(value)
             self.raw |= template["Resources"]
-        self.raw = {name: made for name, made in self.raw.items() if self.holds(made.get("Condition"))}
+        self.raw = {name: resource for name, resource in self.raw.items() if self.holds(resource.get("Condition"))}
         self.roles = {
-            name: self.work_out(made["Properties"]["RoleName"])
-            for name, made in self.raw.items()
-            if made["Type"] == "AWS::IAM::Role"
+            name: self.work_out(resource["Properties"]["RoleName"])
+            for name, resource in self.raw.items()
+            if resource["Type"] == "AWS::IAM::Role"
         }
         self.resources = {
-            name: (made["Type"], self.work_out(made.get("Properties", {}))) for name, made in self.raw.items()
+            name: (resource["Type"], self.work_out(resource.get("Properties", {})))
+            for name, resource in self.raw.items()
         }
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The properties of every resource of a type."""
-        self.asked.add(kind)
-        return [properties for found, properties in self.resources.values() if found == f"AWS::{kind}"]
+        self.described_types.add(kind)
+        return [properties for type_name, properties in self.resources.values() if type_name == f"AWS::{kind}"]
 
     def sources(self) -> dict[str, tuple[str, dict[str, Any]]]:
-        """What the description is made of: each resource's type and its own words, by name."""
-        return {name: (made["Type"].removeprefix("AWS::"), made) for name, made in self.raw.items()}
+        """The type and the definition of each resource, by name."""
+        return {name: (resource["Type"].removeprefix("AWS::"), resource) for name, resource in self.raw.items()}
 
     def again(self) -> Self:
-        """The same from the templates as they are now."""
-        return type(self)(self.templates, self.given, self.names)
+        """A copy from the current templates."""
+        return type(self)(self.templates, self.parameter_values, self.names)
 
     def holds(self, condition: Any) -> bool:
-        """Whether a condition does, named or written out."""
+        """Whether a condition holds, given by name or as an expression."""
         match condition:
             case None:
                 return True
@@ -61,7 +62,7 @@ class Templates:
         raise ValueError(condition)
 
     def work_out(self, value: Any) -> Any:
-        """The value with its functions called."""
+        """The value with its functions evaluated."""
         match value:
             case {"Ref": str(name)}:
                 return self._reference(name)
@@ -111,11 +112,11 @@ class Templates:
             return pseudo[name]
         if name in self.parameters:
             return self.parameters[name]
-        made = self.raw[name]
-        told = made.get("Properties", {})
-        match made["Type"]:
+        resource = self.raw[name]
+        properties = resource.get("Properties", {})
+        match resource["Type"]:
             case "AWS::SQS::Queue":
-                return self.names.queue_url(self.work_out(told["QueueName"]))
+                return self.names.queue_url(self.work_out(properties["QueueName"]))
             case "AWS::ApiGatewayV2::Api":
                 return "api"
             case "AWS::EC2::VPC":
@@ -123,29 +124,29 @@ class Templates:
             case "AWS::EC2::InternetGateway":
                 return "igw-own"
             case "AWS::Lambda::Alias":
-                return self.names.alias(self.work_out(told["FunctionName"]), told["Name"])
+                return self.names.alias(self.work_out(properties["FunctionName"]), properties["Name"])
             case "AWS::ECS::TaskDefinition":
-                return self.names.task_definition(self.work_out(told["Family"]))
+                return self.names.task_definition(self.work_out(properties["Family"]))
             case "AWS::SNS::Topic":
-                return self.names.topic(self.work_out(told["TopicName"]))
-            case kind if (named := NAMED.get(kind)) and named in told:
-                return self.work_out(told[named])
+                return self.names.topic(self.work_out(properties["TopicName"]))
+            case kind if (named := NAMED.get(kind)) and named in properties:
+                return self.work_out(properties[named])
         return name
 
     def _attribute(self, name: str, attribute: str) -> Any:
-        made = self.raw[name]
-        told = made.get("Properties", {})
-        match made["Type"], attribute:
+        resource = self.raw[name]
+        properties = resource.get("Properties", {})
+        match resource["Type"], attribute:
             case "AWS::SQS::Queue", "Arn":
-                return self.names.queue(self.work_out(told["QueueName"]))
+                return self.names.queue(self.work_out(properties["QueueName"]))
             case "AWS::SQS::Queue", "QueueName":
-                return self.work_out(told["QueueName"])
+                return self.work_out(properties["QueueName"])
             case "AWS::IAM::Role", "Arn":
                 return self.names.role(self.roles[name])
             case "AWS::Logs::LogGroup", "Arn":
-                return self.names.log_group(self.work_out(told["LogGroupName"])) + ":*"
+                return self.names.log_group(self.work_out(properties["LogGroupName"])) + ":*"
             case "AWS::ECS::Cluster", "Arn":
-                return self.names.cluster(self.work_out(told["ClusterName"]))
+                return self.names.cluster(self.work_out(properties["ClusterName"]))
             case "AWS::EC2::SecurityGroup", "GroupId":
                 return "sg-tasks"
         return f"{name}.{attribute}"
@@ -160,4 +161,4 @@ NAMED = {
     "AWS::ApiGatewayV2::Stage": "StageName",
     "AWS::EC2::Subnet": "CidrBlock",
 }
-"""Where a reference is told by one of the properties: a subnet by the addresses that it has."""
+"""Types whose reference is described by one of their properties: a subnet by its address range."""

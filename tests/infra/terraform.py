@@ -1,4 +1,4 @@
-"""A description of the system from Terraform: what `terraform test` has planned and applied to a mocked provider.
+"""A description of the system from what `terraform test` applies to a mocked provider.
 
 A plan alone knows no ids and no policies; with the provider mocked, each resource is given those that a description
 writes, and everything that depends on them is worked out by Terraform itself.
@@ -14,7 +14,7 @@ from normalize import ACCOUNT, AwsNames, charts, many, statements
 
 
 def mocks(folder: Path, manifest: dict[str, Any], name: str, names: AwsNames, *, own_network: bool) -> str:
-    """A `.tftest.hcl` that applies the configuration to a provider that makes up what a description writes."""
+    """A `.tftest.hcl` that applies the configuration to a mocked provider with the names of a description."""
     text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.tf"))
     zones = json.dumps(["zone-0", "zone-1", "zone-2"])
     blocks = [
@@ -23,13 +23,13 @@ def mocks(folder: Path, manifest: dict[str, Any], name: str, names: AwsNames, *,
         f'mock_data "aws_availability_zones" {{\n defaults = {{ names = {zones} }}\n}}',
     ]
     for document in re.findall(r'data "aws_iam_policy_document" "(\w+)"', text):
-        told = json.dumps(json.dumps({"document": document}))
+        document_json = json.dumps(json.dumps({"document": document}))
         blocks.append(
-            f"override_data {{\n target = data.aws_iam_policy_document.{document}\n values = {{ json = {told} }}\n}}"
+            f"override_data {{\n target = data.aws_iam_policy_document.{document}\n values = {{ json = {document_json} }}\n}}"
         )
     for target, values in _made_up(manifest, name, names, own_network):
-        told = ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
-        blocks.append(f"override_resource {{\n target = {target}\n values = {{ {told} }}\n}}")
+        assignments = ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
+        blocks.append(f"override_resource {{\n target = {target}\n values = {{ {assignments} }}\n}}")
     return 'mock_provider "aws" {\n' + "\n".join(blocks) + '\n}\nrun "all" {\n command = apply\n}\n'
 
 
@@ -64,16 +64,16 @@ IN_A_VPC = ("subnet", "route_table", "internet_gateway", "security_group")
 
 
 class State:
-    """What Terraform says it has made."""
+    """Terraform's state."""
 
     def __init__(self, resources: list[dict[str, Any]]) -> None:
         self.resources = resources
-        self.asked: set[str] = set()
+        self.described_types: set[str] = set()
         self.documents = {one["name"]: one["values"] for one in resources if one["type"] == "aws_iam_policy_document"}
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The values of every resource of a type."""
-        self.asked.add(kind)
+        self.described_types.add(kind)
         return [one["values"] for one in self.resources if one["type"] == f"aws_{kind}" and one["mode"] == "managed"]
 
     def describe(self) -> dict[str, Any]:
@@ -81,186 +81,188 @@ class State:
         return describe(self)
 
     def sources(self) -> dict[str, tuple[str, dict[str, Any]]]:
-        """What the description is made of: each resource's type and its values, by address."""
+        """The type and the values of each resource, by address."""
         return {one["address"]: (one["type"].removeprefix("aws_"), one["values"]) for one in self.resources}
 
     def again(self) -> "State":
-        """The same from the values as they are now."""
+        """A copy from the current values."""
         return State(self.resources)
 
     def policy(self, text: str) -> list[str]:
-        """The statements of a document, those of its sources among them."""
+        """The statements of a document, including those of its sources."""
         return statements(self._statements(text))
 
     def _statements(self, text: str) -> Iterator[dict[str, Any]]:
         document = self.documents[json.loads(text)["document"]]
         for source in document.get("source_policy_documents") or []:
             yield from self._statements(source)
-        for told in document["statement"] or []:
+        for statement in document["statement"] or []:
             yield {
-                "Effect": told["effect"] or "Allow",
-                "Action": told["actions"],
-                "Resource": told["resources"] or "",
-                "Principal": {one["type"]: one["identifiers"] for one in told["principals"]},
-                "Condition": {one["test"]: {one["variable"]: one["values"]} for one in told["condition"]},
+                "Effect": statement["effect"] or "Allow",
+                "Action": statement["actions"],
+                "Resource": statement["resources"] or "",
+                "Principal": {one["type"]: one["identifiers"] for one in statement["principals"]},
+                "Condition": {one["test"]: {one["variable"]: one["values"]} for one in statement["condition"]},
             }
 
 
 def read(output: str) -> State:
     """Read what `terraform test -json -verbose` prints."""
     for line in output.splitlines():
-        told = json.loads(line)
-        if state := told.get("test_state"):
+        record = json.loads(line)
+        if state := record.get("test_state"):
             return State(state.get("values", state)["root_module"]["resources"])
     raise AssertionError(output)
 
 
 SUPPORT = {"route", "route_table", "route_table_association", "sns_topic"}
-"""Types that are told of as a part of others."""
+"""Types that are described as part of others."""
 
 
-def describe(found: State) -> dict[str, Any]:
+def describe(state: State) -> dict[str, Any]:
     """The description."""
-    found.asked = set()
-    told = _describe(found)
-    managed = [one for one in found.resources if one["mode"] == "managed"]
+    state.described_types = set()
+    description = _describe(state)
+    managed = [one for one in state.resources if one["mode"] == "managed"]
     kinds = {one["type"].removeprefix("aws_") for one in managed}
     # Of a task definition, Terraform keeps the last revision as well as the earlier ones; they cost nothing.
     kept = {one["type"] for one in managed if one["values"].get("skip_destroy")}
     task = {"aws_ecs_task_definition"}
-    return told | {
-        "others": sorted(kinds - found.asked - SUPPORT),
+    return description | {
+        "others": sorted(kinds - state.described_types - SUPPORT),
         "kept when all is destroyed": sorted(kept - task),
         "kept when replaced": ["ECS::TaskDefinition: Retain"] * (task <= kept) + sorted(kept - task),
     }
 
 
-def _describe(found: State) -> dict[str, Any]:
+def _describe(state: State) -> dict[str, Any]:
     return {
-        "functions": {one["function_name"]: _function(one) for one in found.of("lambda_function")},
+        "functions": {one["function_name"]: _function(one) for one in state.of("lambda_function")},
         "aliases": sorted(
-            f"{one['function_name']}:{one['name']} {one['function_version']}" for one in found.of("lambda_alias")
+            f"{one['function_name']}:{one['name']} {one['function_version']}" for one in state.of("lambda_alias")
         ),
-        "versions": sorted(one["function_name"] for one in found.of("lambda_function") if one["publish"]),
+        "versions": sorted(one["function_name"] for one in state.of("lambda_function") if one["publish"]),
         "async": {
             one["function_name"]: {
                 "of": one["qualifier"],
                 "retries": one["maximum_retry_attempts"],
                 "failed": one["destination_config"][0]["on_failure"][0]["destination"],
             }
-            for one in found.of("lambda_function_event_invoke_config")
+            for one in state.of("lambda_function_event_invoke_config")
         },
-        "calls": sorted(_call(one, found) for one in found.of("lambda_permission")),
-        "api": _api(found),
-        "queues": {one["name"]: _queue(one) for one in found.of("sqs_queue")},
-        "sources": {one["event_source_arn"]: _source(one) for one in found.of("lambda_event_source_mapping")},
-        "groups": [one["name"] for one in found.of("scheduler_schedule_group")],
-        "schedules": {one["name"]: _schedule(one) for one in found.of("scheduler_schedule")},
-        "clusters": [one["name"] for one in found.of("ecs_cluster")],
-        "tasks": {one["family"]: _task(one) for one in found.of("ecs_task_definition")},
-        "roles": _roles(found),
-        "logs": {one["name"]: one["retention_in_days"] for one in found.of("cloudwatch_log_group")},
-        "network": _network(found),
-        "alarms": {one["alarm_name"]: _alarm(one) for one in found.of("cloudwatch_metric_alarm")},
+        "calls": sorted(_call(one, state) for one in state.of("lambda_permission")),
+        "api": _api(state),
+        "queues": {one["name"]: _queue(one) for one in state.of("sqs_queue")},
+        "sources": {one["event_source_arn"]: _source(one) for one in state.of("lambda_event_source_mapping")},
+        "groups": [one["name"] for one in state.of("scheduler_schedule_group")],
+        "schedules": {one["name"]: _schedule(one) for one in state.of("scheduler_schedule")},
+        "clusters": [one["name"] for one in state.of("ecs_cluster")],
+        "tasks": {one["family"]: _task(one) for one in state.of("ecs_task_definition")},
+        "roles": _roles(state),
+        "logs": {one["name"]: one["retention_in_days"] for one in state.of("cloudwatch_log_group")},
+        "network": _network(state),
+        "alarms": {one["alarm_name"]: _alarm(one) for one in state.of("cloudwatch_metric_alarm")},
         "topics": {
-            one["arn"].rpartition(":")[0] + f":{topic['name']}": found.policy(one["policy"])
-            for one in found.of("sns_topic_policy")
-            for topic in found.of("sns_topic")
+            one["arn"].rpartition(":")[0] + f":{topic['name']}": state.policy(one["policy"])
+            for one in state.of("sns_topic_policy")
+            for topic in state.of("sns_topic")
             if topic["arn"] == one["arn"]
         },
-        "told": [
-            f"{one['protocol']} {one['endpoint']} of {one['topic_arn']}" for one in found.of("sns_topic_subscription")
+        "subscriptions": [
+            f"{one['protocol']} {one['endpoint']} of {one['topic_arn']}" for one in state.of("sns_topic_subscription")
         ],
-        "budgets": [_budget(one) for one in found.of("budgets_budget")],
+        "budgets": [_budget(one) for one in state.of("budgets_budget")],
         "dashboards": {
-            one["dashboard_name"]: charts(one["dashboard_body"]) for one in found.of("cloudwatch_dashboard")
+            one["dashboard_name"]: charts(one["dashboard_body"]) for one in state.of("cloudwatch_dashboard")
         },
-        "repositories": {one["name"]: _repository(one, found) for one in found.of("ecr_repository")},
+        "repositories": {one["name"]: _repository(one, state) for one in state.of("ecr_repository")},
     }
 
 
-def _function(told: dict[str, Any]) -> dict[str, Any]:
+def _function(resource: dict[str, Any]) -> dict[str, Any]:
     return {
-        "description": told["description"],
-        "package": told["package_type"],
-        "image": told["image_uri"],
-        "command": told["image_config"][0]["command"],
-        "architecture": told["architectures"],
-        "memory": told["memory_size"],
-        "timeout": told["timeout"],
-        "at most": -1 if told["reserved_concurrent_executions"] is None else told["reserved_concurrent_executions"],
-        "environment": told["environment"][0]["variables"],
-        "logs": [told["logging_config"][0]["log_group"], told["logging_config"][0]["log_format"]],
-        "role": told["role"],
+        "description": resource["description"],
+        "package": resource["package_type"],
+        "image": resource["image_uri"],
+        "command": resource["image_config"][0]["command"],
+        "architecture": resource["architectures"],
+        "memory": resource["memory_size"],
+        "timeout": resource["timeout"],
+        "at most": -1
+        if resource["reserved_concurrent_executions"] is None
+        else resource["reserved_concurrent_executions"],
+        "environment": resource["environment"][0]["variables"],
+        "logs": [resource["logging_config"][0]["log_group"], resource["logging_config"][0]["log_format"]],
+        "role": resource["role"],
     }
 
 
-def _call(told: dict[str, Any], found: State) -> str:
+def _call(resource: dict[str, Any], state: State) -> str:
     [alias] = [
         one["arn"]
-        for one in found.of("lambda_alias")
-        if (one["function_name"], one["name"]) == (told["function_name"], told["qualifier"])
+        for one in state.of("lambda_alias")
+        if (one["function_name"], one["name"]) == (resource["function_name"], resource["qualifier"])
     ]
-    return f"{told['principal']} {told['action']} {alias} from {told['source_arn']}"
+    return f"{resource['principal']} {resource['action']} {alias} from {resource['source_arn']}"
 
 
-def _api(found: State) -> dict[str, Any]:
-    [api], [stage] = found.of("apigatewayv2_api"), found.of("apigatewayv2_stage")
-    [integration] = found.of("apigatewayv2_integration")
-    told = [integration[key] for key in ("integration_type", "integration_uri", "payload_format_version")]
+def _api(state: State) -> dict[str, Any]:
+    [api], [stage] = state.of("apigatewayv2_api"), state.of("apigatewayv2_stage")
+    [integration] = state.of("apigatewayv2_integration")
+    settings = [integration[key] for key in ("integration_type", "integration_uri", "payload_format_version")]
     domains = [
         [one["domain_name"], *(entry[key] for key in ("certificate_arn", "endpoint_type", "security_policy"))]
-        for one in found.of("apigatewayv2_domain_name")
+        for one in state.of("apigatewayv2_domain_name")
         for entry in one["domain_name_configuration"]
     ]
     return {
         "name": [api["name"], api["protocol_type"]],
         "at AWS's address": not api["disable_execute_api_endpoint"],
         "routes": {
-            one["route_key"]: [one["api_id"], integration["api_id"], *told, one["authorization_type"] or "NONE"]
-            for one in found.of("apigatewayv2_route")
+            one["route_key"]: [one["api_id"], integration["api_id"], *settings, one["authorization_type"] or "NONE"]
+            for one in state.of("apigatewayv2_route")
             if one["target"] == f"integrations/{integration['id']}"
         },
         "stage": [stage["api_id"], stage["name"], stage["auto_deploy"]],
         "domains": domains,
         "mapped": [
             [domain["domain_name"], one["api_id"], stage["name"] if one["stage"] == stage["id"] else one["stage"]]
-            for one in found.of("apigatewayv2_api_mapping")
-            for domain in found.of("apigatewayv2_domain_name")
+            for one in state.of("apigatewayv2_api_mapping")
+            for domain in state.of("apigatewayv2_domain_name")
             if domain["id"] == one["domain_name"]
         ],
     }
 
 
-def _queue(told: dict[str, Any]) -> dict[str, Any]:
-    redrive = json.loads(told["redrive_policy"]) if told.get("redrive_policy", "").startswith("{") else None
+def _queue(resource: dict[str, Any]) -> dict[str, Any]:
+    redrive = json.loads(resource["redrive_policy"]) if resource.get("redrive_policy", "").startswith("{") else None
     return {
-        "fifo": bool(told["fifo_queue"]),
-        "hidden": told["visibility_timeout_seconds"] or 30,
-        "kept": told["message_retention_seconds"],
-        "encrypted": told["sqs_managed_sse_enabled"],
+        "fifo": bool(resource["fifo_queue"]),
+        "hidden": resource["visibility_timeout_seconds"] or 30,
+        "kept": resource["message_retention_seconds"],
+        "encrypted": resource["sqs_managed_sse_enabled"],
         "dead": [redrive["deadLetterTargetArn"], redrive["maxReceiveCount"]] if redrive else None,
     }
 
 
-def _source(told: dict[str, Any]) -> dict[str, Any]:
+def _source(resource: dict[str, Any]) -> dict[str, Any]:
     return {
-        "function": told["function_name"].rpartition(":function:")[2],
-        "batch": told["batch_size"],
-        "answers": told["function_response_types"],
-        "at most": told["scaling_config"][0]["maximum_concurrency"],
+        "function": resource["function_name"].rpartition(":function:")[2],
+        "batch": resource["batch_size"],
+        "answers": resource["function_response_types"],
+        "at most": resource["scaling_config"][0]["maximum_concurrency"],
     }
 
 
-def _schedule(told: dict[str, Any]) -> dict[str, Any]:
-    [target], [window] = told["target"], told["flexible_time_window"]
+def _schedule(resource: dict[str, Any]) -> dict[str, Any]:
+    [target], [window] = resource["target"], resource["flexible_time_window"]
     [retry], [dead] = target["retry_policy"], target["dead_letter_config"]
     return {
-        "description": told["description"],
-        "group": told["group_name"],
-        "when": [told["schedule_expression"], told["schedule_expression_timezone"]],
+        "description": resource["description"],
+        "group": resource["group_name"],
+        "when": [resource["schedule_expression"], resource["schedule_expression_timezone"]],
         "window": window["mode"],
-        "state": told["state"] or "ENABLED",
+        "state": resource["state"] or "ENABLED",
         "target": target["arn"],
         "role": target["role_arn"],
         "input": json.dumps(json.loads(target["input"]), separators=(",", ":")),
@@ -269,13 +271,13 @@ def _schedule(told: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _task(told: dict[str, Any]) -> dict[str, Any]:
-    [container] = json.loads(told["container_definitions"])
-    [platform] = told["runtime_platform"]
+def _task(resource: dict[str, Any]) -> dict[str, Any]:
+    [container] = json.loads(resource["container_definitions"])
+    [platform] = resource["runtime_platform"]
     return {
-        "size": [int(told["cpu"]), int(told["memory"])],
-        "on": [*told["requires_compatibilities"], told["network_mode"], *sorted(platform.values())],
-        "roles": [told["task_role_arn"], told["execution_role_arn"]],
+        "size": [int(resource["cpu"]), int(resource["memory"])],
+        "on": [*resource["requires_compatibilities"], resource["network_mode"], *sorted(platform.values())],
+        "roles": [resource["task_role_arn"], resource["execution_role_arn"]],
         "container": [container["name"], container["image"], container["essential"]],
         "runs": [container["entryPoint"], container["command"]],
         "environment": {one["name"]: one["value"] for one in container["environment"]},
@@ -285,22 +287,22 @@ def _task(told: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _roles(found: State) -> dict[str, Any]:
-    policies = {one["role"]: one["policy"] for one in found.of("iam_role_policy")}
+def _roles(state: State) -> dict[str, Any]:
+    policies = {one["role"]: one["policy"] for one in state.of("iam_role_policy")}
     return {
         one["name"]: {
-            "assumed": found.policy(one["assume_role_policy"]),
-            "may": found.policy(policies[one["id"]]),
+            "assumed": state.policy(one["assume_role_policy"]),
+            "may": state.policy(policies[one["id"]]),
         }
-        for one in found.of("iam_role")
+        for one in state.of("iam_role")
     }
 
 
-def _network(found: State) -> dict[str, Any]:
-    [group] = found.of("security_group")
-    vpcs = found.of("vpc")
-    routed = {one["route_table_id"]: [one["destination_cidr_block"], one["gateway_id"]] for one in found.of("route")}
-    tables = {one["subnet_id"]: one["route_table_id"] for one in found.of("route_table_association")}
+def _network(state: State) -> dict[str, Any]:
+    [group] = state.of("security_group")
+    vpcs = state.of("vpc")
+    routed = {one["route_table_id"]: [one["destination_cidr_block"], one["gateway_id"]] for one in state.of("route")}
+    tables = {one["subnet_id"]: one["route_table_id"] for one in state.of("route_table_association")}
     return {
         "vpc": [
             [
@@ -311,55 +313,55 @@ def _network(found: State) -> dict[str, Any]:
             ]
             for one in vpcs
         ],
-        "in the vpc": sorted({one["vpc_id"] for kind in IN_A_VPC for one in found.of(kind)}),
+        "in the vpc": sorted({one["vpc_id"] for kind in IN_A_VPC for one in state.of(kind)}),
         "subnets": sorted(
             [one["cidr_block"], one["availability_zone"], one["map_public_ip_on_launch"], *routed[tables[one["id"]]]]
-            for one in found.of("subnet")
+            for one in state.of("subnet")
         ),
-        "gateways": [one["id"] for one in found.of("internet_gateway")],
+        "gateways": [one["id"] for one in state.of("internet_gateway")],
         "group": group["description"],
-        "in": found.of("vpc_security_group_ingress_rule"),
+        "in": state.of("vpc_security_group_ingress_rule"),
         "out": [
             [one["ip_protocol"], one["cidr_ipv4"]]
-            for one in found.of("vpc_security_group_egress_rule")
+            for one in state.of("vpc_security_group_egress_rule")
             if one["security_group_id"] == group["id"]
         ],
     }
 
 
-def _alarm(told: dict[str, Any]) -> dict[str, Any]:
+def _alarm(resource: dict[str, Any]) -> dict[str, Any]:
     return {
-        "description": told["alarm_description"],
-        "metric": [told["namespace"], told["metric_name"], told["statistic"], told["period"]],
-        "of": told["dimensions"],
+        "description": resource["alarm_description"],
+        "metric": [resource["namespace"], resource["metric_name"], resource["statistic"], resource["period"]],
+        "of": resource["dimensions"],
         "when": [
-            told["comparison_operator"],
-            told["threshold"],
-            told["evaluation_periods"],
-            told["treat_missing_data"],
+            resource["comparison_operator"],
+            resource["threshold"],
+            resource["evaluation_periods"],
+            resource["treat_missing_data"],
         ],
-        "tells": told["alarm_actions"],
+        "tells": resource["alarm_actions"],
     }
 
 
-def _budget(told: dict[str, Any]) -> dict[str, Any]:
+def _budget(resource: dict[str, Any]) -> dict[str, Any]:
     keys = ("notification_type", "comparison_operator", "threshold", "threshold_type")
     return {
-        "name": [told["name"], told["budget_type"], told["time_unit"]],
-        "limit": [float(told["limit_amount"]), told["limit_unit"]],
+        "name": [resource["name"], resource["budget_type"], resource["time_unit"]],
+        "limit": [float(resource["limit_amount"]), resource["limit_unit"]],
         "tells": sorted(
             [*(one[key] for key in keys), [["SNS", topic] for topic in one["subscriber_sns_topic_arns"]]]
-            for one in told["notification"]
+            for one in resource["notification"]
         ),
     }
 
 
-def _repository(told: dict[str, Any], found: State) -> dict[str, Any]:
-    [lifecycle] = [one for one in found.of("ecr_lifecycle_policy") if one["repository"] == told["name"]]
-    [policy] = [one for one in found.of("ecr_repository_policy") if one["repository"] == told["name"]]
+def _repository(resource: dict[str, Any], state: State) -> dict[str, Any]:
+    [lifecycle] = [one for one in state.of("ecr_lifecycle_policy") if one["repository"] == resource["name"]]
+    [policy] = [one for one in state.of("ecr_repository_policy") if one["repository"] == resource["name"]]
     return {
-        "scanned": many(told["image_scanning_configuration"])[0]["scan_on_push"],
-        "emptied": told["force_delete"],
+        "scanned": many(resource["image_scanning_configuration"])[0]["scan_on_push"],
+        "emptied": resource["force_delete"],
         "kept": json.loads(lifecycle["policy"]),
-        "policy": found.policy(policy["policy"]),
+        "policy": state.policy(policy["policy"]),
     }

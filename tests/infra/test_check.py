@@ -1,4 +1,4 @@
-"""`make infra-check` of each: the tool itself reads what the app has, without AWS and without credentials."""
+"""`make infra-check` with each tool, without AWS and without credentials."""
 
 import json
 import shutil
@@ -76,7 +76,7 @@ def test_what_the_tool_does_not_know_fails_the_check(tmp_path: Path, iac: str, f
 
 
 @pytest.mark.parametrize(("iac", "program"), [("cdk", "npx"), ("terraform", "terraform")])
-def test_a_missing_tool_is_told(tmp_path: Path, iac: str, program: str) -> None:
+def test_a_missing_tool_is_reported(tmp_path: Path, iac: str, program: str) -> None:
     app = render(tmp_path / "my-app", iac=iac)
     programs = tmp_path / "bin"
     programs.mkdir()

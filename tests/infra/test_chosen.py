@@ -1,4 +1,4 @@
-"""Of the three infrastructures, the render holds the chosen one alone, and says nothing of the others."""
+"""A rendered app has only the chosen infrastructure tool, and does not mention the others."""
 
 import re
 import subprocess
@@ -32,7 +32,7 @@ def test_nothing_of_the_other_two_is_left(tmp_path: Path, iac: str) -> None:
 
 
 @pytest.mark.parametrize("iac", WORDS)
-def test_the_chosen_one_is_named(tmp_path: Path, iac: str) -> None:
+def test_the_chosen_tool_is_named(tmp_path: Path, iac: str) -> None:
     app = render(tmp_path / "app", iac=iac)
     text = "".join(path.read_text(encoding="utf-8") for _, path in rendered.files(app))
     assert re.search(WORDS[iac], text, re.IGNORECASE)
@@ -53,7 +53,7 @@ def test_the_apps_own_formatter_and_linter_find_nothing(tmp_path: Path, iac: str
         assert done.returncode == 0, done.stdout
 
 
-def test_no_file_is_longer_than_a_person_reads() -> None:
+def test_no_file_is_too_long_to_read() -> None:
     for path in (TEMPLATE / "infra").rglob("*"):
         if path.suffix in {".py", ".yaml", ".tf"}:
             assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path

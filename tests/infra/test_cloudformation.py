@@ -1,4 +1,4 @@
-"""A CloudFormation stack that a failure left half-made: what is mended, and what is told."""
+"""Stacks that a failure left incomplete: what is repaired, and what is reported."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ def event(
     status: str, reason: str = "", kind: str = "AWS::Lambda::Function", name: str = "WebFunction"
 ) -> dict[str, Any]:
     whole = kind == "AWS::CloudFormation::Stack"
-    told = {"ResourceType": kind, "LogicalResourceId": NAME if whole else name, "ResourceStatus": status}
-    told |= {"StackId": ID, "PhysicalResourceId": ID if whole else "x"}
-    return told | ({"ResourceStatusReason": reason} if reason else {})
+    fields = {"ResourceType": kind, "LogicalResourceId": NAME if whole else name, "ResourceStatus": status}
+    fields |= {"StackId": ID, "PhysicalResourceId": ID if whole else "x"}
+    return fields | ({"ResourceStatusReason": reason} if reason else {})
 
 
 class CloudFormation:
-    """CloudFormation as far as it is asked; it notes what it is told to do."""
+    """A fake CloudFormation client that records changes."""
 
     def __init__(self, status: str, events: list[dict[str, Any]] | None = None, *, mends: bool = True) -> None:
         self.status, self.events, self.mends = status, events or [], mends
@@ -56,27 +56,27 @@ class CloudFormation:
 @pytest.mark.parametrize(
     "status", ["", "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"]
 )
-def test_a_stack_that_can_be_deployed_to_is_left_alone(status: str) -> None:
+def test_a_deployable_stack_is_not_changed(status: str) -> None:
     aws = CloudFormation(status)
     cloudformation.prepare(aws, NAME)
     assert aws.done == []
 
 
 @pytest.mark.parametrize("status", sorted(cloudformation.NEVER_COMPLETE))
-def test_one_that_was_never_whole_is_removed(status: str) -> None:
+def test_a_stack_that_was_never_complete_is_deleted(status: str) -> None:
     aws = CloudFormation(status)
     cloudformation.prepare(aws, NAME)
     assert aws.done == ["delete"]
 
 
-def test_one_that_serves_visitors_is_never_removed() -> None:
+def test_a_stack_in_use_is_never_deleted() -> None:
     aws = CloudFormation("UPDATE_ROLLBACK_FAILED")
     cloudformation.prepare(aws, NAME)
     assert aws.done == ["continue"]
 
 
 @pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"])
-def test_another_deployment_is_waited_for(status: str) -> None:
+def test_a_concurrent_deployment_is_an_error(status: str) -> None:
     aws = CloudFormation(status)
     with pytest.raises(UsageError, match="Another deployment"):
         cloudformation.prepare(aws, NAME)
@@ -93,12 +93,12 @@ EVENTS = [
 ]
 
 
-def test_what_failed_first_is_told_with_its_reason_and_nothing_of_earlier_changes() -> None:
-    told = cloudformation.failures(CloudFormation("UPDATE_ROLLBACK_COMPLETE", EVENTS), NAME)
-    assert told == ["AWS::SQS::Queue MailQueue failed: Queue already exists"]
+def test_the_first_failure_of_the_last_change_is_reported_with_its_reason() -> None:
+    reasons = cloudformation.failures(CloudFormation("UPDATE_ROLLBACK_COMPLETE", EVENTS), NAME)
+    assert reasons == ["AWS::SQS::Queue MailQueue failed: Queue already exists"]
 
 
-def test_what_cannot_be_mended_is_told_with_the_reason() -> None:
+def test_a_stack_that_cannot_be_repaired_is_reported_with_the_reason() -> None:
     aws = CloudFormation("DELETE_FAILED", EVENTS, mends=False)
     with pytest.raises(UsageError, match="Queue already exists"):
         cloudformation.prepare(aws, NAME)

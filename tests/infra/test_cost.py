@@ -1,4 +1,4 @@
-"""`make cost`: the model is of what is deployed, and says that an idle month costs less than a dollar."""
+"""`make cost`: the model matches what is deployed, and an idle month costs less than a dollar."""
 
 import sys
 from datetime import date
@@ -13,10 +13,10 @@ from kit.ops import cost, cost_model
 from kit.ops.cost_model import DeployedResources, TrafficModel
 
 LIMIT = 1.00
-"""USD a month, with nothing free."""
+"""USD a month without the free tier."""
 
 PRICED = {"functions", "api", "queues", "sources", "schedules", "tasks", "logs", "alarms", "dashboards", "repositories"}
-"""Parts of the system that the model knows prices of."""
+"""Parts of the system with a price in the model."""
 FREE = {
     "aliases": "versions and aliases cost what their code's storage does: nothing for images",
     "versions": "as aliases",
@@ -27,7 +27,7 @@ FREE = {
     "roles": "IAM is free",
     "network": "a VPC, its subnets, routes and internet gateway are free; addresses cost while a task has one",
     "topics": "a topic costs by message; emails are free up to 1,000 a month",
-    "told": "as topics",
+    "subscriptions": "as topics",
     "budgets": "a budget without actions is free",
     "others": "none",
     "kept when all is destroyed": "none",
@@ -36,7 +36,7 @@ FREE = {
 
 
 def resources_of(index: int) -> DeployedResources:
-    """What a description says stands there, for the model."""
+    """The resources in a description, for the model."""
     system, called = describe_case("sam", index), CASES[index].resource_prefix
     web, jobs = (system["functions"][f"{called}-{part}"] for part in ("web", "jobs"))
     task = system["tasks"][called]
@@ -67,16 +67,16 @@ def resources_of(index: int) -> DeployedResources:
     )
 
 
-def idle(there: DeployedResources) -> float:
+def idle(resources: DeployedResources) -> float:
     prices, _ = cost.read_prices()
-    return cost.columns(there, TrafficModel(), prices)[0].total(prices)
+    return cost.columns(resources, TrafficModel(), prices)[0].total(prices)
 
 
-def test_an_idle_month_of_what_is_deployed_costs_less_than_a_dollar_with_nothing_free() -> None:
+def test_an_idle_month_costs_less_than_a_dollar_without_the_free_tier() -> None:
     assert 0 < idle(resources_of(0)) < LIMIT
 
 
-def test_the_model_takes_for_granted_what_is_deployed() -> None:
+def test_the_models_defaults_are_the_deployed_settings() -> None:
     deployed, assumed = resources_of(0), DeployedResources.by_default()
     for name in (
         "architecture",
@@ -107,9 +107,9 @@ def test_every_part_of_the_system_has_a_price_or_is_known_to_be_free(index: int)
     [{"dashboards": 1}, {"alarms": 6}, {"secrets": 1}],
     ids=["a dashboard", "an alarm more", "a secret in Secrets Manager"],
 )
-def test_what_would_cost_is_noticed(more: dict[str, int]) -> None:
-    there = resources_of(0)
-    assert idle(DeployedResources(**(vars(there) | more))) > LIMIT
+def test_additional_resources_exceed_the_limit(more: dict[str, int]) -> None:
+    resources = resources_of(0)
+    assert idle(DeployedResources(**(vars(resources) | more))) > LIMIT
 
 
 def test_a_day_costs_what_it_uses() -> None:
@@ -120,13 +120,18 @@ def test_a_day_costs_what_it_uses() -> None:
     assert (bill["data-out"], used["ipv4"], bill["fargate-cpu-arm64"]) == (180.00, 1, 0.02)
 
 
-def test_every_price_is_used_dated_and_has_its_page() -> None:
-    prices, told = cost.read_prices()
+def test_every_price_is_used_and_has_a_date_and_a_source() -> None:
+    prices, document = cost.read_prices()
     arm = DeployedResources.by_default()
     both = [arm, DeployedResources(**(vars(arm) | {"architecture": "x86_64"}))]
-    used = {name for there in both for column in cost.columns(there, TrafficModel(), prices) for name in column.usage}
+    used = {
+        name
+        for resources in both
+        for column in cost.columns(resources, TrafficModel(), prices)
+        for name in column.usage
+    }
     assert used | {"sqs-fifo"} == prices.keys()
-    for one in [*told["price"].values(), told["database"]]:
+    for one in [*document["price"].values(), document["database"]]:
         assert date.fromisoformat(f"{one['seen']}-01") <= date.today()
         assert one["page"].startswith("https://")
 
@@ -136,22 +141,22 @@ def cost_of(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
     return command.main()
 
 
-def test_the_table_adds_up_and_the_talk_is_elsewhere(
+def test_the_table_adds_up_and_notes_go_to_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cost_of("--viral-visits", "2000000", monkeypatch=monkeypatch) == 0
-    said = capsys.readouterr()
-    rows: dict[str, list[Any]] = {line[:34].strip(): line[34:].split() for line in said.out.splitlines()}
+    output = capsys.readouterr()
+    rows: dict[str, list[Any]] = {line[:34].strip(): line[34:].split() for line in output.out.splitlines()}
     totals = [float(word.replace(",", "")) for word in rows["total"]]
     lines = [rows[name] for name in list(rows)[1 : list(rows).index("-" * 34)]]
     for column in range(3):
         parts = [float(row[column].replace(",", "")) for row in lines if row[column] != "-"]
         assert sum(parts) == pytest.approx(totals[column], abs=0.06)
-    assert "PlanetScale PS-10" in said.err
-    assert "--viral-visits" in said.err and "2,000,000" in said.err
+    assert "PlanetScale PS-10" in output.err
+    assert "--viral-visits" in output.err and "2,000,000" in output.err
 
 
-def test_a_figure_that_is_none_is_told_in_a_sentence(
+def test_an_invalid_number_is_a_usage_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):

@@ -1,4 +1,4 @@
-"""`make deploy`: the order of its steps, where each failure leaves a stage, and what is told before anything is touched."""
+"""`make deploy`: the order of its steps, the state that each failure leaves, and the checks beforehand."""
 
 import io
 import os
@@ -30,7 +30,7 @@ STEPS = ["build", "infra-image", "push", "infra-apply", "migrate", "publish", "a
 
 
 class Scene:
-    """A deployment whose every step is noted, and may fail."""
+    """A deployment that records each step and can fail at any."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -59,57 +59,57 @@ class Scene:
         account = Account(
             "123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session(region_name="us-east-1")
         )
-        made = deploy.Deployment(account, deploy.Plan(STAGE, direct=direct), "arm64")
-        made.releases = self  # type: ignore[assignment]
-        return made.run()
+        deployment = deploy.Deployment(account, deploy.Plan(STAGE, direct=direct), "arm64")
+        deployment.releases = self  # type: ignore[assignment]
+        return deployment.run()
 
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    made = Scene()
+    scene = Scene()
     repositories = iter([None, "repository"])
     for module, name, act in (
-        (image, "build", lambda architecture: made.do("build", "sha256:2")),
+        (image, "build", lambda architecture: scene.do("build", "sha256:2")),
         (image, "repository", lambda *_: next(repositories)),
-        (image, "push", lambda *_: made.do("push", PUSHED)),
-        (tool, "run", lambda target, *_, **told: made.do(target, told)),
+        (image, "push", lambda *_: scene.do("push", PUSHED)),
+        (tool, "run", lambda target, *_, **variables: scene.do(target, variables)),
         (deployed, "find", lambda *_, version: version),
         (deployed, "address", lambda *_: "https://example.com"),
         (deployed, "dns_hint", lambda *_: ""),
-        (oneoff_task, "run", lambda account, new, wanted: made.do("migrate") or 0),
-        (health_check, "check_version", lambda *_: made.do("answers itself")),
-        (health_check, "check_address", lambda at: made.do("answers")),
+        (oneoff_task, "run", lambda account, new, spec: scene.do("migrate") or 0),
+        (health_check, "check_version", lambda *_: scene.do("answers itself")),
+        (health_check, "check_address", lambda at: scene.do("answers")),
     ):
         monkeypatch.setattr(module, name, act)
-    return made
+    return scene
 
 
-def test_visitors_meet_a_version_last_of_all(scene: Scene) -> None:
+def test_traffic_is_shifted_last(scene: Scene) -> None:
     assert scene.run() == "https://example.com"
     assert scene.done == STEPS
     assert scene.lived == [[NEW, OLD]]
 
 
-def test_a_repository_that_is_there_is_not_made_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_repository_is_not_created_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image, "repository", lambda *_: "repository")
     scene.run()
     assert scene.done == [step for step in STEPS if step != "infra-image"]
 
 
 @pytest.mark.parametrize("step", STEPS[: STEPS.index("live")])
-def test_what_fails_before_changes_nothing_for_visitors_and_tells_how_to_go_on(scene: Scene, step: str) -> None:
+def test_a_failure_before_the_shift_keeps_the_live_version_and_says_how_to_continue(scene: Scene, step: str) -> None:
     scene.failing = step
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as failure:
         scene.run(direct=True)
     assert scene.done == STEPS[: STEPS.index(step) + 1]
     assert scene.lived == []
-    assert str(told.value) == (
+    assert str(failure.value) == (
         "This is the reason.\n\nVersion 6 is still live. Fix the cause, then continue with: make deploy STAGE=prod DIRECT=1"
     )
 
 
-def test_migrations_that_fail_are_told_with_their_exit_code(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_migrations_are_reported_with_their_exit_code(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oneoff_task, "run", lambda *_: 3)
     with pytest.raises(UsageError, match="migrations failed with exit code 3"):
         scene.run()
@@ -123,14 +123,14 @@ def test_migrations_are_the_new_images_own_command(direct: bool, skip: bool, opt
     assert deploy.Plan(STAGE, direct, skip).migration == ["python", "-m", "kit", "migrate", *options]
 
 
-def test_an_address_that_does_not_answer_gets_the_earlier_version_back(scene: Scene) -> None:
+def test_an_unhealthy_address_switches_back_to_the_previous_version(scene: Scene) -> None:
     scene.failing = "answers"
     with pytest.raises(UsageError, match="Switched back: version 6 is live"):
         scene.run()
     assert scene.lived == [[NEW, OLD], [OLD]]
 
 
-def test_after_a_first_deployment_there_is_nothing_to_go_back_to(scene: Scene) -> None:
+def test_a_first_deployment_has_nothing_to_switch_back_to(scene: Scene) -> None:
     scene.failing, scene.record = "answers", []
     with pytest.raises(UsageError, match="continue with: make deploy STAGE=prod"):
         scene.run()
@@ -139,13 +139,13 @@ def test_after_a_first_deployment_there_is_nothing_to_go_back_to(scene: Scene) -
 
 @pytest.fixture(scope="module")
 def app(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the app of its own, as commands leave an environment and a lock file in it."""
+    """A copy of the app, as commands leave an environment and a lock file in it."""
     return Path(shutil.copytree(app, tmp_path_factory.mktemp("deployed") / app.name))
 
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
-    """The address of a server that answers as AWS's APIs do."""
+    """The address of moto's server."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -153,8 +153,8 @@ def aws() -> Iterator[str]:
     server.stop()
 
 
-def told(app: Path, *words: str, given: str = "", **environ: str) -> str:
-    """Run a command that must fail with a sentence; give what it says."""
+def error_of(app: Path, *words: str, stdin: str = "", **environ: str) -> str:
+    """Run a command that must fail with a usage error; return its standard error."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DOCKER"))}
     nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
     nobody["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
@@ -162,7 +162,7 @@ def told(app: Path, *words: str, given: str = "", **environ: str) -> str:
         [sys.executable, "-m", "kit", *words],
         cwd=app,
         env=kept | nobody | environ,
-        input=given,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=120,
@@ -183,23 +183,23 @@ def keys(address: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("verb", ["deploy", "rollback", "destroy", "secret"])
-def test_a_stage_that_cannot_be_called_so_is_refused(app: Path, verb: str) -> None:
-    assert "STAGE=prod" in told(app, verb, "--stage", "production-of-mine")
+def test_an_invalid_stage_name_is_refused(app: Path, verb: str) -> None:
+    assert "STAGE=prod" in error_of(app, verb, "--stage", "production-of-mine")
 
 
 @pytest.mark.parametrize("verb", ["deploy", "rollback", "destroy", "secret"])
 def test_without_credentials_a_login_is_asked_for(app: Path, verb: str) -> None:
-    assert "Log in first" in told(app, verb, AWS_REGION="us-east-1")
+    assert "Log in first" in error_of(app, verb, AWS_REGION="us-east-1")
 
 
-def test_a_network_that_does_not_lead_to_aws_is_told(app: Path) -> None:
-    assert "Can't reach AWS to check your credentials" in told(app, "deploy", **keys("http://127.0.0.1:9"))
+def test_an_unreachable_aws_is_reported(app: Path) -> None:
+    assert "Can't reach AWS to check your credentials" in error_of(app, "deploy", **keys("http://127.0.0.1:9"))
 
 
-def test_a_secret_that_is_missing_comes_with_the_command_that_puts_it_there(app: Path, aws: str) -> None:
-    said = told(app, "deploy", "--stage", "fresh", **keys(aws))
-    assert "/my-app/fresh/database-url, which does not exist" in said
-    assert "make secret STAGE=fresh" in said
+def test_a_missing_secret_is_reported_with_the_command_that_stores_it(app: Path, aws: str) -> None:
+    message = error_of(app, "deploy", "--stage", "fresh", **keys(aws))
+    assert "/my-app/fresh/database-url, which does not exist" in message
+    assert "make secret STAGE=fresh" in message
 
 
 @pytest.mark.parametrize(
@@ -210,13 +210,11 @@ def test_a_secret_that_is_missing_comes_with_the_command_that_puts_it_there(app:
         ("planetscale-token", "hush", "ID:TOKEN"),
     ],
 )
-def test_a_secret_that_cannot_be_right_is_not_kept_nor_repeated(
-    app: Path, aws: str, kind: str, text: str, why: str
-) -> None:
-    said = told(app, "secret", kind, "--stage", "fresh", given=text, **keys(aws))
-    assert why in said
-    assert "hush" not in said
-    assert "Nothing was stored" in said
+def test_an_invalid_secret_is_neither_stored_nor_repeated(app: Path, aws: str, kind: str, text: str, why: str) -> None:
+    message = error_of(app, "secret", kind, "--stage", "fresh", stdin=text, **keys(aws))
+    assert why in message
+    assert "hush" not in message
+    assert "Nothing was stored" in message
 
 
 @pytest.fixture
@@ -226,36 +224,36 @@ def secret(aws: str) -> None:
 
 
 @pytest.mark.usefixtures("secret")
-def test_without_docker_it_is_told_where_to_get_it(app: Path, aws: str, tmp_path: Path) -> None:
+def test_a_missing_docker_is_reported_with_where_to_get_it(app: Path, aws: str, tmp_path: Path) -> None:
     for name in ("make", "sh", "python3", "uv", "dirname", "env"):
-        if found := next(
+        if program := next(
             (Path(folder, name) for folder in os.environ["PATH"].split(":") if Path(folder, name).exists()), None
         ):
-            (tmp_path / name).symlink_to(found)
-    assert "Install it" in told(app, "deploy", PATH=str(tmp_path), **keys(aws))
+            (tmp_path / name).symlink_to(program)
+    assert "Install it" in error_of(app, "deploy", PATH=str(tmp_path), **keys(aws))
 
 
 @pytest.mark.usefixtures("secret")
-def test_an_engine_that_does_not_answer_is_told(app: Path, aws: str) -> None:
-    assert "Start Docker" in told(app, "deploy", DOCKER_HOST="tcp://127.0.0.1:9", **keys(aws))
+def test_a_stopped_engine_is_reported(app: Path, aws: str) -> None:
+    assert "Start Docker" in error_of(app, "deploy", DOCKER_HOST="tcp://127.0.0.1:9", **keys(aws))
 
 
-def test_where_nobody_can_be_asked_nothing_is_destroyed(app: Path, aws: str) -> None:
-    assert "CONFIRM=my-app-prod" in told(app, "destroy", **keys(aws))
+def test_without_a_terminal_nothing_is_destroyed(app: Path, aws: str) -> None:
+    assert "CONFIRM=my-app-prod" in error_of(app, "destroy", **keys(aws))
 
 
 def test_another_name_destroys_nothing(app: Path, aws: str) -> None:
-    assert "Nothing changed" in told(app, "destroy", "--confirm", "my-app-test", **keys(aws))
+    assert "Nothing changed" in error_of(app, "destroy", "--confirm", "my-app-test", **keys(aws))
 
 
-def test_what_was_never_deployed_cannot_be_rolled_back(app: Path, aws: str) -> None:
-    said = told(app, "rollback", "--stage", "fresh", **keys(aws))
-    assert "Nothing is deployed as my-app-fresh in us-east-1 of account 123456789012" in said
+def test_a_stage_that_does_not_exist_cannot_be_rolled_back(app: Path, aws: str) -> None:
+    message = error_of(app, "rollback", "--stage", "fresh", **keys(aws))
+    assert "Nothing is deployed as my-app-fresh in us-east-1 of account 123456789012" in message
 
 
 @pytest.fixture
 def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """An account in moto's AWS."""
+    """An account in moto."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -272,7 +270,7 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         ("me@example.com", r"alarms +sent to me@example.com"),
     ],
 )
-def test_a_plan_says_who_is_told_of_alarms(
+def test_the_plan_shows_the_recipient_of_alarms(
     moto: Account,
     app: Path,
     email: str,
@@ -293,7 +291,7 @@ def test_each_tool_says_where_the_email_is_set(iac: str, tmp_path: Path, monkeyp
     assert "prod" in how
 
 
-def test_a_domain_that_does_not_answer_yet_comes_with_its_dns_record(moto: Account) -> None:
+def test_an_unreachable_domain_is_reported_with_its_dns_record(moto: Account) -> None:
     gateway = moto.session.client("apigatewayv2")
     target = "d-abc.execute-api.us-east-1.amazonaws.com"  # AWS makes it up, and moto keeps the one that is given
     gateway.create_domain_name(
@@ -304,7 +302,7 @@ def test_a_domain_that_does_not_answer_yet_comes_with_its_dns_record(moto: Accou
 
 
 class Terminal(io.StringIO):
-    """Standard input of someone who can be asked."""
+    """Standard input that is a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -313,7 +311,7 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(
     ("answer", "goes_on"), [("y\n", True), ("Yes\n", True), ("\n", False), ("n\n", False), ("", False)]
 )
-def test_only_a_yes_goes_on(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_yes_continues(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     if goes_on:
         confirm.ask("Go ahead?", yes=False, hint="")
@@ -323,7 +321,7 @@ def test_only_a_yes_goes_on(answer: str, goes_on: bool, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(("answer", "goes_on"), [("my-app-prod\n", True), ("y\n", False), ("my-app-test\n", False)])
-def test_only_its_name_takes_a_stage_away(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_its_name_confirms_deleting_a_stage(answer: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     if goes_on:
         confirm.ask_for_name("my-app-prod", typed="", hint="")

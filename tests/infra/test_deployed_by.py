@@ -1,4 +1,4 @@
-"""A stage that another tool deployed is left alone: no deployment, and no destruction."""
+"""A stage of another tool is neither changed nor deleted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from rendering import render
 STAGE = Stage("my-app", "prod")
 STACK = {"aws:cloudformation:stack-name": "my-app-prod"}
 TAGS = {"sam": STACK | {"lambda:createdBy": "SAM"}, "cdk": STACK, "terraform": {}}
-"""What each tool leaves on a function, beside the tags of the project's own."""
+"""The tags that each tool adds to a function, besides the project's own."""
 
 
 @pytest.fixture(scope="module", params=TAGS)
@@ -33,7 +33,7 @@ def app(iac: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def account(app: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """The account of a deployed stage, asked from the app's folder."""
+    """The account of a deployed stage."""
     monkeypatch.setattr(tool, "PROJECT", app)
     with moto_stage.running(monkeypatch) as session:
         yield Account("123456789012", "arn:aws:iam::123456789012:user/me", moto_stage.REGION, session)
@@ -46,7 +46,7 @@ def tag(session: boto3.Session, tags: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("owner", TAGS)
-def test_only_the_tool_that_deployed_a_stage_goes_on_with_it(account: Account, iac: str, owner: str) -> None:
+def test_only_the_tool_that_deployed_a_stage_may_change_it(account: Account, iac: str, owner: str) -> None:
     tag(account.session, TAGS[owner])
     if owner == iac:
         assert deployed_by.require(account, STAGE) == ""
@@ -57,19 +57,17 @@ def test_only_the_tool_that_deployed_a_stage_goes_on_with_it(account: Account, i
         deployed_by.require(account, STAGE)
 
 
-def test_where_nothing_is_deployed_every_tool_may_begin(account: Account) -> None:
+def test_any_tool_may_deploy_a_new_stage(account: Account) -> None:
     assert deployed_by.require(account, Stage("my-app", "fresh")) == ""
 
 
-def test_credentials_that_may_not_see_tags_are_told_and_not_stopped(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_credentials_that_may_not_read_tags_get_a_note(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deployed_by, "mark", lambda *_: deployed_by.UNKNOWN)
     assert "lambda:ListTags" in deployed_by.require(account, STAGE)
 
 
 @pytest.mark.parametrize("owner", ["sam", "cdk"])
-def test_a_template_leaves_the_tags_that_a_tool_is_known_by(owner: str) -> None:
+def test_a_template_has_the_tags_that_identify_its_tool(owner: str) -> None:
     functions = build_case(owner, 0).of("Lambda::Function")
     assert len(functions) == 2
     for function in functions:

@@ -1,4 +1,4 @@
-"""`make logs`, of a stage in moto's AWS: every line once, readable for a person, JSON for a program."""
+"""`make logs` of a stage in moto: every line once, formatted on a terminal, JSON in a pipe."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def said(aws: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+def show_logs(aws: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     def call(*arguments: str) -> Any:
         monkeypatch.setattr("kit.ops.stage.project_name", lambda: "my-app")
         monkeypatch.setattr(sys, "argv", ["kit", "logs", *arguments])
@@ -43,29 +43,33 @@ def said(aws: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
 
 
 def following(aws: Any, since: float = 600) -> LogTail:
-    begun = int((time.time() - since) * 1000)
-    return LogTail(aws.client("logs"), PREFIX, list(log_tail.PARTS), begun, lambda _: None)
+    start = int((time.time() - since) * 1000)
+    return LogTail(aws.client("logs"), PREFIX, list(log_tail.PARTS), start, lambda _: None)
 
 
-def test_the_parts_are_told_together_in_the_order_of_time(aws: Any, said: Any) -> None:
+def test_the_parts_are_merged_in_order_of_time(aws: Any, show_logs: Any) -> None:
     write(aws, "web", {"message": "third"}, ago=10)
     write(aws, "jobs", {"message": "first"}, ago=30)
     write(aws, "tasks", {"message": "second"}, ago=20)
-    told = [json.loads(line) for line in said().out.splitlines()]
-    assert [(one["part"], one["message"]) for one in told] == [("jobs", "first"), ("tasks", "second"), ("web", "third")]
+    shown = [json.loads(line) for line in show_logs().out.splitlines()]
+    assert [(one["part"], one["message"]) for one in shown] == [
+        ("jobs", "first"),
+        ("tasks", "second"),
+        ("web", "third"),
+    ]
 
 
-def test_what_since_and_grep_choose(aws: Any, said: Any) -> None:
+def test_since_and_grep_select_lines(aws: Any, show_logs: Any) -> None:
     write(aws, "web", {"message": "old"}, ago=3600)
     write(aws, "web", {"message": "GET /", "status": 200}, {"message": "GET /gone", "status": 404}, ago=5)
     write(aws, "jobs", {"message": "get on with it"}, ago=5)
-    assert said("--what", "web").out.count("\n") == 2
-    assert said("--what", "web", "--since", "2h").out.count("\n") == 3
-    assert "GET /gone" in said("--what", "web", "--grep", "status.*404").out
-    assert said("--what", "web,jobs", "--grep", "GET").out.count("\n") == 3
+    assert show_logs("--what", "web").out.count("\n") == 2
+    assert show_logs("--what", "web", "--since", "2h").out.count("\n") == 3
+    assert "GET /gone" in show_logs("--what", "web", "--grep", "status.*404").out
+    assert show_logs("--what", "web,jobs", "--grep", "GET").out.count("\n") == 3
 
 
-def test_a_line_that_comes_late_is_told_and_none_is_told_twice(aws: Any) -> None:
+def test_a_late_line_is_shown_and_none_is_shown_twice(aws: Any) -> None:
     write(aws, "web", "one", ago=5)
     stream = following(aws)
     assert [line.text for line in stream.read()] == ["one"]
@@ -77,9 +81,9 @@ def test_a_line_that_comes_late_is_told_and_none_is_told_twice(aws: Any) -> None
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_lines_in_any_order_are_told_exactly_once(aws: Any, seed: int) -> None:
+def test_lines_in_any_order_are_shown_exactly_once(aws: Any, seed: int) -> None:
     chance = random.Random(seed)
-    stream, told, written = following(aws), [], []
+    stream, shown, written = following(aws), [], []
     for number in range(12):
         for part in log_tail.PARTS:
             for stream_name in range(chance.randrange(3)):
@@ -87,11 +91,11 @@ def test_lines_in_any_order_are_told_exactly_once(aws: Any, seed: int) -> None:
                 late = chance.uniform(0, log_tail.LATE / 1000 * 0.9)
                 write(aws, part, name, ago=late, stream=f"{number} {stream_name}")
                 written.append(name)
-        told += [line.text for line in stream.read()]
-    assert sorted(told) == sorted(written)
+        shown += [line.text for line in stream.read()]
+    assert sorted(shown) == sorted(written)
 
 
-def test_what_has_been_told_is_not_remembered_forever(aws: Any) -> None:
+def test_shown_lines_are_forgotten_in_time(aws: Any) -> None:
     stream = following(aws, since=7200)
     for minutes in range(60, 0, -10):
         for part in log_tail.PARTS:
@@ -119,31 +123,31 @@ def line(text: Any) -> Line:
     return Line(NOW, "1", "web", text if isinstance(text, str) else json.dumps(text))
 
 
-def test_a_persons_line_has_time_part_level_message_fields_and_ids() -> None:
-    told = {"time": "-", "level": "INFO", "logger": "app", "message": "GET /", "ms": 12, "request_id": "0123456789"}
-    assert logs.formatted(line(told))[9:] == "web   INFO     GET / ms=12  [01234567]"
+def test_a_formatted_line_has_time_part_level_message_fields_and_ids() -> None:
+    shown = {"time": "-", "level": "INFO", "logger": "app", "message": "GET /", "ms": 12, "request_id": "0123456789"}
+    assert logs.formatted(line(shown))[9:] == "web   INFO     GET / ms=12  [01234567]"
 
 
 def test_an_exception_follows_its_line() -> None:
-    told = logs.formatted(line({"level": "ERROR", "message": "no", "exception": "Traceback\n  at home"}))
-    assert told.splitlines()[1:] == ["    Traceback", "      at home"]
+    shown = logs.formatted(line({"level": "ERROR", "message": "no", "exception": "Traceback\n  at home"}))
+    assert shown.splitlines()[1:] == ["    Traceback", "      at home"]
 
 
-def test_a_visitors_words_cannot_move_the_terminals_cursor() -> None:
-    told = logs.formatted(line({"message": "GET /\x1b[2J\r", "exception": "\x1b]0;title\x07"}))
-    assert "\x1b[2J" not in told and "\x1b]" not in told and "\r" not in told
+def test_log_text_cannot_control_the_terminal() -> None:
+    shown = logs.formatted(line({"message": "GET /\x1b[2J\r", "exception": "\x1b]0;title\x07"}))
+    assert "\x1b[2J" not in shown and "\x1b]" not in shown and "\r" not in shown
 
 
 @pytest.mark.parametrize(
     "text",
     ["START RequestId: 1", "END RequestId: 1", "REPORT RequestId: 1\tDuration: 2 ms", '{"_aws": {}, "Queued": 1}'],
 )
-def test_what_machines_write_for_machines_is_left_out_for_a_person(text: str) -> None:
+def test_metrics_and_platform_lines_are_left_out_on_a_terminal(text: str) -> None:
     assert logs.formatted(line(text)) == ""
     assert json.loads(logs.as_json(line(text)))["part"] == "web"
 
 
-def test_a_call_that_failed_is_told_as_lambda_tells_it() -> None:
+def test_lambdas_line_about_a_failed_invocation_is_shown() -> None:
     assert "Status: timeout" in logs.formatted(line("REPORT RequestId: 1\tDuration: 29000 ms\tStatus: timeout\n"))
 
 
@@ -156,13 +160,13 @@ def test_a_call_that_failed_is_told_as_lambda_tells_it() -> None:
         (["--stage", "test"], "nothing is deployed as my-app-test in eu-central-1"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_sentence(said: Any, arguments: list[str], sentence: str) -> None:
-    assert sentence in said(*arguments).err
+def test_invalid_arguments_are_usage_errors(show_logs: Any, arguments: list[str], sentence: str) -> None:
+    assert sentence in show_logs(*arguments).err
 
 
 @pytest.fixture
 def follower(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`make logs FOLLOW=1` as a process of its own; a line comes before it, and one a second later."""
+    """`make logs FOLLOW=1` in a process; a line is written before it starts, and another a second later."""
     program = tmp_path / "follow.py"
     program.write_text(
         "import sys, threading, pytest, moto_stage\n"
@@ -185,14 +189,14 @@ def follower(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def test_it_follows_until_ctrl_c_and_ends_without_a_word(follower: Any) -> None:
-    told = [json.loads(follower.stdout.readline())["message"] for _ in range(2)]
+def test_it_follows_until_ctrl_c_and_ends_silently(follower: Any) -> None:
+    shown = [json.loads(follower.stdout.readline())["message"] for _ in range(2)]
     follower.send_signal(signal.SIGINT)
     rest, error = follower.communicate(timeout=60)
-    assert (told, rest, error, follower.returncode) == (["before", "while"], b"", b"", 0)
+    assert (shown, rest, error, follower.returncode) == (["before", "while"], b"", b"", 0)
 
 
-def test_a_reader_that_has_enough_ends_it_without_a_word(follower: Any) -> None:
+def test_a_closed_pipe_ends_it_silently(follower: Any) -> None:
     follower.stdout.readline()
     follower.stdout.close()
     assert (follower.wait(timeout=60), follower.stderr.read()) == (0, b"")

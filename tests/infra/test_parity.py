@@ -1,4 +1,4 @@
-"""The same system from each: three descriptions, compared field by field, over settings of every kind."""
+"""The three tools describe the same system, field by field, with various settings."""
 
 import pytest
 from cases import CASES, describe_case
@@ -46,13 +46,13 @@ def test_every_queue_is_fed_to_the_jobs_function_and_outlasts_its_retries(index:
 
 @over_cases
 def test_every_schedule_reaches_its_job_where_its_runtime_needs_it(index: int) -> None:
-    """The tick goes to the jobs function, which may queue the job and start the one task definition for it."""
+    """A schedule invokes the jobs function, which may enqueue the job and start a task for it."""
     case, system = CASES[index], describe_case("sam", index)
     for schedule in (case.manifest or {"schedules": []})["schedules"]:
-        told = system["schedules"][schedule["name"]]
-        assert told["target"].endswith(f"{case.resource_prefix}-jobs:live")
-        assert told["when"] == [schedule["expression"], schedule["timezone"]]
-        assert told["dead"].endswith("-default-dead")
+        target = system["schedules"][schedule["name"]]
+        assert target["target"].endswith(f"{case.resource_prefix}-jobs:live")
+        assert target["when"] == [schedule["expression"], schedule["timezone"]]
+        assert target["dead"].endswith("-default-dead")
     may = system["roles"][f"{case.resource_prefix}-jobs"]["may"]
     environment = system["functions"][f"{case.resource_prefix}-jobs"]["environment"]
     family, _, revision = environment["JOBS_TASK_DEFINITION"].rpartition("/")[2].partition(":")
@@ -65,19 +65,19 @@ def test_every_schedule_reaches_its_job_where_its_runtime_needs_it(index: int) -
 
 
 @over_cases
-def test_what_the_app_is_told_are_settings_that_it_knows(index: int) -> None:
+def test_the_environment_has_only_settings_that_the_app_knows(index: int) -> None:
     from dataclasses import fields
 
     from kit.settings import Settings
 
     known = {field.name.upper() for field in fields(Settings)}
     system = describe_case("sam", index)
-    told = [one["environment"] for one in [*system["functions"].values(), *system["tasks"].values()]]
-    assert all(variables.keys() <= known for variables in told)
+    environments = [one["environment"] for one in [*system["functions"].values(), *system["tasks"].values()]]
+    assert all(variables.keys() <= known for variables in environments)
     own = {"JOBS_TASK_DEFINITION", "PLANETSCALE_TOKEN_SECRET"}
-    shared = [{name: value for name, value in variables.items() if name not in own} for variables in told]
+    shared = [{name: value for name, value in variables.items() if name not in own} for variables in environments]
     assert all(variables == shared[0] for variables in shared)
-    Settings.load(told[0] | {"DATABASE_URL": "mysql://app:app@host/app"})
+    Settings.load(environments[0] | {"DATABASE_URL": "mysql://app:app@host/app"})
 
 
 @over_cases
@@ -87,8 +87,8 @@ def test_only_tasks_may_read_what_changes_the_schema(index: int) -> None:
     assert {name for name, role in system["roles"].items() if token in " ".join(role["may"])} == {
         f"{CASES[index].resource_prefix}-task"
     }
-    told = [*system["functions"].values(), *system["tasks"].values()]
-    assert [one["environment"].get("PLANETSCALE_TOKEN_SECRET") for one in told] == [None, None, token]
+    parts = [*system["functions"].values(), *system["tasks"].values()]
+    assert [one["environment"].get("PLANETSCALE_TOKEN_SECRET") for one in parts] == [None, None, token]
 
 
 @over_cases

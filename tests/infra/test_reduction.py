@@ -1,4 +1,4 @@
-"""The descriptions have no blind spot: whatever a tool writes is changed, word by word, and each change is found.
+"""The descriptions have no blind spots: every value that a tool writes is changed, and each change is noticed.
 
 What no description tells is listed, with the reason; and so is no kind of resource that none knows.
 """
@@ -39,11 +39,11 @@ UNSEEN = {
         r"apigatewayv2_integration\.integration_method": "a function is always called by POST",
     },
 }
-"""What no description tells, and why."""
+"""What descriptions leave out, and why."""
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of every word, number and truth."""
+    """The path of every string, number and boolean."""
     if isinstance(value, dict | list):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from leaves(inner, (*path, key))
@@ -61,7 +61,7 @@ def other(value: Any) -> Any:
 
 
 def is_noticed(iac: str, index: int, document: Any, path: tuple[Any, ...]) -> bool:
-    """Whether a changed word makes another description, or one that cannot be."""
+    """Whether a changed value makes a different or an invalid description."""
     at = document
     for key in path[:-1]:
         at = at[key]
@@ -75,7 +75,7 @@ def is_noticed(iac: str, index: int, document: Any, path: tuple[Any, ...]) -> bo
 
 
 def chosen(iac: str) -> re.Pattern[str]:
-    """Which paths a configuration decides: of Terraform's values, those that one of its files sets."""
+    """Which paths the configuration sets; Terraform's state has others, too."""
     if iac != "terraform":
         return re.compile("")
     text = "".join(path.read_text(encoding="utf-8") for path in (TEMPLATE / "infra" / "terraform").glob("*.tf"))
@@ -102,10 +102,10 @@ def blind_spots(iac: str) -> set[str]:
 
 @pytest.mark.parametrize("iac", UNSEEN)
 def test_a_change_of_any_word_is_found(iac: str) -> None:
-    found = blind_spots(iac)
-    unlisted = {label for label in found if not any(re.search(known, label) for known in UNSEEN[iac])}
+    unseen = blind_spots(iac)
+    unlisted = {label for label in unseen if not any(re.search(known, label) for known in UNSEEN[iac])}
     assert not unlisted, "\n".join(sorted(unlisted))
-    needless = [known for known in UNSEEN[iac] if not any(re.search(known, label) for label in found)]
+    needless = [known for known in UNSEEN[iac] if not any(re.search(known, label) for label in unseen)]
     assert not needless
 
 

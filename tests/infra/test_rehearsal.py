@@ -50,32 +50,32 @@ def emulator(mysql_server: mysql.Server) -> Iterator[ministack.Emulator]:
 
 @dataclass
 class Rehearsal:
-    """An app, and someone who types commands in its folder."""
+    """Runs commands in an app's folder."""
 
     app: Path
     emulator: ministack.Emulator
     database: mysql.Server
     environ: dict[str, str]
 
-    def make(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    def make(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["make", "--no-print-directory", *words],
             cwd=self.app,
             env=self.environ,
-            input=given,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=400,
         )
 
-    def done(self, *words: str, given: str = "") -> str:
-        """Run what must succeed; give what it prints for programs."""
-        done = self.make(*words, given=given)
+    def done(self, *words: str, stdin: str = "") -> str:
+        """Run a target that must succeed; return its standard output."""
+        done = self.make(*words, stdin=stdin)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def refused(self, *words: str) -> str:
-        """Run what must fail; give what it says."""
+        """Run a target that must fail; return its standard error."""
         done = self.make(*words)
         assert done.returncode != 0, done.stdout + done.stderr
         assert done.stdout == ""
@@ -104,29 +104,29 @@ class Rehearsal:
             return list(cursor.fetchall())
 
     def repositories(self) -> list[str]:
-        found = self.emulator.client("ecr").describe_repositories()["repositories"]
-        return [one["repositoryName"] for one in found if one["repositoryName"].startswith("my-app")]
+        details = self.emulator.client("ecr").describe_repositories()["repositories"]
+        return [one["repositoryName"] for one in details if one["repositoryName"].startswith("my-app")]
 
     def task_image(self) -> str:
-        """The image that a task would be started with now."""
-        told = self.emulator.client("lambda").get_function_configuration(
+        """The image of a task that would be started now."""
+        function = self.emulator.client("lambda").get_function_configuration(
             FunctionName="my-app-prod-jobs", Qualifier="live"
         )
-        revision = told["Environment"]["Variables"]["JOBS_TASK_DEFINITION"]
-        found = self.emulator.client("ecs").describe_task_definition(taskDefinition=revision)["taskDefinition"]
-        assert found["status"] == "ACTIVE"
-        return str(found["containerDefinitions"][0]["image"])
+        revision = function["Environment"]["Variables"]["JOBS_TASK_DEFINITION"]
+        details = self.emulator.client("ecs").describe_task_definition(taskDefinition=revision)["taskDefinition"]
+        assert details["status"] == "ACTIVE"
+        return str(details["containerDefinitions"][0]["image"])
 
 
 def set_up(rehearsal: Rehearsal, iac: str) -> None:
-    """This machine's processor, no budget; and what CDK wants of an account."""
+    """Set this machine's processor and no budget; bootstrap the account for CDK."""
     if iac == "sam":
         rehearsal.app.joinpath("infra/sam/stages/prod.toml").write_text(f'Architecture = "{HERE}"\nMonthlyBudget = 0\n')
         return
     file = rehearsal.app / "infra/cdk/cdk.json"
-    told = json.loads(file.read_text())
-    told["context"]["stages"]["prod"] = {"architecture": HERE, "monthly_budget": 0}
-    file.write_text(json.dumps(told))
+    context = json.loads(file.read_text())
+    context["context"]["stages"]["prod"] = {"architecture": HERE, "monthly_budget": 0}
+    file.write_text(json.dumps(context))
     command = ["npx", "--yes", CDK, "bootstrap", f"aws://000000000000/{ministack.REGION}"]
     subprocess.run(
         command, cwd=rehearsal.app.parent, env=rehearsal.environ, check=True, capture_output=True, timeout=240
@@ -134,19 +134,19 @@ def set_up(rehearsal: Rehearsal, iac: str) -> None:
 
 
 def a_version_that_does_not_answer(rehearsal: Rehearsal, address: str) -> None:
-    """Its migrations run, and nobody meets it; mended, the next deployment goes on."""
+    """Its migrations run, but it does not go live; once it is fixed, the next deployment continues."""
     rehearsal.change("app/web.py", "import logging\n", 'import logging\n\nraise RuntimeError("not today")\n')
-    told = rehearsal.refused("deploy", "YES=1")
-    assert "not today" in told
-    assert "Version 1 is still live" in told
-    assert "make deploy STAGE=prod" in told
+    message = rehearsal.refused("deploy", "YES=1")
+    assert "not today" in message
+    assert "Version 1 is still live" in message
+    assert "make deploy STAGE=prod" in message
     assert rehearsal.rows("SHOW TABLES LIKE 'extras'")
     assert httpx.get(f"{address}/health", timeout=30, trust_env=False).text == "ok"
     rehearsal.change("app/web.py", '\nraise RuntimeError("not today")\n', "")
 
 
 @pytest.mark.parametrize("iac", ["sam", "cdk"])
-def test_a_stage_is_made_changed_taken_back_and_taken_away(
+def test_a_stage_is_created_updated_rolled_back_and_deleted(
     iac: str, emulator: ministack.Emulator, mysql_server: mysql.Server, installed_app: Path, tmp_path: Path
 ) -> None:
     parts.program("npx" if iac == "cdk" else "make")
@@ -162,7 +162,7 @@ def test_a_stage_is_made_changed_taken_back_and_taken_away(
     assert "make manifest" in rehearsal.refused("deploy", "YES=1")
     rehearsal.done("manifest")
     assert "make secret STAGE=prod" in rehearsal.refused("deploy", "YES=1")
-    rehearsal.done("secret", given=database.url_on_network())
+    rehearsal.done("secret", stdin=database.url_on_network())
     assert "YES=1" in rehearsal.refused("deploy")
     assert rehearsal.repositories() == []
 

@@ -1,4 +1,4 @@
-"""What is live and what was before, kept by the aliases themselves; asked of moto's Lambda."""
+"""Releases, recorded by the aliases themselves, in moto's Lambda."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,7 +26,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 @pytest.fixture
 def functions(account: Account) -> Any:
-    """Both functions as the infrastructure makes them: with an alias that leads to no version yet."""
+    """Both functions as the infrastructure creates them: with an alias for `$LATEST`."""
     client, iam = account.session.client("lambda"), account.session.client("iam")
     role = iam.create_role(RoleName="role", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     for name in NAMES:
@@ -38,23 +38,23 @@ def functions(account: Account) -> Any:
 
 @pytest.fixture
 def releases(account: Account, functions: Any, monkeypatch: pytest.MonkeyPatch) -> Releases:
-    made = Releases(account, STAGE)
-    publish = made.functions.publish_version
+    stage_releases = Releases(account, STAGE)
+    publish = stage_releases.functions.publish_version
 
     def as_in_aws(FunctionName: str) -> dict[str, Any]:
-        """What has not changed since its last version gets none, as AWS documents PublishVersion; moto knows no such."""
+        """Return the last version if nothing has changed since, as documented for PublishVersion; moto does not."""
         *_, last = functions.list_versions_by_function(FunctionName=FunctionName)["Versions"]
         now = functions.get_function_configuration(FunctionName=FunctionName)
         same = last["Version"] != "$LATEST" and last["MemorySize"] == now["MemorySize"]
         return last if same else publish(FunctionName=FunctionName)
 
-    monkeypatch.setattr(made.functions, "publish_version", as_in_aws)
-    return made
+    monkeypatch.setattr(stage_releases.functions, "publish_version", as_in_aws)
+    return stage_releases
 
 
 @pytest.fixture
 def deploy(releases: Releases, functions: Any) -> Callable[..., Release]:
-    """Change one function or both, and let the new releases be met."""
+    """Change one function or both, and activate the new release."""
 
     def change(*names: str) -> Release:
         for name in names:
@@ -71,15 +71,15 @@ def live(functions: Any) -> list[str]:
     return [functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"] for name in NAMES]
 
 
-def test_what_was_never_made_has_no_history(account: Account) -> None:
+def test_a_stage_that_does_not_exist_has_no_history(account: Account) -> None:
     assert Releases(account, STAGE).history() == []
 
 
-def test_before_a_first_deployment_has_come_to_its_end_nothing_was_live(releases: Releases) -> None:
+def test_an_incomplete_first_deployment_has_no_history(releases: Releases) -> None:
     assert releases.history() == []
 
 
-def test_each_deployment_is_remembered_newest_first(deploy: Callable[..., Release], releases: Releases) -> None:
+def test_each_deployment_is_recorded_newest_first(deploy: Callable[..., Release], releases: Releases) -> None:
     first, second = deploy(*NAMES), deploy(*NAMES)
     assert first != second
     assert releases.history() == [second, first]
@@ -101,7 +101,7 @@ def test_deploying_the_same_again_changes_nothing(deploy: Callable[..., Release]
     assert releases.history() == [first]
 
 
-def test_a_rollback_and_the_same_again_forward_leave_the_history_as_it_was(
+def test_a_rollback_and_the_same_deployment_again_restore_the_history(
     deploy: Callable[..., Release], releases: Releases, functions: Any
 ) -> None:
     first, second = deploy(*NAMES), deploy(*NAMES)
@@ -113,7 +113,7 @@ def test_a_rollback_and_the_same_again_forward_leave_the_history_as_it_was(
 
 
 @pytest.mark.parametrize("step", ["deploy", "rollback"])
-def test_a_move_that_was_broken_off_between_the_two_is_finished(
+def test_a_switch_interrupted_between_the_functions_is_finished(
     step: str, deploy: Callable[..., Release], releases: Releases, functions: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = deploy(*NAMES)
@@ -126,11 +126,11 @@ def test_a_move_that_was_broken_off_between_the_two_is_finished(
     moved: list[str] = []
     real = releases.functions.update_alias
 
-    def once(**told: Any) -> None:
+    def once(**request: Any) -> None:
         if moved:
             raise KeyboardInterrupt
-        moved.append(told["FunctionName"])
-        real(**told)
+        moved.append(request["FunctionName"])
+        real(**request)
 
     with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
         broken.setattr(releases.functions, "update_alias", once)
@@ -142,14 +142,14 @@ def test_a_move_that_was_broken_off_between_the_two_is_finished(
     assert live(functions) == [target[0].web, target[0].jobs]
 
 
-def test_what_other_hands_moved_is_seen(deploy: Callable[..., Release], releases: Releases, functions: Any) -> None:
+def test_an_alias_moved_by_hand_is_noticed(deploy: Callable[..., Release], releases: Releases, functions: Any) -> None:
     first, second = deploy(*NAMES), deploy(*NAMES)
     for name, version in zip(NAMES, (first.web, first.jobs), strict=True):
         functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
     assert releases.history() == [first, second, first]
 
 
-def test_no_more_is_remembered_than_the_repository_keeps_images_of(
+def test_no_more_releases_are_recorded_than_the_repository_keeps_images(
     deploy: Callable[..., Release], releases: Releases
 ) -> None:
     for _ in range(MAX_RELEASES + 2):

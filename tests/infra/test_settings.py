@@ -1,4 +1,4 @@
-"""What `make deploy` asks of each tool before there is a stage, and Terraform's order of commands."""
+"""The settings that `make deploy` reads before a stage exists, and Terraform's order of commands."""
 
 import json
 import subprocess
@@ -42,7 +42,7 @@ def make(app: Path, *words: str, **changes: str) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.parametrize("iac", NEEDS)
-def test_a_stage_that_no_file_names_has_the_defaults(tmp_path: Path, iac: str) -> None:
+def test_a_stage_without_settings_has_the_defaults(tmp_path: Path, iac: str) -> None:
     parts.program(NEEDS[iac])
     app = render(tmp_path / "my-app", iac=iac)
     done = make(app, "infra-settings", "STAGE=new1")
@@ -72,14 +72,14 @@ NOWHERE = {
 
 
 def state(app: Path, stage: str) -> set[str]:
-    """What Terraform says that a stage has."""
+    """The resources in Terraform's state of a stage."""
     file = app / f"infra/terraform/terraform.tfstate.d/{stage}/terraform.tfstate"
-    told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"resources": []}
-    return {f"{one['type']}.{one['name']}" for one in told["resources"] if one["mode"] == "managed"}
+    content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"resources": []}
+    return {f"{one['type']}.{one['name']}" for one in content["resources"] if one["mode"] == "managed"}
 
 
-def test_terraform_makes_the_repository_first_and_keeps_stages_apart(tmp_path: Path) -> None:
-    """With a provider that makes things up, this proves the order of the commands, and nothing of AWS."""
+def test_terraform_creates_the_repository_first_and_keeps_stages_apart(tmp_path: Path) -> None:
+    """With a fake provider, this tests the order of the commands only."""
     parts.program("terraform")
     app = render(tmp_path / "my-app", iac="terraform")
     people = [app / "infra" / "terraform" / name for name in ("notes.txt", "test.tfvars", "prod.tfvars")]
@@ -100,12 +100,12 @@ def test_terraform_makes_the_repository_first_and_keeps_stages_apart(tmp_path: P
     assert [path.read_text() for path in people] == ["# mine\n"] * 3
 
 
-def test_terraform_does_not_lose_its_state_with_a_pipelines_machine(tmp_path: Path) -> None:
+def test_terraform_needs_a_backend_in_a_pipeline(tmp_path: Path) -> None:
     parts.program("terraform")
     app = render(tmp_path / "my-app", iac="terraform")
     done = make(app, "infra-settings", CI="true")
     assert done.returncode != 0
-    assert "there is no backend" in done.stdout
+    assert "No backend is configured" in done.stdout
     app.joinpath("infra/terraform/backend.tf").write_text('terraform {\n  backend "local" {}\n}\n', encoding="utf-8")
     done = make(app, "infra-settings", CI="true")
     assert done.returncode == 0, done.stdout + done.stderr

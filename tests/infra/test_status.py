@@ -1,4 +1,4 @@
-"""`make status`, of a stage in moto's AWS."""
+"""`make status` of a stage in moto."""
 
 import sys
 from pathlib import Path
@@ -27,18 +27,18 @@ def status(aws: Any, app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         monkeypatch.setattr("kit.ops.stage.project_name", lambda: "my-app")
         monkeypatch.setattr(sys, "argv", ["kit", "status", "--stage", stage])
         code = command.main()
-        said = capsys.readouterr()
-        return said.out if code == 0 else said.err
+        output = capsys.readouterr()
+        return output.out if code == 0 else output.err
 
     return call
 
 
 def row(page: str, name: str) -> list[str]:
-    [found] = [line.split() for line in page.splitlines() if line.split()[:1] == [name]]
-    return found[1:]
+    [words] = [line.split() for line in page.splitlines() if line.split()[:1] == [name]]
+    return words[1:]
 
 
-def test_what_runs_is_on_one_screen(aws: Any, status: Any) -> None:
+def test_the_status_fits_on_one_screen(aws: Any, status: Any) -> None:
     code = aws.client("lambda").get_function(FunctionName=f"{PREFIX}-web", Qualifier="live")["Code"]
     page = status()
     assert len(page.splitlines()) <= 24
@@ -49,7 +49,7 @@ def test_what_runs_is_on_one_screen(aws: Any, status: Any) -> None:
     assert row(page, "jobs")[-3:] == ["1024", "MB,", "arm64"]
 
 
-def test_jobs_that_wait_and_that_were_given_up_are_counted(aws: Any, status: Any) -> None:
+def test_waiting_and_dead_jobs_are_counted(aws: Any, status: Any) -> None:
     sqs = aws.client("sqs")
     for name, number in ((f"{PREFIX}-default", 3), (f"{PREFIX}-default-dead", 2)):
         url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
@@ -58,7 +58,7 @@ def test_jobs_that_wait_and_that_were_given_up_are_counted(aws: Any, status: Any
     assert row(status(), "default") == ["3", "0", "0", "2"]
 
 
-def test_schedules_tell_when_they_ran_and_when_they_run_next(aws: Any, status: Any) -> None:
+def test_schedules_show_their_last_and_next_run(aws: Any, status: Any) -> None:
     ran = {"message": "job succeeded", "job": "app.jobs.prune", "schedule": "prune"}
     write(aws, "jobs", ran, ago=7200)
     write(aws, "jobs", "REPORT RequestId: 1", {"message": "GET /"}, ago=60)
@@ -78,7 +78,7 @@ def test_only_this_stages_alarms_count(aws: Any, status: Any) -> None:
     assert row(page, "default-dead")[0] == "since"
 
 
-def test_it_says_who_is_told_of_alarms(aws: Any, status: Any) -> None:
+def test_the_recipient_of_alarms_is_shown(aws: Any, status: Any) -> None:
     assert 'NOT SENT TO ANYONE. Set AlarmEmail = "me@example.com" in infra/sam/stages/prod.toml' in status()
     sns = aws.client("sns")
     topic = f"arn:aws:sns:{moto_stage.REGION}:123456789012:{PREFIX}-alarms"
@@ -88,20 +88,18 @@ def test_it_says_who_is_told_of_alarms(aws: Any, status: Any) -> None:
     assert "NOT SENT" not in page
 
 
-def test_an_address_that_is_not_confirmed_is_told_nothing(
-    aws: Any, status: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As SNS has it until the link is opened; moto takes every address as confirmed."""
+def test_an_unconfirmed_recipient_is_marked(aws: Any, status: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in SNS until the link is opened; moto confirms every address."""
     monkeypatch.setattr(Status, "recipients", lambda _: {"me@example.com": False})
     assert "NOT SENT: me@example.com has not confirmed the link" in status()
 
 
-def test_a_stage_without_a_topic_tells_nobody(aws: Any, status: Any) -> None:
+def test_a_stage_without_a_topic_has_no_recipients(aws: Any, status: Any) -> None:
     aws.client("sns").delete_topic(TopicArn=f"arn:aws:sns:{moto_stage.REGION}:123456789012:{PREFIX}-alarms")
     assert "NOT SENT TO ANYONE" in status()
 
 
-def test_tasks_that_run_are_listed_and_many_are_counted(aws: Any, status: Any) -> None:
+def test_running_tasks_are_listed_and_many_are_counted(aws: Any, status: Any) -> None:
     assert "none on Fargate" in status()
     for number in range(7):
         start_task(aws, f"one-off/{number}")
@@ -111,7 +109,7 @@ def test_tasks_that_run_are_listed_and_many_are_counted(aws: Any, status: Any) -
     assert "and 2 more" in page
 
 
-def test_a_stage_that_is_not_there_is_told_with_those_that_are(status: Any) -> None:
-    said = status("test")
-    assert "Nothing is deployed as my-app-test in eu-central-1" in said
-    assert "Existing stages: prod" in said
+def test_a_missing_stage_is_reported_with_the_existing_ones(status: Any) -> None:
+    output = status("test")
+    assert "Nothing is deployed as my-app-test in eu-central-1" in output
+    assert "Existing stages: prod" in output

@@ -1,4 +1,4 @@
-"""What the tests of the infrastructure share: a manifest with some of everything, and where tools keep their things."""
+"""A manifest with every kind of queue, job and schedule; and the environment in which tests run tools."""
 
 import os
 from typing import Any
@@ -41,14 +41,14 @@ MANIFEST: dict[str, Any] = {
         },
     ],
 }
-"""More than the app that comes has: several queues, one that keeps order, and schedules of both kinds."""
+"""More than the example app has: several queues, a FIFO queue, and both kinds of schedules."""
 
 
 TOOLS_CACHE = ROOT / "build" / "tools"
 
 
 def environment() -> dict[str, str]:
-    """This process's, without its virtual environment and without AWS; what tools fetch is kept in build/tools."""
+    """This process's environment without its virtual environment and AWS; tools cache downloads in build/tools."""
     providers = TOOLS_CACHE / "terraform"
     providers.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV" and not name.startswith("AWS_")}
@@ -63,6 +63,6 @@ def environment() -> dict[str, str]:
 
 
 def require_provider(output: str) -> None:
-    """Skip the test where Terraform itself is there, and what it fetches cannot be had."""
+    """Skip the test if Terraform cannot download its provider."""
     if "Failed to query available provider packages" in output:
         parts.missing("Terraform's provider for AWS", "neither a registry nor a mirror gives it")

@@ -1,4 +1,4 @@
-"""Prints what SAM's own translator makes of a template, as JSON. Runs in the environment of aws-sam-cli.
+"""Print a template after SAM's own translation, as JSON. Runs in the environment of aws-sam-cli.
 
 usage: translate.py TEMPLATE REGION [PARAMETER=VALUE ...]
 """
@@ -14,5 +14,7 @@ from samtranslator.translator.translator import Translator  # type: ignore[impor
 
 template, region, *parameters = sys.argv[1:]
 os.environ["AWS_DEFAULT_REGION"] = region
-given = dict(parameter.split("=", 1) for parameter in parameters)
-json.dump(Translator({}, Parser()).translate(yaml_parse(Path(template).read_text(encoding="utf-8")), given), sys.stdout)
+values = dict(parameter.split("=", 1) for parameter in parameters)
+json.dump(
+    Translator({}, Parser()).translate(yaml_parse(Path(template).read_text(encoding="utf-8")), values), sys.stdout
+)

@@ -1,4 +1,4 @@
-"""The edge of AWS that one-off tasks touch: ECS, CloudWatch Logs, Lambda and STS, as their API references have it.
+"""A fake AWS for one-off tasks: ECS, CloudWatch Logs, Lambda and STS, following their API references.
 
 A server on 127.0.0.1 that boto3 talks to. A task is run by its `backend`: a real container
 of a real image, or nothing but a record. Faults are put in at each operation: refused, dropped before or after it
@@ -36,7 +36,7 @@ class TaskBackend(Protocol):
 
 
 class Refused(Exception):
-    """An error as AWS words it."""
+    """An error response of AWS's."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(code)
@@ -44,12 +44,12 @@ class Refused(Exception):
 
 
 class Dropped(Exception):
-    """The connection breaks instead of an answer."""
+    """The connection breaks before the response."""
 
 
 @dataclass
 class Task:
-    """What the server knows of one."""
+    """A task."""
 
     arn: str
     request: dict[str, Any]
@@ -74,57 +74,57 @@ class Task:
 
 
 class Cloud:
-    """All of it. `agent` is how many seconds its agent needs once a container runs; None is never."""
+    """The fake AWS. `agent` is the number of seconds until the exec agent runs; None for never."""
 
     def __init__(self, backend: TaskBackend, *, stages: tuple[str, ...] = ("prod",), image: str = "none") -> None:
         self.backend, self.stages, self.image = backend, stages, image
         self.tasks: dict[str, Task] = {}
-        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.requests: list[tuple[str, dict[str, Any]]] = []
         self.faults: list[Callable[[str, int], Exception | None]] = []
         self.drops: list[Callable[[str, int], bool]] = []
         self.agent: float | None = 0.0
         self.agent_status = "RUNNING"
         self.failures: list[dict[str, str]] = []
-        """What RunTask gives instead of a task."""
+        """What RunTask returns instead of a task."""
         self.opened: list[str] = []
-        """The sessions that were opened."""
+        """The opened sessions."""
         self.unseen = 0.0
-        """Seconds in which DescribeTasks does not know a new task yet."""
+        """Seconds until DescribeTasks knows a new task."""
         self.lock = threading.RLock()
 
     # What the tests ask
 
     def count(self, operation: str) -> int:
-        return sum(name == operation for name, _ in self.asked)
+        return sum(name == operation for name, _ in self.requests)
 
     def alive(self) -> list[Task]:
-        """The tasks that run, or are being started."""
-        there = list(self.tasks.values())
-        return [task for task in there if not task.begun_or_failed.is_set() or self.backend.running(task)]
+        """The running and the starting tasks."""
+        tasks = list(self.tasks.values())
+        return [task for task in tasks if not task.begun_or_failed.is_set() or self.backend.running(task)]
 
     # What AWS answers
 
-    def answer(self, operation: str, asked: dict[str, Any]) -> Any:
+    def answer(self, operation: str, request: dict[str, Any]) -> Any:
         with self.lock:
-            self.asked.append((operation, asked))
+            self.requests.append((operation, request))
             number = self.count(operation)
         for fault in self.faults:
             if error := fault(operation, number):
                 raise error
         with self.lock:
-            told = getattr(self, operation)(asked)
+            answer = getattr(self, operation)(request)
         if any(drop(operation, number) for drop in self.drops):
             raise Dropped
-        return told
+        return answer
 
-    def GetFunctionConfiguration(self, asked: dict[str, Any]) -> dict[str, Any]:
-        stage = asked["name"].removeprefix("my-app-").removesuffix("-jobs")
+    def GetFunctionConfiguration(self, request: dict[str, Any]) -> dict[str, Any]:
+        stage = request["name"].removeprefix("my-app-").removesuffix("-jobs")
         if stage not in self.stages:
-            raise Refused("ResourceNotFoundException", f"Function not found: {asked['name']}", 404)
+            raise Refused("ResourceNotFoundException", f"Function not found: {request['name']}", 404)
         return {"Environment": {"Variables": {"JOBS_TASK_DEFINITION": f"my-app-{stage}"}}}
 
-    def DescribeTaskDefinition(self, asked: dict[str, Any]) -> dict[str, Any]:
-        family = asked["taskDefinition"]
+    def DescribeTaskDefinition(self, request: dict[str, Any]) -> dict[str, Any]:
+        family = request["taskDefinition"]
         environment = {
             "JOBS_CLUSTER": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{family}",
             "JOBS_SUBNETS": "subnet-1,subnet-2",
@@ -141,33 +141,33 @@ class Cloud:
         return {"taskDefinition": {"taskDefinitionArn": arn, "family": family, "containerDefinitions": [container]}}
 
     def GetCallerIdentity(self, _: dict[str, Any]) -> str:
-        told = f"<Arn>{WHO}</Arn><UserId>A</UserId><Account>{ACCOUNT}</Account>"
-        result = f"<GetCallerIdentityResult>{told}</GetCallerIdentityResult>"
+        identity = f"<Arn>{WHO}</Arn><UserId>A</UserId><Account>{ACCOUNT}</Account>"
+        result = f"<GetCallerIdentityResult>{identity}</GetCallerIdentityResult>"
         return f"<GetCallerIdentityResponse>{result}</GetCallerIdentityResponse>"
 
-    def ListTaskDefinitionFamilies(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def ListTaskDefinitionFamilies(self, request: dict[str, Any]) -> dict[str, Any]:
         families = [f"my-app-{stage}" for stage in self.stages]
-        return {"families": [one for one in families if one.startswith(asked["familyPrefix"])]}
+        return {"families": [one for one in families if one.startswith(request["familyPrefix"])]}
 
-    def RunTask(self, asked: dict[str, Any]) -> dict[str, Any]:
-        for one in asked.get("tags", []):
+    def RunTask(self, request: dict[str, Any]) -> dict[str, Any]:
+        for one in request.get("tags", []):
             if not TAG.fullmatch(one["value"]):
                 raise Refused("InvalidParameterException", "Tag value contains invalid characters")
-        if not STARTED_BY.fullmatch(asked.get("startedBy", "")) or len(asked["clientToken"]) > 64:
+        if not STARTED_BY.fullmatch(request.get("startedBy", "")) or len(request["clientToken"]) > 64:
             raise Refused("InvalidParameterException", "startedBy or clientToken is not valid")
-        if len(json.dumps(asked["overrides"])) > 8192:
+        if len(json.dumps(request["overrides"])) > 8192:
             raise Refused("InvalidParameterException", "Container Overrides length must be at most 8192")
         for task in self.tasks.values():
-            if task.request["clientToken"] == asked["clientToken"]:
-                if task.request != asked:
+            if task.request["clientToken"] == request["clientToken"]:
+                if task.request != request:
                     raise Refused("ConflictException", "The clientToken was used with other parameters")
-                return {"tasks": [self.told(task)], "failures": []}
+                return {"tasks": [self.describe(task)], "failures": []}
         if self.failures:
             return {"tasks": [], "failures": self.failures}
-        task = Task(f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/{CLUSTER}/{uuid.uuid4().hex}", asked)
+        task = Task(f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/{CLUSTER}/{uuid.uuid4().hex}", request)
         self.tasks[task.arn] = task
         threading.Thread(target=self._start, args=[task], daemon=True).start()
-        return {"tasks": [self.told(task)], "failures": []}
+        return {"tasks": [self.describe(task)], "failures": []}
 
     def _start(self, task: Task) -> None:
         try:
@@ -178,11 +178,11 @@ class Cloud:
             task.begun_or_failed.set()
 
     def _stop(self, task: Task) -> None:
-        """A task that is only being started is stopped as well, as ECS does it."""
+        """Stop a task, even one that is still starting, as ECS does."""
         task.begun_or_failed.wait()
         self.backend.stop(task)
 
-    def told(self, task: Task) -> dict[str, Any]:
+    def describe(self, task: Task) -> dict[str, Any]:
         code, running = self.backend.exit_code(task), self.backend.running(task)
         alive = "RUNNING" if running else "PROVISIONING"
         status = "STOPPED" if task.error or code is not None else alive
@@ -192,7 +192,7 @@ class Cloud:
         container["managedAgents"] = [agent]
         if code is not None:
             container["exitCode"] = code
-        told = {
+        description = {
             "taskArn": task.arn,
             "clusterArn": task.request["cluster"],
             "lastStatus": status,
@@ -207,47 +207,49 @@ class Cloud:
         if status == "STOPPED":
             reason = {"stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited"}
             failed = {"stopCode": "TaskFailedToStart", "stoppedReason": task.error}
-            told |= task.stopped or (failed if task.error else reason)
-        return told
+            description |= task.stopped or (failed if task.error else reason)
+        return description
 
-    def DescribeTasks(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def DescribeTasks(self, request: dict[str, Any]) -> dict[str, Any]:
         known = {name: task for task in self.tasks.values() for name in (task.arn, task.id)}
         seen = {name: task for name, task in known.items() if time.monotonic() - task.begun >= self.unseen}
-        found = [seen[name] for name in asked["tasks"] if name in seen]
-        failures = [{"arn": name, "reason": "MISSING"} for name in asked["tasks"] if name not in seen]
-        return {"tasks": [self.told(task) for task in found], "failures": failures}
+        tasks = [seen[name] for name in request["tasks"] if name in seen]
+        failures = [{"arn": name, "reason": "MISSING"} for name in request["tasks"] if name not in seen]
+        return {"tasks": [self.describe(task) for task in tasks], "failures": failures}
 
-    def ListTasks(self, asked: dict[str, Any]) -> dict[str, Any]:
-        wanted = asked.get("startedBy")
-        told = [self.told(task) for task in self.tasks.values() if task.request["cluster"] == asked["cluster"]]
-        there = [one for one in told if one["desiredStatus"] == asked.get("desiredStatus", "RUNNING")]
-        return {"taskArns": [one["taskArn"] for one in there if wanted in (None, one["startedBy"])]}
+    def ListTasks(self, request: dict[str, Any]) -> dict[str, Any]:
+        started_by = request.get("startedBy")
+        descriptions = [
+            self.describe(task) for task in self.tasks.values() if task.request["cluster"] == request["cluster"]
+        ]
+        running = [one for one in descriptions if one["desiredStatus"] == request.get("desiredStatus", "RUNNING")]
+        return {"taskArns": [one["taskArn"] for one in running if started_by in (None, one["startedBy"])]}
 
-    def StopTask(self, asked: dict[str, Any]) -> dict[str, Any]:
-        task = self.tasks.get(asked["task"])
+    def StopTask(self, request: dict[str, Any]) -> dict[str, Any]:
+        task = self.tasks.get(request["task"])
         if task is None:
             raise Refused("InvalidParameterException", "The referenced task was not found.")
         if not task.stopped:
-            task.stopped = {"stopCode": "UserInitiated", "stoppedReason": asked.get("reason", "")}
+            task.stopped = {"stopCode": "UserInitiated", "stoppedReason": request.get("reason", "")}
             threading.Thread(target=self._stop, args=[task], daemon=True).start()
-        return {"task": self.told(task)}
+        return {"task": self.describe(task)}
 
-    def ExecuteCommand(self, asked: dict[str, Any]) -> dict[str, Any]:
-        task = self.tasks[asked["task"]]
-        if self.told(task)["containers"][0]["managedAgents"][0]["lastStatus"] != "RUNNING":
+    def ExecuteCommand(self, request: dict[str, Any]) -> dict[str, Any]:
+        task = self.tasks[request["task"]]
+        if self.describe(task)["containers"][0]["managedAgents"][0]["lastStatus"] != "RUNNING":
             raise Refused("TargetNotConnectedException", "The execute command agent isn't running.")
-        session = {"container": task.id, "command": asked["command"], "runtime": task.runtime}
+        session = {"container": task.id, "command": request["command"], "runtime": task.runtime}
         token = base64.b64encode(json.dumps(session).encode()).decode()
         self.opened.append(task.id)
-        told = {"sessionId": f"ecs-execute-command-{uuid.uuid4().hex[:17]}", "streamUrl": "wss://127.0.0.1/"}
-        return {"taskArn": task.arn, "interactive": True, "session": told | {"tokenValue": token}}
+        answer = {"sessionId": f"ecs-execute-command-{uuid.uuid4().hex[:17]}", "streamUrl": "wss://127.0.0.1/"}
+        return {"taskArn": task.arn, "interactive": True, "session": answer | {"tokenValue": token}}
 
-    def GetLogEvents(self, asked: dict[str, Any]) -> dict[str, Any]:
-        task = next((one for one in self.tasks.values() if asked["logStreamName"] == f"task/app/{one.id}"), None)
+    def GetLogEvents(self, request: dict[str, Any]) -> dict[str, Any]:
+        task = next((one for one in self.tasks.values() if request["logStreamName"] == f"task/app/{one.id}"), None)
         lines = self.backend.lines(task) if task else []
         if not lines:
             raise Refused("ResourceNotFoundException", "The specified log stream does not exist.")
-        begin = int(asked.get("nextToken", "f/0")[2:])
+        begin = int(request.get("nextToken", "f/0")[2:])
         page = lines[begin : begin + 1000]
         events = [{"timestamp": 0, "message": line, "ingestionTime": 0} for line in page]
         return {"events": events, "nextForwardToken": f"f/{begin + len(page)}", "nextBackwardToken": "b/0"}
@@ -255,7 +257,7 @@ class Cloud:
 
 @contextmanager
 def serving(cloud: Cloud) -> Iterator[dict[str, str]]:
-    """Serve it; give the environment by which boto3 finds it."""
+    """Serve it; yields the environment that points boto3 to it."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -269,13 +271,13 @@ def serving(cloud: Cloud) -> Iterator[dict[str, str]]:
             self.give(action, {})
 
         def do_GET(self) -> None:
-            found = re.fullmatch(r"/2015-03-31/functions/([\w-]+)/configuration\?Qualifier=live", self.path)
-            assert found, self.path
-            self.give("GetFunctionConfiguration", {"name": found[1]})
+            match = re.fullmatch(r"/2015-03-31/functions/([\w-]+)/configuration\?Qualifier=live", self.path)
+            assert match, self.path
+            self.give("GetFunctionConfiguration", {"name": match[1]})
 
-        def give(self, operation: str, asked: dict[str, Any]) -> None:
+        def give(self, operation: str, request: dict[str, Any]) -> None:
             try:
-                told = cloud.answer(operation, asked)
+                answer = cloud.answer(operation, request)
             except Dropped:
                 self.close_connection = True
                 return
@@ -284,7 +286,7 @@ def serving(cloud: Cloud) -> Iterator[dict[str, str]]:
                 text = json.dumps({"__type": error.code, "message": error.message})
             else:
                 status, headers = 200, {}
-                text = told if isinstance(told, str) else json.dumps(told)
+                text = answer if isinstance(answer, str) else json.dumps(answer)
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(text.encode()))}.items():
                 self.send_header(name, value)
@@ -292,7 +294,7 @@ def serving(cloud: Cloud) -> Iterator[dict[str, str]]:
             self.wfile.write(text.encode())
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Don't log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

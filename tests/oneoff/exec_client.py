@@ -1,4 +1,4 @@
-"""./exec of an app, as a person has it: in a terminal or without one, and with a cloud to talk to."""
+"""Run an app's ./exec with or without a terminal, against a fake AWS."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ PLUGIN = Path(__file__).parent / "plugin"
 
 @dataclass
 class Exec:
-    """The ./exec of an app, with a cloud to talk to."""
+    """The ./exec of an app, with a fake AWS."""
 
     folder: Path
     environ: dict[str, str]
@@ -25,7 +25,7 @@ class Exec:
     terminals: list[Terminal] = field(default_factory=list)
 
     def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run it without a terminal, to its end."""
+        """Run it without a terminal until it ends."""
         return subprocess.run(
             [str(self.folder / "exec"), *arguments],
             env=self.environ | environ,
@@ -36,7 +36,7 @@ class Exec:
         )
 
     def begin(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        """Begin it without a terminal, as the leader of a process group of its own."""
+        """Start it without a terminal, in a process group of its own."""
         return subprocess.Popen(
             [str(self.folder / "exec"), *arguments],
             env=self.environ | environ,
@@ -48,7 +48,7 @@ class Exec:
         )
 
     def terminal(self, *arguments: str, **environ: str) -> Terminal:
-        """Begin it in a terminal."""
+        """Start it in a terminal."""
         opened = Terminal([str(self.folder / "exec"), *arguments], self.environ | environ)
         self.terminals.append(opened)
         return opened
@@ -59,20 +59,20 @@ class Exec:
 
 
 def environment(served: dict[str, str]) -> dict[str, str]:
-    """This machine's, with the cloud's address and the stand-in for AWS's plugin."""
+    """This machine's environment with the fake AWS and a stand-in for AWS's plugin."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "VIRTUAL_ENV"))}
     return kept | served | {"PATH": f"{PLUGIN}:{kept['PATH']}", "NO_COLOR": "1"}
 
 
 @contextmanager
 def exec_with_cloud(backend: cloud.TaskBackend, folder: Path) -> Iterator[Exec]:
-    """./exec, and a cloud of its own."""
-    made = cloud.Cloud(backend)
-    with cloud.serving(made) as served:
-        given = Exec(folder, environment(served), made)
+    """./exec with a fake AWS."""
+    aws = cloud.Cloud(backend)
+    with cloud.serving(aws) as served:
+        exec_ = Exec(folder, environment(served), aws)
         try:
-            yield given
+            yield exec_
         finally:
-            for terminal in given.terminals:
+            for terminal in exec_.terminals:
                 terminal.leave()
             backend.remove()

@@ -1,4 +1,4 @@
-"""Where the tasks of `cloud` run: in containers, or nowhere at all."""
+"""Backends of `cloud` that run tasks in containers, or not at all."""
 
 import subprocess
 
@@ -10,7 +10,7 @@ DATABASE = ["--env", "DATABASE_URL=sqlite:////tmp/app.db"]
 
 
 class Containers:
-    """A container of the image for each task, its entry point `env`, as the task definition has it."""
+    """A container for each task with the entry point `env`, as in the task definition."""
 
     def __init__(self, image: str) -> None:
         self.image = image
@@ -58,7 +58,7 @@ class Containers:
 
 
 class Nowhere:
-    """Nothing runs: a task is a record that ends at once, or is stopped."""
+    """Tasks are only records; they end at once or when stopped."""
 
     def __init__(self, *, code: int | None = 0) -> None:
         self.code = code
@@ -86,4 +86,4 @@ class Nowhere:
         self.stopped.add(task.id)
 
     def remove(self) -> None:
-        """There is nothing to remove."""
+        """Nothing to remove."""

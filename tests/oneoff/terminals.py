@@ -1,4 +1,4 @@
-"""A real terminal for a program: its controlling terminal, with a size, keys and a cable that can be pulled."""
+"""A pseudo-terminal as a program's controlling terminal."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ CTRL_C, CTRL_D = "\x03", "\x04"
 
 
 class Terminal(fdpexpect.fdspawn):  # type: ignore[misc, unused-ignore]
-    """One of 80 columns and 24 lines. `expect` waits for what it shows; `before` is what came before that."""
+    """A terminal of 80 columns and 24 lines. `expect` waits for output; `before` is the output before that."""
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
         ours, theirs = os.openpty()
@@ -24,22 +24,22 @@ class Terminal(fdpexpect.fdspawn):  # type: ignore[misc, unused-ignore]
         super().__init__(ours, encoding="utf-8", timeout=60)
 
     def resize(self, lines: int, columns: int) -> None:
-        """Change the window, as a person drags it."""
+        """Resize the window."""
         termios.tcsetwinsize(self.child_fd, (lines, columns))
 
     def ended(self) -> int:
-        """The exit code of what ran in it; what it has shown since is in `before`."""
+        """Wait for the program's exit code; its last output is in `before`."""
         self.expect(EOF)
         return self.process.wait(60)
 
     def pull(self) -> None:
-        """Close the window: whoever runs in it gets SIGHUP."""
+        """Close the window, which sends SIGHUP."""
         os.close(self.child_fd)
         self.child_fd = -1
         self.closed = True
 
     def leave(self) -> None:
-        """Let go of everything, whatever state it is in."""
+        """Close it in any state."""
         if self.child_fd >= 0:
             self.pull()
         if self.process.poll() is None:

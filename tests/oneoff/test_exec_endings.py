@@ -1,4 +1,4 @@
-"""However it ends, no task is left: at once where the client lives to end it, otherwise when its lifetime is over."""
+"""No task is left behind: it is stopped by its client, or ends itself when its lifetime is over."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from kit.oneoff import OVER
 from waiting import until
 
 LIFETIME = 15
-"""Seconds of each task in these tests."""
+"""The lifetime of tasks in these tests, in seconds."""
 SESSION = ["--max", f"{LIFETIME}s", "python", "-q"]
 COMMAND = ["--max", f"{LIFETIME}s", "--run", "--", "sleep", "600"]
 
@@ -35,7 +35,7 @@ def command(aws: Exec) -> Terminal:
 
 
 def starting(aws: Exec) -> Terminal:
-    """A client that waits for its task to be started: it is asked for, and its container comes late."""
+    """A client that waits for its task to start."""
     aws.cloud.unseen = 3
     opened = aws.terminal(*SESSION)
     until(lambda: aws.cloud.tasks, what="the request to start")
@@ -43,7 +43,7 @@ def starting(aws: Exec) -> Terminal:
 
 
 def waiting(aws: Exec) -> Terminal:
-    """A client whose task runs, and whose agent does not come."""
+    """A client that waits for the exec agent of its task."""
     aws.cloud.agent = None
     opened = aws.terminal(*SESSION)
     opened.expect("ok    start a task")
@@ -51,7 +51,7 @@ def waiting(aws: Exec) -> Terminal:
 
 
 def kill(terminal: Terminal, number: signal.Signals) -> None:
-    """Send a signal to all of a client: the script, and what runs in its terminal."""
+    """Send a signal to a client's process group."""
     os.killpg(terminal.process.pid, number)
 
 
@@ -94,7 +94,7 @@ def plugin_breaks(aws: Exec) -> None:
 
 def refused(aws: Exec) -> None:
     error = Refused("AccessDeniedException", "no")
-    aws.cloud.faults.append(lambda asked, _: error if asked == "ExecuteCommand" else None)
+    aws.cloud.faults.append(lambda operation, _: error if operation == "ExecuteCommand" else None)
     assert aws.terminal(*SESSION).ended() == 2
 
 
@@ -104,13 +104,13 @@ def agent_stops(aws: Exec) -> None:
 
 
 def no_answer_to_the_session(aws: Exec) -> None:
-    aws.cloud.drops.append(lambda asked, _: asked == "ExecuteCommand")
+    aws.cloud.drops.append(lambda operation, _: operation == "ExecuteCommand")
     assert aws.terminal(*SESSION).ended() == 2
     assert aws.cloud.count("ExecuteCommand") == 1, "what may have begun is not asked for again"
 
 
 def no_answer_to_the_start(aws: Exec) -> None:
-    aws.cloud.drops.append(lambda asked, _: asked == "RunTask")
+    aws.cloud.drops.append(lambda operation, _: operation == "RunTask")
     terminal = aws.terminal(*SESSION)
     until(lambda: aws.cloud.count("RunTask") > 2, what="the request, repeated")
     terminal.send(CTRL_C)
@@ -128,7 +128,9 @@ def network_lost(aws: Exec) -> None:
 
 def stop_never_works(aws: Exec) -> None:
     terminal = command(aws)
-    aws.cloud.faults.append(lambda asked, _: Refused("AccessDeniedException", "no") if asked == "StopTask" else None)
+    aws.cloud.faults.append(
+        lambda operation, _: Refused("AccessDeniedException", "no") if operation == "StopTask" else None
+    )
     terminal.send(CTRL_C)
     assert terminal.ended() == 130
     assert "Could not stop the task" in terminal.before
@@ -167,12 +169,12 @@ ENDINGS: dict[str, Callable[[Exec], None]] = {
     "its time over": left_alone,
 }
 LEFT_TO_ITS_LIFETIME = {"the network lost for good", "no right to stop", "its time over"}
-"""With those in which the client is killed: nobody can end the task but itself."""
+"""Including those that kill the client, so that only the task can end itself."""
 
 
 @pytest.fixture(scope="module")
 def outcomes(image: str, installed_app: Path) -> dict[str, str]:
-    """Each way to end, tried with a task of its own, several at a time: what was wrong with it, or nothing."""
+    """Try each way with a task of its own, several at a time; the error of each, if any."""
 
     def attempt(name: str, way: Callable[[Exec], None]) -> str:
         with exec_with_cloud(Containers(image), installed_app) as aws:

@@ -1,4 +1,4 @@
-"""`./exec --local`: the same words on this machine, before there is a cloud."""
+"""`./exec --local`: the same commands on this machine."""
 
 import os
 import subprocess
@@ -49,7 +49,7 @@ def test_without_an_image_it_runs_in_the_projects_environment(installed_app: Pat
 
 
 def test_without_docker_it_runs_in_the_projects_environment(installed_app: Path, tmp_path: Path) -> None:
-    """On a PATH with all that this machine has, but for docker."""
+    """With a PATH that has everything but docker."""
     for folder in os.environ["PATH"].split(os.pathsep):
         for program in Path(folder).glob("*"):
             if program.name != "docker" and not (tmp_path / program.name).exists():

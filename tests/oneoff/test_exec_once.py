@@ -1,4 +1,4 @@
-"""Nothing is begun twice, whatever the network does: 200 commands and 100 sessions, their API calls failing at random.
+"""Nothing is started twice, whatever the network does: 200 commands and 100 sessions with random API failures.
 
 What counts as begun is what the server has recorded: tasks that were started, sessions that were opened.
 """
@@ -30,11 +30,11 @@ FAULTS = [
     Refused("InternalFailure", "no reason", 500),
 ]
 PATIENCE = 0.2
-"""Seconds that the client waits for an answer."""
+"""The client's read timeout in seconds."""
 
 
 class Weather:
-    """A third of the calls fail: refused, broken off before they were done, or after, or answered too late."""
+    """A third of the calls fail: rejected, dropped before or after they are processed, or answered too late."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -50,7 +50,7 @@ class Weather:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seconds are milliseconds, for us and for boto3's own retries."""
+    """Shorten all waits, including those of boto3's retries."""
     pause = types.SimpleNamespace(sleep=lambda _: None)
     monkeypatch.setattr("botocore.endpoint.time", pause)
     monkeypatch.setattr(retry, "POLL_SECONDS", 0.001)
@@ -61,10 +61,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cloud(seed: int, code: int | None) -> Cloud:
-    made, weather = Cloud(Nowhere(code=code)), Weather(seed)
-    made.faults.append(weather.fault)
-    made.drops.append(weather.drop)
-    return made
+    aws, weather = Cloud(Nowhere(code=code)), Weather(seed)
+    aws.faults.append(weather.fault)
+    aws.drops.append(weather.drop)
+    return aws
 
 
 @pytest.fixture
@@ -87,26 +87,26 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     return to
 
 
-def test_no_command_is_run_twice_and_no_exit_code_is_told_wrongly(
+def test_no_command_is_run_twice_and_every_exit_code_is_right(
     quick: None, deployed: Deployed, account: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failed = 0
     for code in (0, 3):
-        made = cloud(code, code)
-        with serving(made) as served:
+        aws = cloud(code, code)
+        with serving(aws) as served:
             logged_in = account(served)
             for number in range(100):
-                before = len(made.tasks)
+                before = len(aws.tasks)
                 try:
-                    told = oneoff_task.run(logged_in, deployed, TaskSpec(["true"], f"run {number}"))
+                    exit_code = oneoff_task.run(logged_in, deployed, TaskSpec(["true"], f"run {number}"))
                 except UsageError as error:
                     failed += 1
                     assert "AWS" in str(error)
                 else:
-                    assert told == code
-                assert len(made.tasks) <= before + 1
-        assert made.count("RunTask") > len(made.tasks), "some requests were repeated"
-        assert not made.alive()
+                    assert exit_code == code
+                assert len(aws.tasks) <= before + 1
+        assert aws.count("RunTask") > len(aws.tasks), "some requests were repeated"
+        assert not aws.alive()
     assert failed < 10, "what passes is waited for"
 
 
@@ -114,20 +114,20 @@ def test_no_session_is_opened_twice(
     quick: None, deployed: Deployed, account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ecs_exec, "PLUGIN", "true")
-    given_up = 0
-    made = cloud(5, None)
-    with serving(made) as served:
+    failed_sessions = 0
+    aws = cloud(5, None)
+    with serving(aws) as served:
         logged_in = account(served)
         for _ in range(100):
             task = Task(logged_in, deployed)
             task.start(TaskSpec())
             task.wait_until_running()
-            before = len(made.opened)
+            before = len(aws.opened)
             try:
                 ecs_exec.enter(task, ["python"])
             except (UsageError, ClientError, BotoCoreError):
-                given_up += 1
-            assert len(made.opened) <= before + 1
+                failed_sessions += 1
+            assert len(aws.opened) <= before + 1
             task.stop("the test is over")
-    assert 0 < given_up < 60, "what may have begun is given up, and what has not is asked for again"
-    assert not made.alive()
+    assert 0 < failed_sessions < 60, "what may have begun is given up, and what has not is asked for again"
+    assert not aws.alive()

@@ -1,4 +1,4 @@
-"""What ./exec needs and does not find is named, with what mends it, before anything is started."""
+"""Missing prerequisites of ./exec are reported with a remedy before anything is started."""
 
 import json
 import os
@@ -18,11 +18,11 @@ DENIED = (
 
 
 def refuse(aws: Exec, operation: str, error: Refused) -> None:
-    aws.cloud.faults.append(lambda asked, _: error if asked == operation else None)
+    aws.cloud.faults.append(lambda requested, _: error if requested == operation else None)
 
 
 def shown(aws: Exec, *arguments: str, code: int = 2, **environ: str) -> str:
-    """What a terminal shows."""
+    """Run ./exec in a terminal; return its output."""
     terminal = aws.terminal(*arguments, **environ)
     assert terminal.ended() == code
     return " ".join(str(terminal.before).split())
@@ -32,15 +32,15 @@ def test_a_session_needs_a_terminal(paper: Exec) -> None:
     done = paper.run("bash")
     assert done.returncode == 2
     assert "A session needs a terminal. Without one, use: ./exec --run -- COMMAND" in done.stderr
-    assert not paper.cloud.asked
+    assert not paper.cloud.requests
 
 
 def test_it_says_how_to_get_the_plugin(paper: Exec) -> None:
     path = os.pathsep.join(one for one in paper.environ["PATH"].split(os.pathsep) if "oneoff" not in one)
-    told = shown(paper, PATH=path)
-    assert "session-manager-plugin is not installed" in told
-    assert "brew install --cask session-manager-plugin" in told
-    assert not paper.cloud.asked
+    output = shown(paper, PATH=path)
+    assert "session-manager-plugin is not installed" in output
+    assert "brew install --cask session-manager-plugin" in output
+    assert not paper.cloud.requests
 
 
 def test_it_says_how_to_log_in(paper: Exec, tmp_path: Path) -> None:
@@ -57,9 +57,9 @@ def cache() -> str:
 @pytest.mark.parametrize("operation", ["RunTask", "ExecuteCommand"])
 def test_a_missing_permission_is_named(paper: Exec, operation: str) -> None:
     refuse(paper, operation, Refused("AccessDeniedException", DENIED.format(operation)))
-    told = shown(paper)
-    assert f"Access denied: your role lacks ecs:{operation}" in told
-    assert "Attach the policy that this prints: make policy FOR=exec" in told
+    output = shown(paper)
+    assert f"Access denied: your role lacks ecs:{operation}" in output
+    assert "Attach the policy that this prints: make policy FOR=exec" in output
     assert not paper.cloud.alive()
 
 
@@ -73,34 +73,36 @@ def test_the_policy_for_it_allows_all_that_it_asks_for(paper: Exec) -> None:
     policy = json.loads((paper.folder / "infra/policies/exec.json").read_text())
     allowed = set(re.findall(r'"([a-z]+:[A-Z][A-Za-z]+)"', json.dumps([one["Action"] for one in policy["Statement"]])))
     services = {"GetFunctionConfiguration": "lambda", "GetLogEvents": "logs", "GetCallerIdentity": "sts"}
-    asked = {f"{services.get(operation, 'ecs')}:{operation}" for operation, _ in paper.cloud.asked}
-    tagged = {"ecs:TagResource" for operation, asked in paper.cloud.asked if operation == "RunTask" and asked["tags"]}
-    asked -= {"sts:GetCallerIdentity"}  # which needs no permission
-    assert len(asked) == 9
-    assert asked | tagged <= allowed
+    permissions = {f"{services.get(operation, 'ecs')}:{operation}" for operation, _ in paper.cloud.requests}
+    tagged = {
+        "ecs:TagResource" for operation, request in paper.cloud.requests if operation == "RunTask" and request["tags"]
+    }
+    permissions -= {"sts:GetCallerIdentity"}  # which needs no permission
+    assert len(permissions) == 9
+    assert permissions | tagged <= allowed
 
 
-def test_a_task_that_never_starts_is_told_with_ecs_reason(paper: Exec) -> None:
-    told = shown(paper, "--run", "--env", "IMAGE_IS=gone", "--", "true")
-    assert "TaskFailedToStart" in told
-    assert "CannotPullContainerError" in told
+def test_a_task_that_never_starts_is_reported_with_ecs_reason(paper: Exec) -> None:
+    output = shown(paper, "--run", "--env", "IMAGE_IS=gone", "--", "true")
+    assert "TaskFailedToStart" in output
+    assert "CannotPullContainerError" in output
 
 
-def test_no_capacity_is_told(paper: Exec) -> None:
+def test_missing_capacity_is_reported(paper: Exec) -> None:
     paper.cloud.failures = [{"reason": "Capacity is unavailable at this time. Please try again later"}]
     assert "AWS could not start the task: Capacity is unavailable at this time." in shown(paper, "--run", "--", "true")
     assert not paper.cloud.tasks
 
 
-def test_an_agent_that_does_not_come_is_told_with_what_it_needs(paper: Exec) -> None:
+def test_an_agent_that_does_not_start_is_reported_with_what_it_needs(paper: Exec) -> None:
     paper.cloud.agent_status = "STOPPED"
-    told = shown(paper)
-    assert "The task's exec agent does not start: it is STOPPED." in told
-    assert "ssmmessages" in told
+    output = shown(paper)
+    assert "The task's exec agent does not start: it is STOPPED." in output
+    assert "ssmmessages" in output
     assert not paper.cloud.alive()
 
 
-def test_a_stage_that_is_not_deployed_is_told_with_those_that_are(paper: Exec) -> None:
+def test_a_missing_stage_is_reported_with_the_existing_ones(paper: Exec) -> None:
     paper.cloud.stages = ("prod", "test")
     done = paper.run("ps", "--stage", "demo")
     assert done.returncode == 2
@@ -108,7 +110,7 @@ def test_a_stage_that_is_not_deployed_is_told_with_those_that_are(paper: Exec) -
     assert "prod, test" in done.stderr
 
 
-def test_of_several_stages_it_asks_a_person_and_no_one_else(paper: Exec) -> None:
+def test_of_several_stages_it_prompts_only_on_a_terminal(paper: Exec) -> None:
     paper.cloud.stages = ("prod", "test")
     done = paper.run("ps")
     assert done.returncode == 2
@@ -136,7 +138,7 @@ def test_a_secret_is_refused_without_repeating_it(paper: Exec, arguments: list[s
     assert "--env DATABASE_URL_SECRET=/my-app/test/database-url" in done.stderr
     assert "abc123" not in done.stderr + done.stdout
     assert ":secret@" not in done.stderr + done.stdout
-    assert not paper.cloud.asked
+    assert not paper.cloud.requests
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def test_a_secret_is_refused_without_repeating_it(paper: Exec, arguments: list[s
         (["stop", "abc"], "There is no one-off task abc in my-app-prod"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(paper: Exec, arguments: list[str], said: str) -> None:
+def test_invalid_arguments_are_usage_errors(paper: Exec, arguments: list[str], said: str) -> None:
     done = paper.run(*arguments)
     assert done.returncode == 2
     assert said in done.stderr

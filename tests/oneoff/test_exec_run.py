@@ -1,4 +1,4 @@
-"""`./exec --run`: a command as the task's own, with its output as it comes and its real exit code."""
+"""`./exec --run`: a command as the task itself, with its output streamed and its exit code."""
 
 import json
 
@@ -33,9 +33,9 @@ def test_the_exit_code_is_the_commands(aws: Exec) -> None:
         "exit 255": 255,
     }
     begun = {end: aws.begin("--run", "--", "sh", "-c", end) for end in ends}
-    told = {end: (client.communicate()[0], client.returncode) for end, client in begun.items()}
-    assert {end: code for end, (_, code) in told.items()} == ends
-    assert "time" not in told["exit 124"][0], "it was its own exit code, not the end of its time"
+    results = {end: (client.communicate()[0], client.returncode) for end, client in begun.items()}
+    assert {end: code for end, (_, code) in results.items()} == ends
+    assert "time" not in results["exit 124"][0], "it was its own exit code, not the end of its time"
 
 
 def test_what_is_written_to_both_streams_comes_to_standard_output(aws: Exec) -> None:
@@ -43,14 +43,14 @@ def test_what_is_written_to_both_streams_comes_to_standard_output(aws: Exec) -> 
     assert sorted(done.stdout.splitlines()) == ["err", "out", "unended"]
 
 
-def test_it_ends_when_its_time_is_over_and_says_so(aws: Exec) -> None:
+def test_it_is_stopped_after_its_lifetime_and_says_so(aws: Exec) -> None:
     done = aws.run("--run", "--max", "2s", "--", "sleep", "300")
     assert done.returncode == 124
     assert "Timed out after 2 s (--max)." in done.stderr
     assert not aws.cloud.alive()
 
 
-def test_the_log_says_who_wanted_it_what_for_and_how_it_ended(aws: Exec) -> None:
+def test_the_log_says_who_started_it_why_and_how_it_ended(aws: Exec) -> None:
     assert aws.run("--run", "--why", "the invoice of May (#42)", "--", "true").returncode == 0
     [task] = aws.cloud.tasks.values()
     begun, ended = map(json.loads, containers.docker("logs", task.id).splitlines())
@@ -74,15 +74,15 @@ def test_a_detached_command_is_followed_to_its_end(aws: Exec) -> None:
     assert (again.returncode, again.stdout) == (3, "begun\ndone\n"), "an ended task can be looked at by its whole id"
 
 
-def test_a_network_that_comes_back_is_waited_for(aws: Exec) -> None:
+def test_a_network_failure_is_retried(aws: Exec) -> None:
     with aws.begin("--run", "--", "sh", "-c", "echo begun; sleep 4; echo done; exit 3") as client:
         assert client.stdout
         until(lambda: "begun" in client.stdout.readline(), what="the command")
         aws.cloud.drops.append(lambda *_: True)
         until(lambda: not aws.cloud.alive(), what="the end of the command, unseen")
         aws.cloud.drops.clear()
-        told, done = client.stdout.read().splitlines()
-    assert told.startswith("AWS is not reachable right now"), "and it is said once"
+        notice, done = client.stdout.read().splitlines()
+    assert notice.startswith("AWS is not reachable right now"), "and it is said once"
     assert done == "done"
     assert client.returncode == 3
     assert aws.cloud.count("RunTask") == 1

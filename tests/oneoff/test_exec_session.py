@@ -1,4 +1,4 @@
-"""`./exec` in a real terminal: a session in a container of the app's image, ended with it."""
+"""`./exec` in a real terminal: a session in a container of the app's image."""
 
 from exec_client import Exec
 from terminals import CTRL_C, CTRL_D
@@ -52,11 +52,11 @@ def test_the_session_has_the_windows_size(aws: Exec) -> None:
     terminal.expect(r"columns=80, lines=24")
     terminal.resize(50, 132)
 
-    def told() -> bool:
+    def resized() -> bool:
         terminal.sendline("os.get_terminal_size()")
         return terminal.expect([r"columns=80, lines=24", r"columns=132, lines=50"]) == 1
 
-    assert until(told, what="the new size")
+    assert until(resized, what="the new size")
     terminal.send(CTRL_D)
     assert terminal.ended() == 0
 
@@ -64,8 +64,8 @@ def test_the_session_has_the_windows_size(aws: Exec) -> None:
 def test_the_exit_code_of_a_session_is_its_commands(aws: Exec) -> None:
     ends = {"true": 0, "exit 1": 1, "exit 137": 137, "kill -KILL $$": 137}
     opened = {end: aws.terminal("sh", "-c", end) for end in ends}
-    told = {end: terminal.ended() for end, terminal in opened.items()}
-    assert told == ends, [terminal.before for terminal in opened.values()]
+    codes = {end: terminal.ended() for end, terminal in opened.items()}
+    assert codes == ends, [terminal.before for terminal in opened.values()]
     aws.gone()
 
 
@@ -74,20 +74,20 @@ def test_what_outlives_its_session_is_ended_with_the_task(aws: Exec) -> None:
     aws.gone()
 
 
-def test_a_program_that_the_image_lacks_is_told_with_those_it_has(aws: Exec) -> None:
+def test_a_missing_program_is_reported_with_the_available_ones(aws: Exec) -> None:
     terminal = aws.terminal("zsh")
     assert terminal.ended() == 127
     assert "There is no zsh in this image. There are: bash, sh, python." in terminal.before
 
 
-def test_a_session_that_breaks_off_ends_the_task_and_says_that_its_code_is_not_known(aws: Exec) -> None:
+def test_an_interrupted_session_stops_the_task_and_says_that_its_exit_code_is_unknown(aws: Exec) -> None:
     terminal = aws.terminal(PLUGIN_BREAKS="1")
     assert terminal.ended() == 143
     assert "The session was interrupted" in terminal.before
     aws.gone()
 
 
-def test_a_guest_leaves_the_task_as_it_is(aws: Exec) -> None:
+def test_attaching_leaves_the_task_running(aws: Exec) -> None:
     id = aws.run("--run", "--detach", "--why", "long", "--", "sleep", "300").stdout.strip()
     until(aws.cloud.alive, what="the task")
     listed = aws.run("ps")

@@ -4,7 +4,7 @@
 SAM := SAM_CLI_TELEMETRY=0 $(UV) tool run --quiet --from aws-sam-cli==1.170.0 sam
 CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
 STACK = $(NAME)-$$ARG_STAGE
-STACKS := $(RUN) python -m kit cloudformation
+STACKS := $(RUN) python -m kit stack
 SAM_DEPLOY = $(SAM) deploy --config-file "$$PWD/infra/sam/samconfig.toml" --region "$$AWS_REGION" \
 	--tags "project=$(NAME) stage=$$ARG_STAGE"
 # A stage's own settings, if it has any.

@@ -1,4 +1,4 @@
-"""Serves MiniStack, in a container of its own, with what a rehearsal needs and AWS does by itself.
+"""Serve MiniStack, with what it lacks of AWS for a rehearsal.
 
 - An image in ECR is in MiniStack's own registry, which Docker reaches at 127.0.0.1.
 - A function of a custom image has no runtime API to talk to: AWS's emulator of it, /rie, is put before it.
@@ -22,11 +22,15 @@ from ministack.services.cloudformation import engine, provisioners
 HERE = f"127.0.0.1:{os.environ['GATEWAY_PORT']}"
 RIE, AUTHORITY = os.environ["RIE"], os.environ["AUTHORITY"]
 """Files of the machine that the Docker engine runs on."""
-GIVEN = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": os.environ["MINISTACK_REGION"]}
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": os.environ["MINISTACK_REGION"],
+}
 
 
 def registry(image: str) -> str:
-    """An image's name as Docker can pull it."""
+    """The name of an image for `docker pull`."""
     return re.sub(r"^\d+\.dkr\.ecr\.[\w-]+\.amazonaws\.com/", f"{HERE}/", image)
 
 
@@ -34,10 +38,10 @@ def as_in_aws(start: Callable[..., Any]) -> Callable[..., Any]:
     """Start a container as AWS would."""
 
     def started(self: Any, image: Any, *arguments: Any, **options: Any) -> Any:
-        told: dict[str, str] = options["environment"]
-        told["DATABASE_CA"] = "/authority.pem"
+        environment: dict[str, str] = options["environment"]
+        environment["DATABASE_CA"] = "/authority.pem"
         volumes = {AUTHORITY: {"bind": "/authority.pem", "mode": "ro"}}
-        if "AWS_LAMBDA_FUNCTION_NAME" in told:
+        if "AWS_LAMBDA_FUNCTION_NAME" in environment:
             volumes[RIE] = {"bind": "/rie", "mode": "ro"}
             options |= {
                 "entrypoint": ["/rie", "python", "-m", "kit.aws_lambda.bootstrap"],
@@ -46,43 +50,43 @@ def as_in_aws(start: Callable[..., Any]) -> Callable[..., Any]:
             }
         else:
             options["entrypoint"] = ["env"]
-            told |= GIVEN
+            environment |= CREDENTIALS
         return start(self, registry(image), *arguments, **options, volumes=volumes)
 
     return started
 
 
 def by_registry(ask: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask for an image by the name that Docker can pull."""
+    """Look up an image by its name for `docker pull`."""
     return lambda self, image, *arguments, **options: ask(self, registry(image), *arguments, **options)
 
 
 def without_dns(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Tell addresses that any client reaches."""
+    """Return addresses that any client can reach."""
 
     async def answered(*request: Any) -> Any:
         status, headers, body = await answer(*request)
         text = body.decode() if isinstance(body, bytes) else body
-        told = re.sub(
+        answer_text = re.sub(
             r"http://([0-9a-f]{8})\.execute-api\.[\w.]+:\d+", rf"http://{HERE}/_aws/execute-api/\1/$default", text
         )
-        return status, headers, told.encode() if isinstance(body, bytes) else told
+        return status, headers, answer_text.encode() if isinstance(body, bytes) else answer_text
 
     return answered
 
 
 def with_numbers(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Make an event source with at most so many at once, a number."""
+    """Create an event source with a numeric concurrency."""
 
-    def made(name: str, told: dict[str, Any], *arguments: Any) -> Any:
-        scaling = {key: int(value) for key, value in told.get("ScalingConfig", {}).items()}
-        return make(name, told | {"ScalingConfig": scaling}, *arguments)
+    def create(name: str, properties: dict[str, Any], *arguments: Any) -> Any:
+        scaling = {key: int(value) for key, value in properties.get("ScalingConfig", {}).items()}
+        return make(name, properties | {"ScalingConfig": scaling}, *arguments)
 
-    return made
+    return create
 
 
 def of_an_empty_parameter(select: Callable[..., Any]) -> Callable[..., Any]:
-    """Select from a list, or from a parameter that is split, which in a rehearsal is empty."""
+    """Select from a list, or from a split parameter, which is empty in a rehearsal."""
     return lambda index, items: "" if "Fn::Split" in items else select(index, items)
 
 

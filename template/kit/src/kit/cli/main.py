@@ -17,14 +17,16 @@ OPS = {
     "secret": "store a secret for a stage",
     "preview": "deploy a preview of a pull request",
     "preview-end": "delete a preview",
-    "status": "show a stage's versions, queues, schedules, alarms and tasks",
+    "status": "show a stage's versions, queues, alarms and tasks",
     "logs": "show a stage's logs",
-    "cost": "estimate the costs without traffic, on a normal and a viral day",
+    "cost": "estimate the costs with and without traffic",
     "policy": "print an IAM policy, filled in for this account",
-    "exec": "run one-off work in a task of the deployed image; as ./exec",
-    "cloudformation": "repair or explain a failed stack; for infra/*/infra.mk",
+    "exec": "run one-off work in the cloud; as ./exec",
+    "stack": "repair or explain a failed stack; for infra/*/infra.mk",
 }
 """Commands of kit.ops, which need AWS; the image has no boto3, so their modules are imported only when used."""
+MODULES = {"preview-end": "preview", "stack": "cloudformation"}
+"""Where a module of kit.ops has another name than its command."""
 
 
 def main() -> int:
@@ -48,7 +50,7 @@ def _run_local() -> int:
         import_module(f"kit.cli.{command}").register(commands)
     for command, summary in OPS.items():
         commands.add_parser(command, help=summary)
-    commands.add_parser("update", help="update the project to the template's newest version; as make update")
+    commands.add_parser("update", help="update to the template's newest version; as make update")
     arguments = parser.parse_args()
 
     from kit import logs
@@ -61,7 +63,7 @@ def _run_local() -> int:
 
 def _run_ops(name: str) -> int:
     if not find_spec("boto3"):
-        raise UsageError(f"`python -m kit {name}` needs boto3, which the image does not have. Run it in the project.")
+        raise UsageError(f"`python -m kit {name}` needs boto3, which the image does not have. Run it on your machine.")
 
     from kit.ops.retry import explain_errors
 
@@ -70,7 +72,7 @@ def _run_ops(name: str) -> int:
             with explain_errors("exec"):
                 return int(import_module("kit.ops.exec.main").main(sys.argv[2:]))
         parser, commands = _parser()
-        import_module(f"kit.ops.{name.removesuffix('-end')}").register(commands)
+        import_module(f"kit.ops.{MODULES.get(name, name)}").register(commands)
         arguments = parser.parse_args()
         with explain_errors(getattr(arguments, "policy", "deploy")):
             return int(arguments.run(arguments) or 0)

@@ -1,4 +1,4 @@
-"""CloudFormation stacks around a deployment; infra/*/infra.mk calls this as `python -m kit cloudformation`."""
+"""CloudFormation stacks around a deployment; infra/*/infra.mk calls this as `python -m kit stack`."""
 
 import argparse
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ NEVER_COMPLETE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELE
 
 def register(commands: Any) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser("cloudformation", description=__doc__)
+    parser = commands.add_parser("stack", description=__doc__)
     parser.add_argument(
         "action",
         choices=["prepare", "failures"],
