@@ -29,8 +29,8 @@ def news(template: Path, since: str) -> Iterator[tuple[str, str]]:
 
 def sections(text: str, level: str) -> dict[str, str]:
     """Return the text below each heading of a level up to the next heading, by the heading's first word."""
-    found = re.findall(rf"^{level} (\S+).*\n((?:(?!#).*\n)*)", f"{text}\n", re.MULTILINE)
-    return {version: body.strip() for version, body in found}
+    bodies = re.findall(rf"^{level} (\S+).*\n((?:(?!#).*\n)*)", f"{text}\n", re.MULTILINE)
+    return {version: body.strip() for version, body in bodies}
 
 
 def current(template: Path, name: str) -> str:

@@ -54,12 +54,12 @@ class Outcome:
             return []
         paths = "".join(f"{name}\0" for name in came).encode(errors="surrogateescape")
         try:
-            found = git_bytes(self.project, "check-ignore", "--no-index", "--stdin", "-z", input=paths)
+            ignored = git_bytes(self.project, "check-ignore", "--no-index", "--stdin", "-z", input=paths)
         except CalledProcessError as error:
             if error.returncode != 1:  # which says that none is ignored
                 raise
             return []
-        return [name for name in found.decode(errors="surrogateescape").split("\0") if name]
+        return [name for name in ignored.decode(errors="surrogateescape").split("\0") if name]
 
     def incomplete(self) -> list[str]:
         """Files that did not arrive, and files that should have been removed: the update was broken off."""

@@ -67,13 +67,13 @@ def letter_case(project: Path, renders: Renders, committed: Committed) -> None:
             if last in there:
                 continue
             if same := sorted(other for other in there if other.casefold() == last.casefold()):
-                found = (Path(path).parent / same[0]).as_posix()
+                existing = (Path(path).parent / same[0]).as_posix()
                 raise Refused(
-                    f"{found} and the template's {path} differ only by upper and lower case: on macOS and Windows they "
+                    f"{existing} and the template's {path} differ only by upper and lower case: on macOS and Windows they "
                     "are the same file.",
-                    away([found], committed)
-                    if found in committed or is_folder(found, committed)
-                    else aside(project, [found]),
+                    away([existing], committed)
+                    if existing in committed or is_folder(existing, committed)
+                    else aside(project, [existing]),
                 )
 
 
@@ -121,10 +121,10 @@ def leftovers(project: Path, renders: Renders, committed: Committed) -> None:
     entries = names(project, "status", "--porcelain", "--no-renames", "--ignored", "-z", "--", ".")
     top = names(project, "rev-parse", "--show-prefix")
     prefix = top[0] if top else ""
-    if found := [entry[3:].removeprefix(prefix) for entry in entries if entry.endswith(".rej")]:
+    if rejects := [entry[3:].removeprefix(prefix) for entry in entries if entry.endswith(".rej")]:
         raise Refused(
-            f"{listed(found)} {'are' if len(found) > 1 else 'is'} left from a patch, and an update would take it for its own.",
-            aside(project, found),
+            f"{listed(rejects)} {'are' if len(rejects) > 1 else 'is'} left from a patch, and an update would take it for its own.",
+            aside(project, rejects),
         )
 
 

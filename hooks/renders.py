@@ -101,10 +101,10 @@ class Committed:
 
     def read(self, paths: list[str]) -> dict[str, bytes]:
         """Give the contents of those of the files that are regular ones."""
-        found = [name for name in paths if self.mode(name).startswith("100")]
-        objects = "".join(f"{self._entries[name][2]}\n" for name in found).encode()
+        files = [name for name in paths if self.mode(name).startswith("100")]
+        objects = "".join(f"{self._entries[name][2]}\n" for name in files).encode()
         output, contents = git_bytes(self.project, "cat-file", "--batch", input=objects), {}
-        for name in found:
+        for name in files:
             header, _, output = output.partition(b"\n")
             size = int(header.split()[2])
             contents[name], output = output[:size], output[size + 1 :]
