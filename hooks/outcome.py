@@ -1,4 +1,4 @@
-"""What an update did to what a user had changed: everything that is not plainly merged is named."""
+"""Finds what an update did to the user's changes, apart from what was merged cleanly."""
 
 import os
 import re
@@ -44,11 +44,11 @@ class Outcome:
         ]
 
     def linked(self) -> list[str]:
-        """Symbolic links of the user's in the place of a file that the new version changes: Copier leaves them alone."""
+        """The user's symbolic links in the place of changed files; Copier leaves them alone."""
         return [name for name in self.links if self.renders.old.get(name) != self.renders.new.get(name)]
 
     def ignored(self) -> list[str]:
-        """Files that came with the update and that Git ignores, so that nobody else would get them."""
+        """New files that Git ignores, so that they would not be committed."""
         came = [name for name in self.now if name not in self.committed and name in self.renders.new]
         if not came:
             return []
@@ -62,7 +62,7 @@ class Outcome:
         return [name for name in ignored.decode(errors="surrogateescape").split("\0") if name]
 
     def incomplete(self) -> list[str]:
-        """Files that did not arrive, and files that should have been removed: the update was broken off."""
+        """Files that are missing or should have been removed, because the update was interrupted."""
         deleted = {name for name in self.renders.old if name not in self.committed}
         missing = [name for name in self.renders.new if name not in self.now and name not in deleted]
         left = [name for name in self.renders.removed if name in self.now and name in self.committed]
@@ -90,10 +90,10 @@ class Outcome:
 
 
 def lines(text: bytes) -> Counter[bytes]:
-    """Count a text's lines, whatever ends them; empty ones are nobody's."""
+    """Count a text's lines, whatever their line endings; empty lines don't count."""
     return Counter(stripped for line in text.split(b"\n") if (stripped := line.rstrip(b"\r")).strip())
 
 
 def same(text: bytes, other: bytes) -> bool:
-    """Whether two texts are equal but for how their lines end."""
+    """Whether two texts are equal apart from line endings."""
     return text.replace(b"\r\n", b"\n") == other.replace(b"\r\n", b"\n")

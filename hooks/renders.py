@@ -76,7 +76,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 
 def renamed(template: Path) -> dict[str, str]:
-    """Give the files that the new version has under another name, as Git's similarity index finds them."""
+    """Return the files that the new version has under another name, as Git's similarity index finds them."""
     folder = template / "build" / "renders"
     call = ["git", "diff", "--no-index", "--find-renames", "--diff-filter=R", "--name-status", "-z", "old", "new"]
     parts = subprocess.run(call, cwd=folder, capture_output=True, check=False).stdout.decode().split("\0")  # noqa: S603
@@ -96,11 +96,11 @@ class Committed:
         return name in self._entries
 
     def mode(self, name: str) -> str:
-        """Give a file's mode as Git has it; "" when there is no such file."""
+        """Return a file's mode as Git has it; "" when there is no such file."""
         return self._entries[name][0] if name in self._entries else ""
 
     def read(self, paths: list[str]) -> dict[str, bytes]:
-        """Give the contents of those of the files that are regular ones."""
+        """Return the contents of those of the files that are regular ones."""
         files = [name for name in paths if self.mode(name).startswith("100")]
         objects = "".join(f"{self._entries[name][2]}\n" for name in files).encode()
         output, contents = git_bytes(self.project, "cat-file", "--batch", input=objects), {}

@@ -1,11 +1,12 @@
-"""Steps: what a version changes in a project that no merge of files can.
+"""Steps: changes that a version makes to a project beyond merging files.
 
 A step is a module beside this one, named for its version and what it does (`v1_2_0_rename_stage.py`), with two functions:
 
-    def needed(project: Path) -> bool    # whether it is still to be done, by what is in the project
-    def run(project: Path) -> None       # does it; may be broken off and run again; raises what went wrong
+    def needed(project: Path) -> bool    # whether the project still needs it
+    def run(project: Path) -> None       # makes the change; must be safe to repeat after an interruption
 
-So no record is kept of what was run: an update that was broken off goes on. A step needs a note in docs/upgrading.md.
+So there is no record of steps that were run, and an interrupted update can go on. A step needs a note in
+docs/upgrading.md.
 """
 
 import importlib.util
@@ -19,7 +20,7 @@ from types import ModuleType
 
 @dataclass(frozen=True)
 class Result:
-    """How a step ended: `problem` is empty when it was run."""
+    """The result of a step: `problem` is empty if it succeeded."""
 
     name: str
     problem: str
@@ -47,7 +48,7 @@ def run(template: Path, project: Path, since: str) -> Iterator[Result]:
 
 
 def new(template: Path, since: str) -> list[Path]:
-    """Give the steps that the version `since` did not have, by version."""
+    """Return the steps that the version `since` did not have, by version."""
     call = ["git", "ls-tree", "-z", "--name-only", f"{since}:hooks/steps"]
     done = subprocess.run(call, cwd=template, capture_output=True, check=False)  # noqa: S603
     earlier = set() if done.returncode else set(done.stdout.decode().split("\0"))
@@ -55,12 +56,12 @@ def new(template: Path, since: str) -> list[Path]:
 
 
 def every(template: Path) -> list[Path]:
-    """Give all steps, by version."""
+    """Return all steps, by version."""
     return sorted((template / "hooks" / "steps").glob("v*.py"), key=version)
 
 
 def version(path: Path) -> tuple[int, ...]:
-    """Give the version that a step's name begins with."""
+    """Return the version that a step's name begins with."""
     return tuple(map(int, re.findall(r"\d+", path.stem)[:3]))
 
 
