@@ -42,13 +42,13 @@ def main() -> None:
 
 
 def _measure(folder: Path, quick: bool) -> report.Run:
-    wanted = QUICK if quick else CONTENDERS
+    contenders = QUICK if quick else CONTENDERS
     images = {}
-    for one in wanted:
+    for one in contenders:
         print(f"building {one.name} …", file=sys.stderr)
         images[one] = contender.build(one, folder / (one.folder or "app"))
     batches = contender.build(contender.POWERTOOLS_JOBS, folder / contender.POWERTOOLS_JOBS.folder)
-    made = [] if quick else generation.run(_made(folder / "generation"), times=3, checks=True)
+    generations = [] if quick else generation.run(_made(folder / "generation"), times=3, checks=True)
     core = max(os.sched_getaffinity(0))
     with database.running(_made(folder / "mysql"), images[OURS], contender.base()) as server:
         starts = rounds.run(
@@ -65,7 +65,7 @@ def _measure(folder: Path, quick: bool) -> report.Run:
         }
         cases = jobs.run(images[OURS], batches, server.options, turns=1 if quick else 5, batches=100, core=core)
     python = containers.python(contender.base(), "import platform; print(platform.python_version())")
-    return report.Run(starts, footprints, cases, made, python)
+    return report.Run(starts, footprints, cases, generations, python)
 
 
 def _made(folder: Path) -> Path:

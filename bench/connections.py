@@ -45,12 +45,12 @@ print("still there", flush=True)
 
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # so that the server is removed then too
-    wanted = min(int(sys.argv[1]) if len(sys.argv) > 1 else 200, 400)
+    count = min(int(sys.argv[1]) if len(sys.argv) > 1 else 200, 400)
     with tempfile.TemporaryDirectory() as folder, mysql.server(Path(folder)) as server:
-        measure(server, wanted)
+        measure(server, count)
 
 
-def measure(server: mysql.Server, wanted: int) -> None:
+def measure(server: mysql.Server, count: int) -> None:
     with server.admin() as admin, admin.cursor() as cursor:
         cursor.execute("CREATE TABLE seen (number INT NOT NULL PRIMARY KEY)")
     environ = os.environ | {
@@ -63,8 +63,8 @@ def measure(server: mysql.Server, wanted: int) -> None:
     starts, memories = [], []
     begun = time.perf_counter()
     try:
-        for first in range(0, wanted, AT_ONCE):
-            batch = [start(number, environ) for number in range(first, min(first + AT_ONCE, wanted))]
+        for first in range(0, count, AT_ONCE):
+            batch = [start(number, environ) for number in range(first, min(first + AT_ONCE, count))]
             running += batch
             for one in batch:
                 assert one.stdout
@@ -83,13 +83,13 @@ def measure(server: mysql.Server, wanted: int) -> None:
         for one in running:
             if one.poll() is None:
                 one.kill()
-    print(f"environments            {wanted}, {AT_ONCE} starting at a time")
-    print(f"connected at once       {held} of {wanted}, refused 0, connections of each {per_environment}")
-    print(f"read again at the end   {alive} of {wanted}")
+    print(f"environments            {count}, {AT_ONCE} starting at a time")
+    print(f"connected at once       {held} of {count}, refused 0, connections of each {per_environment}")
+    print(f"read again at the end   {alive} of {count}")
     print(f"time for all            {took:.1f} s")
     print(f"import to first row     median {statistics.median(starts):.2f} s, slowest {max(starts):.2f} s")
     print(f"memory of one           median {statistics.median(memories):.0f} MB, all {sum(memories) / 1024:.1f} GB")
-    if held != wanted or alive != wanted:
+    if held != count or alive != count:
         sys.exit(1)
 
 

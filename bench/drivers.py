@@ -106,8 +106,8 @@ def probe(python: Path, driver: str, url: str, ca: str) -> list[float]:
     done = subprocess.run([python, "-c", PROBE, driver, url, ca], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{driver}: {done.stderr[-2000:]}")
-    found: list[float] = json.loads(done.stdout)
-    return found
+    timings: list[float] = json.loads(done.stdout)
+    return timings
 
 
 def size(folder: Path) -> float:

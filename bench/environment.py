@@ -57,8 +57,8 @@ class Environment:
     def memory(self) -> float:
         """MB that the function's process has in memory (RSS)."""
         read = "for p in /proc/[0-9]*; do grep -qa ^python $p/cmdline && grep ^Rss: $p/smaps_rollup; done; true"
-        told = containers.docker("exec", self.container.name, "sh", "-c", read)
-        return max(int(number) for number in re.findall(r"Rss:\s+(\d+) kB", told)) / 1024
+        smaps = containers.docker("exec", self.container.name, "sh", "-c", read)
+        return max(int(number) for number in re.findall(r"Rss:\s+(\d+) kB", smaps)) / 1024
 
     def close(self) -> None:
         """Let go of the connection; the container is ended by who began it."""

@@ -35,10 +35,10 @@ print(json.dumps([len(files), sum(os.path.getsize(file) for file in files)]))
 def read_at_start(image: str, options: list[str]) -> tuple[int, int]:
     """Give how many files, and how many bytes they have in all; of the pack of byte code it is what the start took."""
     handler = json.loads(containers.docker("image", "inspect", "--format", "{{json .Config.Cmd}}", image))[0]
-    told = containers.run(
+    output = containers.run(
         image,
         ["-c", _PROBE, handler, json.dumps(environment.PAGE)],
         options=[*options, "--entrypoint", "python", "--env", "LOG_LEVEL=error"],
     )
-    files, size = json.loads(told.splitlines()[-1])
+    files, size = json.loads(output.splitlines()[-1])
     return files, size

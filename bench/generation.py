@@ -28,18 +28,18 @@ class Generation:
 def run(folder: Path, *, times: int, checks: bool) -> list[Generation]:
     """Measure this template, and those of BENCH_TEMPLATES."""
     others = [Path(name).resolve() for name in os.environ.get("BENCH_TEMPLATES", "").split()]
-    found = []
+    measurements = []
     for number, template in enumerate([ROOT, *others]):
         home = folder / str(number)
         home.mkdir(parents=True)
         try:
-            found.append(_measure(template, home, times, checks=checks and template == ROOT))
+            measurements.append(_measure(template, home, times, checks=checks and template == ROOT))
         except subprocess.CalledProcessError as error:
             if template == ROOT:
                 raise
             why = error.stderr.strip().splitlines()[-1:]
             print(f"not measured: {template}: {why}", file=sys.stderr)
-    return found
+    return measurements
 
 
 def _measure(template: Path, home: Path, times: int, *, checks: bool) -> Generation:
@@ -58,8 +58,8 @@ def _measure(template: Path, home: Path, times: int, *, checks: bool) -> Generat
         _call(["git", "add", "--all"], project)
         _call(["git", *identity, "commit", "--quiet", "--no-verify", "--message", "as rendered"], project)
         updates.append(_copier("update", "--defaults", "--vcs-ref", "HEAD", cwd=project))
-    made = home / "project-0"
-    files = sum(file.is_file() for file in made.rglob("*") if ".git" not in file.relative_to(made).parts)
+    project = home / "project-0"
+    files = sum(file.is_file() for file in project.rglob("*") if ".git" not in file.relative_to(project).parts)
     checked = None
     if checks:
         checked = _copier("copy", str(clone), str(home / "checked"), "--defaults", cwd=home, tasks=True)

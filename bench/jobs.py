@@ -57,5 +57,5 @@ def run(ours: str, theirs: str, options: list[str], *, turns: int, batches: int,
 
 def _batches(image: str, handler: str, job: str, batches: int, options: list[str], core: int) -> list[float]:
     inside = ["--volume", f"{HERE}:/bench:ro", "--cpuset-cpus", str(core), "--entrypoint", "python"]
-    told = containers.run(image, ["/bench/batches.py", handler, job, str(batches)], options=[*options, *inside])
-    return [milliseconds / SIZE for milliseconds in json.loads(told.splitlines()[-1])]
+    output = containers.run(image, ["/bench/batches.py", handler, job, str(batches)], options=[*options, *inside])
+    return [milliseconds / SIZE for milliseconds in json.loads(output.splitlines()[-1])]

@@ -37,8 +37,8 @@ def machine() -> str:
     """The machine in words."""
     model = platform.processor() or platform.machine()
     try:
-        with open("/proc/cpuinfo") as told:
-            model = next(line.partition(":")[2].strip() for line in told if line.startswith("model name"))
+        with open("/proc/cpuinfo") as cpuinfo:
+            model = next(line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
     return f"{os.cpu_count()} cores of {model}, {platform.system()} {platform.release()}"
@@ -60,7 +60,7 @@ def figures(run: Run) -> dict[str, Any]:
             }
             for case in run.jobs
         ],
-        "templates": [asdict(made) for made in run.generations],
+        "templates": [asdict(template) for template in run.generations],
         "left_out": LEFT_OUT,
     }
 
@@ -90,21 +90,21 @@ def ratios(data: dict[str, Any]) -> list[tuple[str, float]]:
         mine, other = ours[what], of[what]
         return mine["median"] / other["median"] if isinstance(mine, dict) else mine / other
 
-    told = [
+    rows = [
         ("cold start to the first response that reads the database: ours ÷ FastAPI's", ratio("cold_ms", fastapi)),
         ("the same: ours ÷ Starlette's with the bare driver", ratio("cold_ms", starlette)),
         ("warm request, median: ours ÷ FastAPI's", ratio("warm_ms", fastapi)),
         ("memory: ours ÷ FastAPI's", ratio("memory_mb", fastapi)),
     ]
-    told += [
+    rows += [
         (f"jobs a second, {case['job']}: ours ÷ Powertools'", case["jobs_a_second_ours_to_powertools"])
         for case in data["jobs"]
     ]
     rivals = {name: of for name, of in all_of.items() if of["database"] and of["jobs"] and name != OURS.name}
     for what, name in (("cold_ms", "cold start"), ("warm_ms", "warm request"), ("memory_mb", "memory")):
         best = min(rivals, key=lambda rival: _number(rivals[rival][what]))
-        told.append((f"{name}: ours ÷ the best with a database and jobs ({best})", ratio(what, rivals[best])))
-    return told
+        rows.append((f"{name}: ours ÷ the best with a database and jobs ({best})", ratio(what, rivals[best])))
+    return rows
 
 
 def _number(value: Any) -> float:
@@ -141,9 +141,9 @@ def page(data: dict[str, Any]) -> str:
     lines += ["", _JOBS, "", "## The template", "| | files | render, s | update, s | copy with all checks, s |"]
     lines += ["| --- | ---: | ---: | ---: | ---: |"]
     lines += [
-        f"| {made['template']} | {made['files']} | {made['render']:.1f} | {made['update']:.1f} |"
-        f" {(made['checked'] and round(made['checked'], 1)) or ''} |"
-        for made in data["templates"]
+        f"| {template['template']} | {template['files']} | {template['render']:.1f} | {template['update']:.1f} |"
+        f" {(template['checked'] and round(template['checked'], 1)) or ''} |"
+        for template in data["templates"]
     ]
     if len(data["templates"]) == 1:
         lines += ["", "Other templates were not measured: BENCH_TEMPLATES named no clone of one."]
@@ -151,13 +151,13 @@ def page(data: dict[str, Any]) -> str:
 
 
 def _row(name: str, of: dict[str, Any]) -> str:
-    def told(what: str) -> str:
+    def cell(what: str) -> str:
         if what not in of:
             return ""
         low, high = of[what]["quartiles"]
         return f"{of[what]['median']:.1f} ({low:.1f}–{high:.1f})"
 
-    cells = [name, *(told(f"{what}_ms") for what in ("cold", "init", "first", "warm"))]
+    cells = [name, *(cell(f"{what}_ms") for what in ("cold", "init", "first", "warm"))]
     cells.append(f"{of['warm_p99_ms']:.1f}" if "warm_p99_ms" in of else "")
     cells.append(f"{of['memory_mb']:.0f} MB" if "memory_mb" in of else "")
     cells.append(f"{of['image_bytes'] / 1e6:.0f} MB" if "image_bytes" in of else "")

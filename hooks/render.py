@@ -33,16 +33,16 @@ def no_marker_is_left(project: Path, only: Collection[str] | None = None) -> str
     answers = yaml.safe_load((project / ANSWERS).read_text(encoding="utf-8"))
     names = "|".join(re.escape(name) for name in answers if not name.startswith("_"))
     marker = re.compile(r"\{[{%][^{}]*\b(" + names + r"|_copier_\w+|cookiecutter)\b")
-    found, count = [], 0
+    markers, count = [], 0
     for name, path in files(project, only):
         count += 1
         if name.endswith(".jinja") or "{{" in name or "{%" in name:
-            found.append(f"{name}: the name itself")
+            markers.append(f"{name}: the name itself")
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
             if marker.search(line):
-                found.append(f"{name}:{number}: {line.strip()}")
-    if found:
-        raise Failed(f"{len(found)} left", output="\n".join(found))
+                markers.append(f"{name}:{number}: {line.strip()}")
+    if markers:
+        raise Failed(f"{len(markers)} left", output="\n".join(markers))
     return f"{count} files"
 
 
