@@ -1,8 +1,8 @@
-"""Makes a version of what is committed: `make release VERSION=1.2.0`.
+"""Releases the current commit as a version: `make release VERSION=1.2.0`.
 
-Everything that can be wrong is looked at first, the gates last. Then CHANGELOG.md's Unreleased becomes the version's,
-that is committed and tagged, and the tag's commit is recorded in releases.toml. When anything fails on the way, the
-repository is put back to where it was. Nothing is pushed.
+The preconditions are checked first, the gates last. Then the Unreleased section of CHANGELOG.md becomes the version's,
+which is committed and tagged, and the tag's commit is recorded in releases.toml. If anything fails on the way, the
+repository is reset to where it was. Nothing is pushed.
 """
 
 import re
@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 
 GATES = (("make", "check"), ("make", "test"))
-"""What must pass."""
+"""The commands that must pass."""
 
 CHANGELOG, UPGRADING, RECORD = "CHANGELOG.md", "docs/upgrading.md", "releases.toml"
 
@@ -24,14 +24,14 @@ class Refused(Exception):
 
 
 def release(root: Path, version: str, gates: Sequence[Sequence[str]] = GATES) -> None:
-    """Make the version; raises `Refused`, and has changed nothing then."""
-    look(root, version)
+    """Release the version; raises `Refused` if it cannot, and has changed nothing then."""
+    check(root, version)
     commit = git(root, "rev-parse", "HEAD")
     for gate in gates:
         if subprocess.run(gate, cwd=root, check=False).returncode:  # noqa: S603
             raise Refused(f"`{' '.join(gate)}` fails, so nothing was released.")
     if git(root, "status", "--porcelain") or git(root, "rev-parse", "HEAD") != commit:
-        raise Refused("The repository changed while it was checked. Look at git status, and begin again.")
+        raise Refused("The repository changed while it was checked. Look at git status, then start again.")
     try:
         write(root, version)
     except BaseException:
@@ -40,30 +40,36 @@ def release(root: Path, version: str, gates: Sequence[Sequence[str]] = GATES) ->
         raise
 
 
-def look(root: Path, version: str) -> None:
-    """Raise `Refused` for whatever can be seen to be wrong without running anything."""
+def check(root: Path, version: str) -> None:
+    """Raise `Refused` for the first precondition that is not met."""
     if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
-        raise Refused(f"{version or 'Nothing'} is no version. Take one such as 1.2.0: make release VERSION=1.2.0")
+        raise Refused(f"Invalid version {version!r}; expected for example: make release VERSION=1.2.0")
     if changed := git(root, "status", "--porcelain"):
         raise Refused(f"Commit or stash first:\n\n{changed}")
     released = {*recorded(root), *(tag.removeprefix("v") for tag in git(root, "tag", "--list", "v*").split())}
     newest = max(released, key=numbers, default="")
     if newest and numbers(version) <= numbers(newest):
-        raise Refused(f"{newest} is released, so the next is later than that; {version} is not.")
-    stated = tomllib.loads(read(root, "pyproject.toml"))["project"]["version"]
-    if stated != version:
-        raise Refused(f"pyproject.toml says {stated}. Set it, and commit: python3 template/uvw version {version}")
+        raise Refused(f"{version} is not later than {newest}, which is released.")
+    declared = tomllib.loads(read(root, "pyproject.toml"))["project"]["version"]
+    if declared != version:
+        raise Refused(
+            f"pyproject.toml has the version {declared}. Set it and commit: python3 template/uvw version {version}"
+        )
     if not re.search(r"^- ", unreleased(root), re.MULTILINE):
-        raise Refused(f"{CHANGELOG} has nothing under “Unreleased”. Say there what a user gets, and commit.")
+        raise Refused(
+            f"{CHANGELOG} has no entries under “Unreleased”. Describe the changes for users there, and commit."
+        )
     steps = sorted((root / "hooks" / "steps").glob(f"v{version.replace('.', '_')}_*.py"))
     if steps and "### Unreleased\n" not in read(root, UPGRADING):
-        raise Refused(f"{steps[0].name} is a step of {version}. Describe it in {UPGRADING}, under “### Unreleased”.")
+        raise Refused(
+            f"{steps[0].name} is a migration step of {version}. Describe it in {UPGRADING}, under “### Unreleased”."
+        )
     if not re.search(r".+ <.+>", git(root, "var", "GIT_COMMITTER_IDENT")):
-        raise Refused("git does not know who you are: git config user.name and user.email")
+        raise Refused("Git has no identity. Set it with: git config user.name and git config user.email")
 
 
 def write(root: Path, version: str) -> None:
-    """Return the version its sections, commit, tag, and record the commit."""
+    """Add the version's sections, commit, tag, and record the commit."""
     for name, mark, instead in (
         (CHANGELOG, "## Unreleased\n", f"## Unreleased\n\n## {version} ({date.today()})\n"),
         (UPGRADING, "### Unreleased\n", f"### {version} ({date.today()})\n"),
@@ -77,7 +83,7 @@ def write(root: Path, version: str) -> None:
 
 
 def unreleased(root: Path) -> str:
-    """What CHANGELOG.md says of the coming version."""
+    """The changelog of the coming version."""
     return read(root, CHANGELOG).partition("## Unreleased\n")[2].partition("\n## ")[0]
 
 
@@ -96,7 +102,7 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """What a git command says; raises `Refused` with its own words when it fails."""
+    """The output of a Git command; raises `Refused` with Git's message when it fails."""
     process = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)  # noqa: S603, S607
     if process.returncode:
         raise Refused(f"git {arguments[0]} failed:\n\n{process.stderr or process.stdout}")
@@ -108,4 +114,4 @@ if __name__ == "__main__":
         release(Path(__file__).resolve().parent, sys.argv[1])
     except Refused as reason:
         sys.exit(f"\n{reason}")
-    print(f"\nv{sys.argv[1]} is made, here alone. Publish it: git push origin HEAD v{sys.argv[1]}", file=sys.stderr)
+    print(f"\nv{sys.argv[1]} is released locally. Publish it: git push origin HEAD v{sys.argv[1]}", file=sys.stderr)

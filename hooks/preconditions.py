@@ -71,8 +71,8 @@ def letter_case(project: Path, renders: Renders, committed: Committed) -> None:
             if same := sorted(other for other in existing if other.casefold() == last.casefold()):
                 conflicting = (Path(path).parent / same[0]).as_posix()
                 raise Refused(
-                    f"{conflicting} differs from {path}, which the template brings, by upper and lower case alone: on macOS "
-                    "and Windows they are the same file.",
+                    f"{conflicting} and the template's {path} differ only by upper and lower case: on macOS and Windows they "
+                    "are the same file.",
                     away([conflicting], committed)
                     if conflicting in committed or is_folder(conflicting, committed)
                     else aside(project, [conflicting]),

@@ -166,7 +166,7 @@ def checked(project: Path, paths: set[str], *, quiet: bool) -> tuple[list[str], 
 
 
 def described_loss(outcome: Outcome) -> list[str]:
-    """Return a line for each file that is not what an update should have made of it."""
+    """Return a line for each file that was not updated correctly."""
     return [
         *(f"{name} lacks some of your changes: git diff HEAD -- {quoted([name])}" for name in outcome.lost()),
         *(f"{name} is missing, or was not removed: the update was interrupted" for name in outcome.incomplete()),
@@ -220,7 +220,7 @@ def section(title: str, items: list[str], advice: str = "") -> str:
 
 
 def publish(report: str) -> None:
-    """Print the report, and write it to the file that was asked for."""
+    """Print the report, and write it to the requested file."""
     if report:
         print(f"\n{report}", file=sys.stderr)
     if file := os.environ.get(REPORT):

@@ -76,8 +76,8 @@ class Operation:
 
     def names(self, path: str) -> list[str] | None:
         """The values of the placeholders in a path, or None if it is another one."""
-        found = self._pattern.fullmatch(path)
-        return list(found.groups()) if found else None
+        match = self._pattern.fullmatch(path)
+        return list(match.groups()) if match else None
 
     def refusals(self, body: Any) -> list[str]:
         """What the schema of its success refuses of a body."""

@@ -68,10 +68,10 @@ class PlanetScale(Database):
         """Carry a request out; the response is held against the contract."""
         parts = urlsplit(target)
         path, query = parts.path.removeprefix(self.base), dict(parse_qsl(parts.query))
-        found = contract().match(method, path) if parts.path.startswith(self.base) else None
-        if found is None:
+        matched = contract().match(method, path) if parts.path.startswith(self.base) else None
+        if matched is None:
             return 404, {"code": "not_found", "message": "Not Found"}
-        operation, names = found
+        operation, names = matched
         self.calls.add((method, operation.path))
         if not operation.accesses & self.accesses:
             message = "Not Found" if self.forbidden == 404 else "Forbidden"

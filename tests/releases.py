@@ -46,9 +46,11 @@ def commit(template: Path, version: str) -> None:
 
 def copy(template: Path, folder: Path, version: str, **answers: str) -> Path:
     """Make a project of a version of the template, with those of the answers that it asks for; give its folder."""
-    asked = yaml.safe_load(git(template, "show", f"{version}:copier.yml"))
-    kept = {name: answer for name, answer in (ANSWERS | answers).items() if name in asked}
-    api.run_copy(str(template), folder, kept, vcs_ref=version, defaults=True, unsafe=True, skip_tasks=True, quiet=True)
+    questions = yaml.safe_load(git(template, "show", f"{version}:copier.yml"))
+    known_answers = {name: answer for name, answer in (ANSWERS | answers).items() if name in questions}
+    api.run_copy(
+        str(template), folder, known_answers, vcs_ref=version, defaults=True, unsafe=True, skip_tasks=True, quiet=True
+    )
     return folder
 
 

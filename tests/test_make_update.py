@@ -174,12 +174,12 @@ REFUSED = {
     "answers that are no YAML": (
         lambda project: answers_changed(project, "aws_region: ", "aws_region: ["),
         [],
-        r"\.copier-answers\.yml cannot be used: it is not YAML\..*\nNext: git checkout \w+ -- \.copier-answers",
+        r"\.copier-answers\.yml is invalid: it is not YAML\..*\nNext: git checkout \w+ -- \.copier-answers",
     ),
     "answers without their template": (
         lambda project: answers_changed(project, "_src_path: .*\n", ""),
         [],
-        r"does not say which template it is of \(_src_path\)",
+        r"lacks the template \(_src_path\)",
     ),
     "an answer that is nonsense": (
         lambda project: answers_changed(project, "eu-central-1", "moon"),
@@ -199,7 +199,7 @@ REFUSED = {
     "an answer to no question": (
         lambda project: None,
         ["--data", "region=eu-west-1"],
-        r"The template asked nothing called region; it asked aws_region, ",
+        r"This version of the template has no question region, only aws_region, ",
     ),
     "a version that does not exist": (
         lambda project: None,
@@ -214,7 +214,7 @@ REFUSED = {
     "a version of its own that is gone": (
         lambda project: answers_changed(project, "_commit: .*", "_commit: v0.0.8"),
         [],
-        r"does not have v0\.0\.8, which \.copier-answers\.yml says that this project was made from",
+        r"does not have v0\.0\.8, which \.copier-answers\.yml names as this project's version",
     ),
     "a template that is gone": (
         lambda project: answers_changed(project, "_src_path: .*", "_src_path: /nowhere/template"),

@@ -64,7 +64,7 @@ def test_a_version_is_tagged_recorded_and_told_and_copier_takes_it(repository: P
 
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str, str]] = {
-    "no version": (lambda folder: None, "", r"Invalid version ''; expected e\.g\. 1\.2\.0"),
+    "no version": (lambda folder: None, "", r"Invalid version ''; expected for example: make release VERSION=1\.2\.0"),
     "a version of another kind": (lambda folder: None, "v1000.1.0", r"Invalid version 'v1000\.1\.0'"),
     "work that is not committed": (
         lambda folder: (folder / "a").touch(),
@@ -74,23 +74,23 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a version that is there": (
         lambda folder: git(folder, "tag", "v1000.1.0"),
         "1000.1.0",
-        r"not later than 1000\.1\.0",
+        r"1000\.1\.0 is not later than 1000\.1\.0",
     ),
     "a version before the newest": (
         lambda folder: git(folder, "tag", "v1001.0.0"),
         "1000.1.0",
-        r"not later than 1001\.0\.0",
+        r"1000\.1\.0 is not later than 1001\.0\.0",
     ),
     "another version in pyproject": (
         lambda folder: None,
         "1000.2.0",
-        r"pyproject\.toml has version 1000\.1\.0\. Change",
+        r"pyproject\.toml has the version 1000\.1\.0\. Set it",
     ),
 }
 
 
 @pytest.mark.parametrize("wrong", REFUSED)
-def test_what_is_wrong_is_said_and_nothing_is_done(repository: Path, wrong: str) -> None:
+def test_a_release_that_is_refused_changes_nothing(repository: Path, wrong: str) -> None:
     spoil, version, sentence = REFUSED[wrong]
     spoil(repository)
     before = state(repository)
@@ -99,7 +99,7 @@ def test_what_is_wrong_is_said_and_nothing_is_done(repository: Path, wrong: str)
     assert state(repository) == before
 
 
-def test_nothing_new_is_no_version(repository: Path) -> None:
+def test_a_release_without_changelog_entries_is_refused(repository: Path) -> None:
     release(repository, "1000.1.0", PASSES)
     change(repository / "pyproject.toml", lambda text: text.replace("1000.1.0", "1000.1.1"))
     git(repository, "commit", "--all", "--quiet", "--message", "Next")
@@ -112,7 +112,9 @@ def test_a_step_without_a_note_is_no_version(repository: Path) -> None:
     (repository / "hooks" / "steps" / "v1000_1_0_rename_stage.py").write_text("def needed(project): return False\n")
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message", "A step")
-    with pytest.raises(Refused, match=r"v1000_1_0_rename_stage\.py belongs to 1000\.1\.0\. Describe it in docs/upg"):
+    with pytest.raises(
+        Refused, match=r"v1000_1_0_rename_stage\.py is a migration step of 1000\.1\.0\. Describe it in docs/upg"
+    ):
         release(repository, "1000.1.0", PASSES)
 
 
@@ -147,7 +149,7 @@ def test_make_asks_for_a_version() -> None:
 
 
 def test_every_tag_of_this_clone_is_recorded() -> None:
-    # A tag of the commit that is looked at is recorded by the next one.
+    # A tag of HEAD is recorded by the next commit.
     tags = git(ROOT, "tag", "--list", "v*", "--merged", "HEAD", "--no-contains", "HEAD").split()
     record = (ROOT / "releases.toml").read_text(encoding="utf-8")
     for tag in tags:

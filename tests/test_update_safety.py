@@ -108,7 +108,7 @@ STANDS_IN_THE_WAY: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a folder that is a link": (link, "kit is a symbolic link"),
     "a text that is not UTF-8": (not_utf8, "Makefile is not UTF-8"),
-    "a binary in the place of a text": (binary, "Makefile is not a text"),
+    "a binary in the place of a text": (binary, "Makefile is no longer a text file"),
     "a file whose changes Git ignores": (hidden, "Git ignores changes of Makefile"),
     "a template's file that is not tracked": (untracked, "does not track Makefile"),
     "a reject of an earlier patch": (lambda p: write(p, {"a.rej": b"mine"}), "a.rej is left from a patch"),

@@ -384,13 +384,13 @@ def test_an_event_that_is_not_a_request_is_an_error(event: Any) -> None:
     loop.close()
 
 
-def test_each_cookie_is_an_item_of_its_own_and_no_header(asked: Callable[..., Answer]) -> None:
-    def answer(request: Request) -> Response:
+def test_each_cookie_is_an_item_of_its_own_and_no_header(invoke: Callable[..., LambdaResponse]) -> None:
+    def endpoint(request: Request) -> Response:
         response = PlainTextResponse("ok")
         response.set_cookie("a", "1")
         response.set_cookie("b", "2")
         return response
 
-    response = asked(answering(answer))
+    response = invoke(app_with(endpoint))
     assert [cookie.partition(";")[0] for cookie in response["cookies"]] == ["a=1", "b=2"]
     assert "set-cookie" not in response["headers"]

@@ -49,8 +49,8 @@ def unsure() -> Any:
 
 def test_what_may_have_been_created_is_looked_for_before_it_is_created_again() -> None:
     slept: list[float] = []
-    found = iter([None, "it"])
-    assert patience(slept).ensure(lambda: next(found), unsure) == "it"
+    results = iter([None, "it"])
+    assert patience(slept).ensure(lambda: next(results), unsure) == "it"
     assert slept == [5]
 
 

@@ -36,10 +36,10 @@ def expected(change: Path) -> list[tuple[int, str]]:
 
 @pytest.mark.parametrize("change", CORPUS, ids=lambda change: change.stem)
 def test_the_corpus_gets_what_planetscale_would_say_and_nothing_else(change: Path, tmp_path: Path) -> None:
-    found = findings(change, tmp_path)
-    assert sorted((one.line, one.code) for one in found) == expected(change)
-    assert {one.file.name for one in found} <= {change.name}
-    assert all(one.problem.what and one.problem.instead for one in found)
+    results = findings(change, tmp_path)
+    assert sorted((one.line, one.code) for one in results) == expected(change)
+    assert {one.file.name for one in results} <= {change.name}
+    assert all(one.problem.what and one.problem.instead for one in results)
 
 
 def test_the_corpus_has_both_kinds() -> None:
@@ -53,17 +53,17 @@ def test_foreign_keys_can_be_switched_on(tmp_path: Path) -> None:
 
 
 def test_a_rename_names_the_steps_around_it(tmp_path: Path) -> None:
-    (found,) = findings(Path(__file__).parent / "corpus" / "rename_a_column.py", tmp_path)
-    assert "kit schema rename users.name full_name" in found.problem.instead
-    assert "kit.db.bulk" in found.problem.instead
+    (finding,) = findings(Path(__file__).parent / "corpus" / "rename_a_column.py", tmp_path)
+    assert "kit schema rename users.name full_name" in finding.problem.instead
+    assert "kit.db.bulk" in finding.problem.instead
 
 
 def test_the_command_prints_file_line_code_and_the_way_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "PROJECT", tmp_path)
     (folder := tmp_path / "migrations").mkdir()
     findings(Path(__file__).parent / "corpus" / "no_key.py", folder)
-    (told,) = schema.check(folder)
-    assert told.startswith("migrations/versions/no_key.py:11: NO_UNIQUE_KEY: visits has no unique key")
+    (message,) = schema.check(folder)
+    assert message.startswith("migrations/versions/no_key.py:11: NO_UNIQUE_KEY: visits has no unique key")
     (tmp_path / "pyproject.toml").write_text("[tool.kit]\nforeign_keys = true\n")
     findings(Path(__file__).parent / "corpus" / "no_key.py", folder)
     assert len(schema.check(folder)) == 1

@@ -81,7 +81,7 @@ def test_an_async_job_that_is_cancelled_from_inside_is_a_failed_attempt(drain: D
     assert sorted(effects()) == ["a", "a", "a", "b"]
 
 
-def test_a_backoff_that_raises_does_not_hide_why_the_job_failed(db: None) -> None:
+def test_a_backoff_that_raises_does_not_hide_why_the_job_failed(db: None, caplog: pytest.LogCaptureFixture) -> None:
     fail_with_a_bad_backoff.enqueue("a")
     worker = Worker()
     with frozen_clock() as clock:
@@ -90,6 +90,7 @@ def test_a_backoff_that_raises_does_not_hide_why_the_job_failed(db: None) -> Non
             clock.move(hours=12)
     [letter] = LocalQueues().dead()
     assert letter.reason == "ValueError: a failed (attempt 3 of 3, the last)"
+    assert any("backoff" in record.getMessage() and record.exc_info for record in caplog.records)
 
 
 def test_on_lambda_a_keyboard_interrupt_is_the_jobs_own(

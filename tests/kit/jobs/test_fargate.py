@@ -122,7 +122,9 @@ def test_a_task_that_cannot_be_started_is_a_failed_attempt(queue: Make, monkeypa
     assert letter.reason.startswith("its task could not be started: RunTask was refused: ClusterNotFound")
 
 
-def test_a_delivery_that_is_handled_twice_starts_one_task(cluster: Any, queue: Make) -> None:
+def test_a_delivery_that_is_handled_twice_starts_one_task(
+    cluster: Any, queue: Make, caplog: pytest.LogCaptureFixture
+) -> None:
     default = queue()
     decorators.load()
     long.enqueue("export")
@@ -136,6 +138,7 @@ def test_a_delivery_that_is_handled_twice_starts_one_task(cluster: Any, queue: M
             assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == [event["Records"][0]["messageId"]]
             assert default.event() is None, "the message must stay hidden while its task runs"
     assert len(set(cluster.list_tasks(cluster="app")["taskArns"]) - before) == 1
+    assert len([record for record in caplog.records if "has its task already" in record.getMessage()]) == 1
     assert sqs.SqsQueues().dead() == []
 
 

@@ -59,7 +59,7 @@ class Branch:
     patience: Patience
 
     def find(self) -> Any:
-        """The branch, or None. Raises `NotFound` when it cannot be told whether it exists.
+        """The branch, or None. Raises `NotFound` when the token cannot see whether it exists.
 
         404 alone does not mean that it is gone: a token without access gets the same. It is gone when it is missing from
         the list of branches, which always contains the production branch.

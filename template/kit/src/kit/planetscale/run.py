@@ -29,7 +29,7 @@ class Run:
     wait_seconds: float = 3600
     sleep: Callable[[float], None] = time.sleep
     target: Target = field(init=False, repr=False)
-    """The branch to deploy into, once PlanetScale was asked for it."""
+    """The branch to deploy into, set once `SchemaChange.apply` has read it from PlanetScale."""
 
     @property
     def branch_name(self) -> str:

@@ -1,8 +1,8 @@
-"""`make update`: bring the template's newest version, or change an answer.
+"""`make update`: update to the template's newest version, or change an answer.
 
-The Makefile runs it beside Copier, in an environment of its own. What it brings is left uncommitted. Exit code 0: done,
-or already up to date. 1: refused, and nothing was changed; or the report says what is left to settle. Run it again
-then: it checks what is in the work tree, and reports what is left.
+The Makefile runs it with Copier in an environment of its own. The changes are left uncommitted. Exit code 0: updated, or
+already up to date. 1: refused without changes, or the report says what is left to resolve; run it again then to check
+the work tree once more.
 """
 
 import argparse
@@ -31,24 +31,24 @@ from kit.update.project import (
 )
 
 REPORT = "UPDATE_REPORT"
-"""Names a file that the template's own step writes its report to."""
+"""The variable with the file that the template's migration task writes its report to."""
 AGAIN = "UPDATE_AGAIN"
-"""Names the project whose uncommitted update the template's own step checks again."""
+"""The variable with the project whose uncommitted update the template's task checks again."""
 
 
 def main(arguments: list[str]) -> int:
-    """Update the project in this folder; give the exit code."""
+    """Update the project in this folder; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make update", description=__doc__)
-    parser.add_argument("--vcs-ref", metavar="VERSION", help="a version of the template; else its newest")
-    parser.add_argument("--data", metavar="NAME=ANSWER", action="append", default=[], help="another answer")
-    parser.add_argument("--report", metavar="FILE", help="write the report of the update there, too")
+    parser.add_argument("--vcs-ref", metavar="VERSION", help="a version of the template, by default its newest")
+    parser.add_argument("--data", metavar="NAME=ANSWER", action="append", default=[], help="change an answer")
+    parser.add_argument("--report", metavar="FILE", help="also write the report to this file")
     options = parser.parse_args(arguments)
-    given = dict(pair.partition("=")[::2] for pair in options.data)
+    new_answers = dict(pair.partition("=")[::2] for pair in options.data)
     try:
         with git_environment():
             if options.report:
                 os.environ[REPORT] = str(Path(options.report).absolute())
-            return update(Path.cwd(), options.vcs_ref, given)
+            return update(Path.cwd(), options.vcs_ref, new_answers)
     except Refused as reason:
         sys.exit(str(reason))
     except FileNotFoundError as error:
@@ -57,23 +57,23 @@ def main(arguments: list[str]) -> int:
         sys.exit("Git is not installed, and an update needs it. Nothing was changed.\nNext: git --version")
 
 
-def update(project: Path, version: str | None, given: dict[str, str]) -> int:
-    """Check the project and let Copier update it; give the exit code. Raises `Refused`."""
+def update(project: Path, version: str | None, new_answers: dict[str, str]) -> int:
+    """Check the project and let Copier update it; returns the exit code. Raises `Refused`."""
     require_repository(project)
     answers = read_answers(project)
-    source, asked = str(answers["_src_path"]), answers_alone(answers)
-    if strangers := sorted(given.keys() - asked.keys()):
+    source, known = str(answers["_src_path"]), answers_alone(answers)
+    if unknown := sorted(new_answers.keys() - known.keys()):
         raise Refused(
-            f"The template asked nothing called {strangers[0]}; it asked {', '.join(asked)}, and what a newer version "
-            "asks is answered after an update to it.",
+            f"This version of the template has no question {unknown[0]}, only {', '.join(known)}. Questions of a newer version "
+            "can be answered after an update to it.",
             "make update",
         )
     committed = committed_answers(project)
     if committed and committed != answers and uncommitted(project) != [ANSWERS]:
-        return check_again(project, answers, version or given)
+        return check_again(project, answers, version or new_answers)
     require_clean(project)
     print(f"Reading {source} …", file=sys.stderr)
-    bring(project, source, version, answers, asked | given)
+    bring(project, source, version, answers, known | new_answers)
     if git(project, "status", "--porcelain", "--", "."):
         version = read_answers(project)["_commit"]
         print(
@@ -93,7 +93,7 @@ def bring(project: Path, source: str, version: str | None, answers: dict[str, An
     conflict: Any = "inline" if git(project, "rev-parse", "--show-object-format") == "sha1" else "rej"
 
     def run(reference: str | None) -> None:
-        # Every answer is handed over as if given now: one that no longer holds is refused then, not replaced.
+        # Every answer is passed explicitly, so that one that is no longer valid is refused instead of replaced.
         copier.run_update(
             project,
             data,
@@ -111,20 +111,20 @@ def bring(project: Path, source: str, version: str | None, answers: dict[str, An
         except UserMessageError as error:
             if version or "downgrading" not in error.message:
                 raise
-            # Made from the template's repository between two versions, or from a copy of it: there is nothing newer.
+            # Generated from a commit between two versions, or from a fork: there is nothing newer.
             print(
-                f"{answers['_commit']}, which this project has, is ahead of the template's newest version. The next one "
-                "will be brought; VCS_REF=HEAD brings what is there now.",
+                f"{answers['_commit']}, which this project has, is ahead of the template's newest version. It stays until "
+                "the next one; VCS_REF=HEAD takes the latest commit.",
                 file=sys.stderr,
             )
             run(str(answers["_commit"]))
 
 
 def check_again(project: Path, answers: dict[str, Any], more: object) -> int:
-    """Check an update that is in the work tree, not committed, and report what is left of it; give the exit code."""
+    """Check an uncommitted update in the work tree again, and report what is left to do; returns the exit code."""
     if more:
         raise Refused(
-            "An update is in the work tree that is not committed, so that no other can be told from it.",
+            "The work tree has an uncommitted update. Commit or undo it first.",
             "make update",
             otherwise=f"to drop it: {UNDO}",
         )
@@ -132,7 +132,7 @@ def check_again(project: Path, answers: dict[str, Any], more: object) -> int:
     import copier
 
     print(f"Checking the update to {answers['_commit']}, which is not committed yet …", file=sys.stderr)
-    # The template's step runs where Copier has its files: in a copy of the project, which is not kept.
+    # The template's task runs where Copier has its files: in a temporary copy of the project.
     with explained(str(answers["_src_path"]), None), tempfile.TemporaryDirectory() as folder:
         copier.run_copy(
             str(answers["_src_path"]),
@@ -149,44 +149,44 @@ def check_again(project: Path, answers: dict[str, Any], more: object) -> int:
 
 @contextmanager
 def explained(template: str, version: str | None) -> Iterator[None]:
-    """Raise `Refused` where Copier would end in a traceback; `version` is the one that was asked for."""
+    """Raise `Refused` where Copier would end in a traceback; `version` is the requested one."""
     from copier.errors import TaskError, UserMessageError
     from plumbum import ProcessExecutionError
 
     try:
         yield
-    except TaskError:  # the task has said what is wrong
+    except TaskError:  # the task has printed the problem
         sys.exit(1)
     except UserMessageError as error:
         if "git-tracked templates" in error.message:
-            raise unreachable(template, "there is no repository at this place") from None
+            raise unreachable(template, "there is no repository at this address") from None
         if "owngrad" in error.message:
             raise Refused(f"{version} is older than the version that this project has.", "make update") from None
         raise Refused(f"{error.message.rstrip('.')}.", "make update") from None
     except ValueError as error:
         raise explanation(str(error), template, version) from None
     except ProcessExecutionError as error:
-        said = error.stderr if isinstance(error.stderr, str) else str(error.stderr)
+        stderr = error.stderr if isinstance(error.stderr, str) else str(error.stderr)
         if {"ls-remote", "clone", "remote", "worktree"} & set(error.argv):
-            raise explanation(f"fatal: {fatal(said)}", template, version) from None
-        sys.exit(f"Git failed, and the update broke off: {fatal(said)}.\nUndo what it began, and try again: {UNDO}")
+            raise explanation(f"fatal: {fatal(stderr)}", template, version) from None
+        sys.exit(f"Git failed during the update: {fatal(stderr)}.\nUndo the update, then try again: {UNDO}")
     except OSError as error:
-        sys.exit(f"The update broke off: {error}.\nUndo what it began, and try again: {UNDO}")
+        sys.exit(f"The update failed: {error}.\nUndo it, then try again: {UNDO}")
     except KeyboardInterrupt:
-        sys.exit(f"\nStopped. Undo what it began: {UNDO}")
+        sys.exit(f"\nStopped. Undo the update: {UNDO}")
 
 
 def unreachable(template: str, reason: str) -> Refused:
-    """Give the refusal for a template that cannot be read."""
+    """Return the refusal for a template that cannot be read."""
     return Refused(
         f"The template at {template} cannot be read: {reason}.",
         "make update",
-        otherwise=f"if it has moved: put its new address at _src_path in {ANSWERS}, and commit",
+        otherwise=f"if it has moved: set _src_path in {ANSWERS} to its new address, and commit",
     )
 
 
 def explanation(message: str, template: str, version: str | None) -> Refused:
-    """Give a sentence for what Copier, or Git for it, said before anything was changed."""
+    """Return the refusal for an error of Copier's or Git's that occurred before anything was changed."""
     if refused := re.search(r"Validation error for question '(\w+)': (.+)", message):
         return Refused(
             f"{refused[1]}: {refused[2]}.",
@@ -200,16 +200,16 @@ def explanation(message: str, template: str, version: str | None) -> Refused:
                 f"git ls-remote --tags {template}",
             )
         problem = (
-            f"The template at {template} does not have {unknown[1]}, which {ANSWERS} says that this project was made "
-            "from (_commit)."
+            f"The template at {template} does not have {unknown[1]}, which {ANSWERS} names as this project's version "
+            "(_commit)."
         )
         if base := re.fullmatch(r"(.+)-\d+-g[0-9a-f]+", unknown[1]):  # as `git describe` names a commit after a tag
             return Refused(
-                f"{problem} Take the version before it.",
+                f"{problem} Use the version before it.",
                 f"sed -i.bak 's/^_commit: .*/_commit: {base[1]}/' {ANSWERS} && rm {ANSWERS}.bak && "
                 f"git commit --message 'Name a version of the template' -- {ANSWERS}",
             )
-        return Refused(f"{problem} Put the nearest there that it has.", f"git ls-remote --tags {template}")
+        return Refused(f"{problem} Set it to the nearest one that exists.", f"git ls-remote --tags {template}")
     if message.startswith("fatal:"):
         return unreachable(template, message.removeprefix("fatal: ").rstrip("."))
     return Refused(f"{message.rstrip('.')}.", "make update")

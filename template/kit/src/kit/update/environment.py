@@ -1,8 +1,8 @@
-"""The environment in which Copier calls Git: what a person's configuration changes of Git's output is set back.
+"""The environment in which Copier calls Git: options that change Git's output are reset.
 
 Copier reads the output of about 20 Git commands, and applies a patch with another. Options that change that output, or
 let a command do more than it says, are set in the environment, which takes precedence over every configuration file
-(https://git-scm.com/docs/git-config#ENVIRONMENT). What a person needs to reach a template stays: credentials, proxies,
+(https://git-scm.com/docs/git-config#ENVIRONMENT). What is needed to reach a template stays: credentials, proxies,
 `url.*.insteadOf`, `safe.directory`.
 """
 
@@ -23,7 +23,7 @@ EVERYWHERE = {
     "color.grep": "never",
     "color.status": "never",
     "grep.fullName": "false",
-    # What the patch looks like, and that applying it changes no white space of a person's lines.
+    # What the patch looks like, and that applying it changes no white space in the user's lines.
     "diff.noPrefix": "false",
     "diff.mnemonicPrefix": "false",
     "diff.orderFile": os.devnull,
@@ -33,13 +33,13 @@ EVERYWHERE = {
     "apply.ignoreWhitespace": "no",
     # "true" makes `git add` refuse files with mixed line endings.
     "core.safecrlf": "false",
-    # Programs of a person's that Git would start.
+    # The user's programs that Git would start.
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
     "init.templateDir": "",
     "commit.gpgSign": "false",
     "submodule.recurse": "false",
-    # Names that end up in the answers file, or that Copier takes for granted.
+    # Names that end up in the answers file, or that Copier expects.
     "core.abbrev": "auto",
     "clone.defaultRemoteName": "origin",
 }
@@ -52,7 +52,7 @@ IN_COPIES = {
     "core.eol": "lf",
     "core.fileMode": "true",
 }
-"""Options for Copier's own temporary repositories alone: all that the template brings is in them, byte for byte."""
+"""Options for Copier's own temporary repositories alone: they hold the template's files, byte for byte."""
 
 NOT_INHERITED = (
     "GIT_DIR",
@@ -114,7 +114,7 @@ def _configure(folder: Path) -> None:
 
 
 def _object_format() -> str:
-    """Give the hash function of the repository in this folder; Git's default where there is none."""
+    """Return the hash function of the repository in this folder; Git's default where there is none."""
     command = ["git", "rev-parse", "--show-object-format"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    return done.stdout.strip() or "sha1"
+    process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return process.stdout.strip() or "sha1"

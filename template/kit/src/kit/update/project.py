@@ -1,4 +1,4 @@
-"""What can be wrong with a project before an update: each is refused by a sentence with the command that helps."""
+"""What can be wrong with a project before an update; each refusal names the command that helps."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ from typing import Any
 
 ANSWERS = ".copier-answers.yml"
 UNDO = "git restore --staged --worktree .; git clean -fd ."
-"""Brings a project back to its last commit, as an update found it; a failing post-checkout hook does not stop it."""
+"""Restores the last commit, where an update started; a failing post-checkout hook does not prevent it."""
 
 UNFINISHED = {
     "MERGE_HEAD": ("A merge", "git merge --continue", "git merge --abort"),
@@ -18,13 +18,13 @@ UNFINISHED = {
     "CHERRY_PICK_HEAD": ("A cherry-pick", "git cherry-pick --continue", "git cherry-pick --abort"),
     "REVERT_HEAD": ("A revert", "git revert --continue", "git revert --abort"),
 }
-"""Files in .git that say what is going on, with the commands that finish it and give it up."""
+"""Files in .git that show an unfinished operation, with the commands that continue and abort it."""
 
 
 class Refused(Exception):
     """The update is not possible, and nothing was changed.
 
-    `problem` is a sentence, `command` what to run next, `otherwise` what else would help.
+    `problem` is a sentence, `command` what to run next, `otherwise` an alternative.
     """
 
     def __init__(self, problem: str, command: str, *, otherwise: str = "") -> None:
@@ -34,18 +34,18 @@ class Refused(Exception):
 
 
 def git(project: Path, *arguments: str) -> str:
-    """Give the standard output of a Git command; raises CalledProcessError when it fails."""
+    """Return the standard output of a Git command; raises CalledProcessError when it fails."""
     return git_bytes(project, *arguments).decode(errors="surrogateescape").rstrip("\n")
 
 
 def git_bytes(project: Path, *arguments: str, input: bytes | None = None) -> bytes:
-    """Give the standard output of a Git command as it is; raises CalledProcessError when it fails."""
+    """Return the standard output of a Git command as it is; raises CalledProcessError when it fails."""
     call = ["git", "-C", str(project), *arguments]
     return subprocess.run(call, check=True, capture_output=True, input=input).stdout  # noqa: S603
 
 
 def names(project: Path, *arguments: str) -> list[str]:
-    """Give the paths that a Git command with `-z` prints."""
+    """Return the paths that a Git command with `-z` prints."""
     return [name for name in git(project, *arguments).split("\0") if name]
 
 
@@ -59,7 +59,7 @@ def listed(paths: Iterable[str], *, at_most: int = 5) -> str:
 
 
 def quoted(paths: Iterable[str]) -> str:
-    """Give names as arguments for a shell."""
+    """Return names as arguments for a shell."""
     return shlex.join(sorted(paths))
 
 
@@ -75,10 +75,10 @@ def require_repository(project: Path) -> None:
         ) from None
     except subprocess.CalledProcessError as error:
         message = error.stderr.decode(errors="replace")
-        if found := re.search(r"git config --global --add safe\.directory (.+)", message):
+        if match := re.search(r"git config --global --add safe\.directory (.+)", message):
             raise Refused(
                 "Git does not trust this repository, as it belongs to another user.",
-                f"git config --global --add safe.directory {found[1]}",
+                f"git config --global --add safe.directory {match[1]}",
             ) from None
         if "not a git repository" not in message:
             raise Refused(f"Git cannot read this repository: {fatal(message)}.", "git status") from None
@@ -90,7 +90,7 @@ def require_repository(project: Path) -> None:
         git(project, "rev-parse", "--verify", "--quiet", "HEAD")
     except subprocess.CalledProcessError:
         raise Refused(
-            "The repository has no commit yet, and an update is told from the last one.",
+            "The repository has no commit yet, and an update is compared with the last one.",
             "git add --all && git commit --message 'Before the update'",
         ) from None
     for name, (what, go_on, give_up) in UNFINISHED.items():
@@ -99,50 +99,50 @@ def require_repository(project: Path) -> None:
 
 
 def uncommitted(project: Path) -> list[str]:
-    """Give the files of the project that are changed or new since the last commit, by their path in the project."""
+    """Return the files of the project that are changed or new since the last commit, by their path in the project."""
     prefix = git(project, "rev-parse", "--show-prefix")
     entries = names(project, "status", "--porcelain", "--untracked-files=all", "--no-renames", "-z", "--", ".")
     return [entry[3:].removeprefix(prefix) for entry in entries]
 
 
 def require_clean(project: Path) -> None:
-    """Raise `Refused` where an update could not be told from work that is not committed."""
+    """Raise `Refused` if there is uncommitted work, which could not be told apart from the update."""
     if changed := uncommitted(project):
         raise Refused(
-            f"Commit or stash first, so that the update can be told from your work, and undone: {listed(changed)}.",
+            f"Commit or stash first, so that the update can be reviewed and undone separately: {listed(changed)}.",
             "git stash --include-untracked",
-            otherwise=f"to drop what an update left that was broken off: {UNDO}",
+            otherwise=f"to undo an interrupted update: {UNDO}",
         )
 
 
 def read_answers(project: Path) -> dict[str, Any]:
-    """Give what the answers file says; raises `Refused` when it is missing, or cannot be used."""
+    """Return the answers; raises `Refused` when the file is missing or invalid."""
     try:
         return parsed((project / ANSWERS).read_bytes())
     except FileNotFoundError:
-        problem = f"There is no {ANSWERS} in {project}, which says what the project was made from."
+        problem = f"There is no {ANSWERS} in {project}, which records the template and the answers."
     except ValueError as error:
-        problem = f"{ANSWERS} cannot be used: {error}."
+        problem = f"{ANSWERS} is invalid: {error}."
     raise Refused(problem, restore_answers(project))
 
 
 def parsed(text: bytes) -> dict[str, Any]:
-    """Parse an answers file; raises ValueError with the reason why it is none."""
+    """Parse an answers file; raises ValueError if it is invalid."""
     import yaml  # a dependency of Copier's
 
     if re.search(rb"^(<{7}|>{7}) ", text, re.MULTILINE):
-        raise ValueError("it has conflict markers in it")
+        raise ValueError("it has conflict markers")
     try:
         answers = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError):
         raise ValueError("it is not YAML") from None
     if not isinstance(answers, dict) or not {"_src_path", "_commit"} <= answers.keys():
-        raise ValueError("it does not say which template it is of (_src_path), and which version (_commit)")
+        raise ValueError("it lacks the template (_src_path) or its version (_commit)")
     return answers
 
 
 def restore_answers(project: Path, good: Callable[[dict[str, Any]], bool] = lambda answers: True) -> str:
-    """Give the command that brings back the newest answers file in Git's history that can be used."""
+    """Return the command that brings back the newest answers file in Git's history that can be used."""
     try:
         commits = git(project, "log", "--format=%H", "--max-count=100", "--", ANSWERS).split()
     except (subprocess.CalledProcessError, FileNotFoundError):
@@ -161,12 +161,12 @@ def restore_answers(project: Path, good: Callable[[dict[str, Any]], bool] = lamb
 
 
 def answers_alone(answers: dict[str, Any]) -> dict[str, Any]:
-    """Give the answers without what Copier keeps beside them for itself."""
+    """Return the answers without what Copier keeps beside them for itself."""
     return {name: answer for name, answer in answers.items() if not name.startswith("_")}
 
 
 def committed_answers(project: Path) -> dict[str, Any] | None:
-    """Give the answers of the last commit, if it has any that can be used."""
+    """Return the answers of the last commit, if it has any that can be used."""
     try:
         return parsed(git_bytes(project, "show", f"HEAD:./{ANSWERS}"))
     except (subprocess.CalledProcessError, ValueError):
@@ -174,7 +174,7 @@ def committed_answers(project: Path) -> dict[str, Any] | None:
 
 
 def fatal(message: str) -> str:
-    """Give the line of Git's that says why it failed: the first one marked so, else the last."""
+    """Return the line of Git's that says why it failed: the first one marked so, else the last."""
     lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
     marked: Sequence[str] = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))] or lines[-1:]
     return marked[0].partition(": ")[2].rstrip(".") if marked and ": " in marked[0] else " ".join(marked)
