@@ -126,7 +126,7 @@ def test_a_gate_that_fails_releases_nothing(repository: Path) -> None:
 
 
 def test_a_gate_that_changes_something_releases_nothing(repository: Path) -> None:
-    with pytest.raises(Refused, match="changed during the checks"):
+    with pytest.raises(Refused, match="changed while it was checked"):
         release(repository, "1000.1.0", (("touch", "new"),))
     assert git(repository, "tag") == ""
 
