@@ -22,7 +22,7 @@ AT_A_START = {
     "aws_lambda.web", "clock", "coldstart", "coldstart.bytecode_pack", "db", "db.connection", "db.database", "db.dialect",
     "db.limits", "db.mysql", "db.preconnect", "db.results", "db.transactions", "db.types", "errors", "logs", "references",
     "settings", "web", "web.asgi", "web.compression", "web.forms", "web.middleware", "web.templates",
-    "jobs", "jobs.backoff", "jobs.cron", "jobs.decorators", "jobs.message", "jobs.schedules",
+    "jobs", "jobs.backoff", "jobs.decorators", "jobs.registry", "jobs.schedules", "jobs.spec",
 }  # fmt: skip
 """What of the kit the web function may load; another is to be imported where it is needed, or told here with its price."""
 

@@ -13,7 +13,7 @@ from cloud import Refused
 from places import Containers
 from terminals import CTRL_C, CTRL_D, Terminal
 
-from kit.oneoff import OVER
+from kit.oneoff import TIMED_OUT
 from waiting import until
 
 LIFETIME = 15
@@ -137,7 +137,7 @@ def stop_never_works(aws: Exec) -> None:
 
 def left_alone(aws: Exec) -> None:
     terminal = session(aws)
-    assert terminal.ended() == OVER
+    assert terminal.ended() == TIMED_OUT
     assert "The task's time was over; --max gives it more." in terminal.before
 
 
@@ -185,7 +185,7 @@ def outcomes(image: str, installed_app: Path) -> dict[str, str]:
                 return f"{len(aws.cloud.tasks)} tasks were started"
             [code] = map(aws.cloud.place.exit_code, aws.cloud.tasks.values())
             by_itself = name in LEFT_TO_ITS_LIFETIME or name.startswith("client killed")
-            return "its client lived, and left it to its lifetime" if code == OVER and not by_itself else ""
+            return "its client lived, and left it to its lifetime" if code == TIMED_OUT and not by_itself else ""
 
     with ThreadPoolExecutor(8) as pool:
         return dict(zip(ENDINGS, pool.map(attempt, ENDINGS, ENDINGS.values()), strict=True))

@@ -77,7 +77,7 @@ def test_what_outlives_its_session_is_ended_with_the_task(aws: Exec) -> None:
 def test_a_program_that_the_image_lacks_is_told_with_those_it_has(aws: Exec) -> None:
     terminal = aws.terminal("zsh")
     assert terminal.ended() == 127
-    assert "There is no zsh in this image. There are: bash, sh, python." in terminal.before
+    assert "There is no zsh in this image. Available: bash, sh, python." in terminal.before
 
 
 def test_a_session_that_breaks_off_ends_the_task_and_says_that_its_code_is_not_known(aws: Exec) -> None:

@@ -26,7 +26,7 @@ def free_port() -> int:
 def test_a_batch_is_worked_off_inside_the_runtime(queue: Callable[..., Queue], tmp_path: Path) -> None:
     default = queue(4)
     good = Message.new(job="kit.jobs.maintenance.sweep", arguments={})
-    sqs.SqsQueues().send([good, Message.new(job="app.gone", arguments={}), good.again(spent=0)])
+    sqs.SqsQueues().send([good, Message.new(job="app.gone", arguments={}), good.retry(attempts_used=0)])
     event = default.event()
     assert event
     port, api = free_port(), free_port()
@@ -48,7 +48,7 @@ def test_a_batch_is_worked_off_inside_the_runtime(queue: Callable[..., Queue], t
         process.wait()
     assert answer == {"batchItemFailures": []}, log.read_text()
     default.settle(event, answer)
-    assert [letter.reason for letter in sqs.SqsQueues().dead()] == ["there is no job app.gone"]
+    assert [letter.reason for letter in sqs.SqsQueues().dead_letters()] == ["there is no job app.gone"]
     assert sqs.SqsQueues().count()["default"] == 0
     assert '"message": "job succeeded"' in log.read_text()
     assert "UnknownEvent" in unknown["errorType"]
