@@ -65,7 +65,7 @@ def test_a_job_that_another_worker_holds_is_not_taken(skewed: timedelta) -> None
     assert DatabaseQueues().receive() is None
 
 
-def test_jobs_run_at_once_and_are_delayed_as_long_as_they_should_be(skewed: timedelta) -> None:
+def test_jobs_run_immediately_or_after_their_delay(skewed: timedelta) -> None:
     add.enqueue("now")
     add.enqueue("later", delay=30)
     made = worker.Worker()

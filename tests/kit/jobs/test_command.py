@@ -46,9 +46,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return run
 
 
-def test_a_dead_job_is_listed_shown_tried_again_and_deleted(
-    dead_job: str, jobs: Callable[..., tuple[int, str]]
-) -> None:
+def test_a_dead_letter_is_listed_shown_retried_and_deleted(dead_job: str, jobs: Callable[..., tuple[int, str]]) -> None:
     assert "ValueError: a failed (attempt 3 of 3, the last)" in jobs("failed")[1]
     assert '"name": "a"' in jobs("show", dead_job[:8])[1]
     assert jobs("retry", dead_job) == (0, f"{dead_job} was sent back to its queue.\n")
@@ -57,7 +55,7 @@ def test_a_dead_job_is_listed_shown_tried_again_and_deleted(
     assert "dead letters: 0" in jobs("list")[1]
 
 
-def test_all_dead_jobs_are_deleted_only_when_that_is_said(dead_job: str, jobs: Callable[..., tuple[int, str]]) -> None:
+def test_all_dead_letters_are_deleted_only_with_all(dead_job: str, jobs: Callable[..., tuple[int, str]]) -> None:
     assert jobs("purge")[0] == 2
     assert jobs("purge", "--all") == (0, f"{dead_job} was deleted.\n")
     assert "dead letters: 0" in jobs("list")[1]
@@ -72,7 +70,7 @@ def test_a_job_is_run_here_and_now(jobs: Callable[..., tuple[int, str]]) -> None
     assert "kit-sweep" in jobs("schedules")[1]
 
 
-def test_a_dead_job_of_a_fifo_queue_is_tried_again_within_five_minutes_as_often_as_wanted(
+def test_a_dead_letter_of_a_fifo_queue_can_be_retried_repeatedly_within_five_minutes(
     queue: Callable[..., Queue], jobs: Callable[..., tuple[int, str]]
 ) -> None:
     orders = queue(fifo=True)
@@ -86,7 +84,7 @@ def test_a_dead_job_of_a_fifo_queue_is_tried_again_within_five_minutes_as_often_
     assert effects() == ["a"] * 6
 
 
-def test_all_dead_jobs_of_one_group_are_come_to_though_ten_can_be_seen(
+def test_all_dead_letters_of_one_group_are_retried_though_only_ten_are_shown(
     queue: Callable[..., Queue], jobs: Callable[..., tuple[int, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     orders = queue(fifo=True)
@@ -101,7 +99,7 @@ def test_all_dead_jobs_of_one_group_are_come_to_though_ten_can_be_seen(
     assert "dead letters: 0" in jobs("list")[1]
 
 
-def test_a_dead_letter_that_cannot_be_read_keeps_no_other_from_being_tried_again(
+def test_an_unreadable_dead_letter_does_not_stop_others_from_being_retried(
     dead_job: str, jobs: Callable[..., tuple[int, str]]
 ) -> None:
     queues = enqueue.configured_queues()
@@ -119,7 +117,7 @@ def test_a_dead_letter_that_cannot_be_read_keeps_no_other_from_being_tried_again
 
 
 @pytest.mark.usefixtures("db")
-def test_arguments_that_are_no_json_are_told(jobs: Callable[..., tuple[int, str]]) -> None:
+def test_arguments_that_are_not_json_are_rejected(jobs: Callable[..., tuple[int, str]]) -> None:
     for wrong in ("[" * 100_000, "{", "NaN", "7", '{"name": 1e999}'):
         code, printed = jobs("run", "add", wrong)
         assert code == 2

@@ -51,7 +51,7 @@ def shop(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 FORGOTTEN = r"No worker finds the job shop.mail.welcome, because shop.jobs does not import shop.mail. Add `import shop.mail` to shop.jobs"
 
 
-def test_a_job_in_a_module_that_the_jobs_do_not_import_is_refused(shop: Callable[..., Any]) -> None:
+def test_a_job_in_a_module_that_the_jobs_do_not_import_is_rejected(shop: Callable[..., Any]) -> None:
     mail = shop("shop.mail", mail=JOB.format(name="welcome"), jobs=JOB.format(name="tidy"))
     for mode in ("local", "inline"):
         with pytest.MonkeyPatch.context() as patch:
@@ -95,7 +95,7 @@ def test_jobs_of_the_jobs_module_cost_no_second_process(
     assert run_jobs() == 1
 
 
-def test_jobs_that_cannot_be_imported_alone_are_told_with_the_error(shop: Callable[..., Any]) -> None:
+def test_a_jobs_module_that_cannot_be_imported_alone_is_reported_with_the_error(shop: Callable[..., Any]) -> None:
     mail = shop("shop.mail", mail=JOB.format(name="welcome"), jobs="raise RuntimeError('no settings')\n")
     with pytest.raises(JobError, match=r"shop.jobs cannot be imported on its own: RuntimeError: no settings"):
         mail.welcome.enqueue()

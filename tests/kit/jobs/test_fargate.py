@@ -95,7 +95,7 @@ def test_a_long_job_is_run_by_a_task_and_then_gone(cluster: Any, queue: Make, as
     assert (effects(), sqs.SqsQueues().count()["default"]) == (["export"], 0)
 
 
-def test_a_long_job_that_fails_is_tried_again_and_ends_in_the_dead_letter_queue(
+def test_a_long_job_that_fails_is_retried_and_then_dead_lettered(
     cluster: Any, queue: Make, asked: list[dict[str, Any]]
 ) -> None:
     default = queue()
@@ -184,7 +184,7 @@ def test_the_same_delivery_asks_for_the_same_task(cluster: Any, queue: Make) -> 
     assert fargate.request(message, delivery) == fargate.request(message, delivery)
 
 
-def test_the_message_is_kept_hidden_while_the_task_lives(queue: Make) -> None:
+def test_the_message_is_kept_hidden_while_the_task_runs(queue: Make) -> None:
     default = queue()
     long.enqueue("export")
     event = default.event()

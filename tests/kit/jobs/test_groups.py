@@ -77,7 +77,7 @@ def test_the_head_comes_before_what_was_due_earlier(queues: DatabaseQueues) -> N
         assert name(queues.receive()) == "2"
 
 
-def test_a_dead_head_frees_its_group_and_a_retried_one_stands_at_its_end(queues: DatabaseQueues) -> None:
+def test_a_dead_letter_unblocks_its_group_and_a_redriven_one_goes_to_its_end(queues: DatabaseQueues) -> None:
     ordered.enqueue("1", group="g")
     ordered.enqueue("2", group="g")
     head = queues.receive()

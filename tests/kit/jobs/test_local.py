@@ -42,7 +42,7 @@ def test_a_rollback_sends_nothing_and_a_commit_sends_all() -> None:
     assert effects() == ["one", "two"]
 
 
-def test_a_failing_job_is_tried_again_and_ends_dead_with_its_reason() -> None:
+def test_a_failing_job_is_retried_and_then_dead_lettered_with_its_reason() -> None:
     act.enqueue("a", "raise")
     drain(worker.Worker())
     [letter] = DatabaseQueues().dead_letters()
@@ -191,7 +191,7 @@ def test_a_crash_between_commit_and_send_is_repaired(away: Taking) -> None:
         assert outbox.sweep(away) == 1
 
 
-def test_inline_runs_at_once_and_after_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inline_jobs_run_immediately_or_after_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, JOBS="inline")
     add.enqueue("now")
     with database.session():
@@ -217,7 +217,7 @@ def test_schedules_tick_once_each_time_and_make_up_for_one_that_was_missed() -> 
         assert run_jobs() == 2
 
 
-def test_the_helpers_for_tests_tell_what_there_is() -> None:
+def test_the_test_helpers_list_what_is_enqueued() -> None:
     add.enqueue("one")
     assert_enqueued(add, name="one")
     with pytest.raises(
@@ -253,7 +253,7 @@ def survive(number: int, *, seed: int, kill_after: tuple[float, float]) -> tuple
     return len(wanted - done.keys()) + len(DatabaseQueues().dead_letters()), doubled, kills
 
 
-def test_no_job_is_lost_and_no_key_is_spent_twice_when_workers_are_killed() -> None:
+def test_no_job_is_lost_and_no_key_is_used_twice_when_workers_are_killed() -> None:
     lost, doubled, kills = survive(1000, seed=1, kill_after=(0.02, 0.4))
     assert (lost, doubled) == (0, 0)
     assert kills > 3
@@ -267,7 +267,7 @@ def mysql_tables(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     make_tables()
 
 
-def test_the_same_holds_on_mysql_with_two_workers_beside_one_another(mysql_tables: None) -> None:
+def test_no_job_is_lost_on_mysql_with_two_workers(mysql_tables: None) -> None:
     lost, doubled, _ = survive(1000, seed=2, kill_after=(0.05, 0.8))
     assert (lost, doubled) == (0, 0)
     make_tables()

@@ -56,7 +56,7 @@ def process(delivery: Delivery | None) -> executor.Outcome:
     return outcome
 
 
-def test_a_run_is_skipped_while_another_is_under_way(nightly: Any) -> None:
+def test_a_run_is_skipped_while_another_is_in_progress(nightly: Any) -> None:
     nightly()
     with locks.hold("nightly", 60, renew=False):
         deliver()

@@ -48,12 +48,12 @@ def test_a_message_that_others_sent_needs_neither_id_nor_time() -> None:
         {"attempts_used": True},
     ],
 )
-def test_a_field_of_another_kind_is_refused(wrong: dict[str, Any]) -> None:
+def test_a_field_of_the_wrong_type_is_rejected(wrong: dict[str, Any]) -> None:
     assert Message.from_json(json.dumps(READ)).id == "7"
     with pytest.raises(Unreadable, match=r"a field has the wrong type|its \w+ is not a string"):
         Message.from_json(json.dumps(READ | wrong))
 
 
-def test_a_field_that_is_unknown_is_refused_by_name() -> None:
+def test_an_unknown_field_is_rejected_by_name() -> None:
     with pytest.raises(Unreadable, match="colour"):
         Message.from_json(json.dumps(READ | {"colour": "red"}))

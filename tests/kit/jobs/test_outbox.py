@@ -34,7 +34,7 @@ def job(text: str, **others: Any) -> Message:
     return Message.new("sample_jobs.add", {"name": text}, **others)
 
 
-def test_a_row_that_cannot_be_read_is_set_aside_and_the_others_go(queue: Any) -> None:
+def test_an_unreadable_row_is_dead_lettered_and_the_others_are_sent(queue: Any) -> None:
     queue()
     leave("[" * 100_000, job("one", id="1").to_json(), "", job("two", id="3").to_json())
     assert outbox.sweep(sqs.SqsQueues()) == 2
@@ -44,7 +44,7 @@ def test_a_row_that_cannot_be_read_is_set_aside_and_the_others_go(queue: Any) ->
     assert sorted(len(body) for body in letters.values()) == [1, 100_000]
 
 
-def test_a_row_that_is_refused_stays_and_the_others_go(queue: Any) -> None:
+def test_a_rejected_row_stays_and_the_others_are_sent(queue: Any) -> None:
     queue()
     gone = job("gone", id="0", queue="gone")
     large = "x" * 1_100_000
@@ -88,7 +88,7 @@ class Stopped(BaseException):
     """As a job's time limit is."""
 
 
-def test_what_is_stopped_while_it_sends_loses_nothing(queue: Any) -> None:
+def test_a_sweep_that_is_stopped_while_sending_loses_nothing(queue: Any) -> None:
     queue()
     leave(job("one", id="0").to_json())
 
@@ -101,7 +101,7 @@ def test_what_is_stopped_while_it_sends_loses_nothing(queue: Any) -> None:
     assert left() == ["0"]
 
 
-def test_one_message_that_is_refused_keeps_no_other_from_being_sent(queue: Any) -> None:
+def test_a_rejected_message_does_not_stop_others_from_being_sent(queue: Any) -> None:
     queue()
     messages = [job(str(number)) for number in range(12)]
     messages[3] = messages[3]._replace(group="é")

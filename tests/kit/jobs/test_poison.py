@@ -130,7 +130,7 @@ def empty(side: Side) -> None:
             side.queues.delete_dead_letter(letter)
 
 
-def is_set_aside(side: Side, body: str) -> bool:
+def is_dead_lettered(side: Side, body: str) -> bool:
     """Deliver a body once, and say whether it is a dead letter with a reason then, rather than a job that has run."""
     empty(side)
     side.put(body)
@@ -150,16 +150,16 @@ def is_set_aside(side: Side, body: str) -> bool:
 
 
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
-def test_a_body_that_is_no_job_is_set_aside_with_a_reason(sides: list[Side], body: str) -> None:
+def test_an_invalid_body_is_dead_lettered_with_a_reason(sides: list[Side], body: str) -> None:
     for side in sides:
-        assert is_set_aside(side, body)
+        assert is_dead_lettered(side, body)
 
 
 @given(body=poison)
 @example(body=nested(450))
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_any_body_is_run_or_set_aside_on_both_queues_alike(sides: list[Side], body: str) -> None:
-    mine, theirs = (is_set_aside(side, body) for side in sides)
+def test_any_body_is_run_or_dead_lettered_by_both_queues_alike(sides: list[Side], body: str) -> None:
+    mine, theirs = (is_dead_lettered(side, body) for side in sides)
     assert mine == theirs
 
 
@@ -199,7 +199,7 @@ def test_every_listing_survives_it(
 
 @given(text=st.text() | anything.map(json.dumps) | st.just("[" * 100_000))
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_a_task_says_what_is_wrong_with_its_delivery(text: str) -> None:
+def test_a_task_explains_an_invalid_delivery(text: str) -> None:
     with pytest.raises(UsageError, match="JOB_DELIVERY"):
         fargate.read_delivery(text)
 

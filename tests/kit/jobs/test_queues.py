@@ -65,7 +65,7 @@ def names(side: Side, **options: int) -> list[str]:
     return found
 
 
-def bury(side: Side, reason: str = "why") -> None:
+def dead_letter(side: Side, reason: str = "why") -> None:
     delivery = side.receive()
     assert delivery
     side.queues.dead_letter(delivery, reason, Message.from_json(delivery.body))
@@ -98,7 +98,7 @@ def test_a_message_that_is_not_deleted_comes_back_and_counts_its_deliveries(
         held.move(seconds=1)
 
 
-def test_a_delivery_is_hidden_for_as_long_as_it_is_told(side: Side, send: Any, held: FrozenClock) -> None:
+def test_a_delivery_is_hidden_for_the_requested_time(side: Side, send: Any, held: FrozenClock) -> None:
     send("one")
     delivery = side.receive()
     held.move(seconds=20)
@@ -155,23 +155,23 @@ def test_a_group_waits_for_the_message_before_and_other_groups_do_not(side: Side
 def test_a_dead_letter_lets_its_group_go_on(side: Side, send: Any) -> None:
     send("a1")
     send("a2")
-    bury(side)
+    dead_letter(side)
     assert names(side) == ["a2"]
 
 
 def test_a_dead_letter_has_its_reason_and_is_listed_again_and_again(side: Side, send: Any) -> None:
     message = send("one")
-    bury(side, "ValueError: \x00 \ud800 \ufffe é 🎉")
+    dead_letter(side, "ValueError: \x00 \ud800 \ufffe é 🎉")
     expected = [(message.id, "sample_jobs.add", "ValueError: \ufffd \\ud800 \ufffd é 🎉", message.queue)]
     assert letters(side.queues.dead_letters()) == letters(side.queues.dead_letters()) == expected
     assert (side.count(), side.queues.count_dead_letters()) == (0, 1)
 
 
-def test_a_redriven_job_runs_again_at_once_however_often(side: Side, send: Any, held: FrozenClock) -> None:
+def test_a_redriven_job_is_delivered_immediately_every_time(side: Side, send: Any, held: FrozenClock) -> None:
     """Within the five minutes for which SQS remembers deduplication ids."""
     message = send("one")
     for _ in range(3):
-        bury(side)
+        dead_letter(side)
         with side.queues.receive_dead_letters() as [letter]:
             side.queues.redrive(letter)
         assert (side.count(), side.queues.count_dead_letters()) == (1, 0)
@@ -195,14 +195,14 @@ def test_the_copies_of_one_job_that_are_sent_one_after_another_all_arrive(
 
 def test_a_letter_that_is_deleted_is_gone(side: Side, send: Any) -> None:
     send("one")
-    bury(side)
+    dead_letter(side)
     with side.queues.receive_dead_letters() as [letter]:
         side.queues.delete_dead_letter(letter)
     assert (side.count(), side.queues.count_dead_letters(), side.queues.dead_letters()) == (0, 0, [])
 
 
 @pytest.mark.parametrize("body", ["no json", "[1]", "[" * 100_000, '{"v":1,"job":"a","arguments":{"a":NaN}}'])
-def test_what_cannot_be_read_is_set_aside_listed_and_not_redriven(side: Side, body: str) -> None:
+def test_an_unreadable_message_is_dead_lettered_listed_and_not_redriven(side: Side, body: str) -> None:
     side.put(body)
     delivery = side.receive()
     assert delivery
@@ -217,7 +217,7 @@ def test_what_cannot_be_read_is_set_aside_listed_and_not_redriven(side: Side, bo
 
 def test_a_letter_goes_back_to_the_queue_that_it_died_in(side: Side, name: str) -> None:
     side.put('{"v":1,"job":"sample_jobs.add","arguments":{"name":"one"}}')  # it names neither a queue nor a group
-    bury(side)
+    dead_letter(side)
     with side.queues.receive_dead_letters() as [letter]:
         side.queues.redrive(letter)
     delivery = side.receive()

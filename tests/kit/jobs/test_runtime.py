@@ -23,7 +23,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_a_batch_is_worked_off_inside_the_runtime(queue: Callable[..., Queue], tmp_path: Path) -> None:
+def test_a_batch_is_run_inside_the_lambda_runtime(queue: Callable[..., Queue], tmp_path: Path) -> None:
     default = queue(4)
     good = Message.new(job="kit.jobs.maintenance.sweep", arguments={})
     sqs.SqsQueues().send([good, Message.new(job="app.gone", arguments={}), good.retry(attempts_used=0)])

@@ -97,7 +97,7 @@ def deep() -> list[Any]:
         (object, "of type type"),
     ],
 )
-def test_what_cannot_travel_is_named(value: Any, why: str) -> None:
+def test_a_value_that_cannot_be_serialized_is_named(value: Any, why: str) -> None:
     with pytest.raises(JobError, match=f"the argument 'value' can't be sent to a worker: .*{why}"):
         travel.enqueue([value] if not isinstance(value, list) else value)
 
@@ -138,7 +138,7 @@ Alias = NewType("Alias", Point)
         (Annotated[Shade, "of the sky"], Shade.DARK),
     ],
 )
-def test_a_type_that_is_annotated_in_any_way_travels(hint: Any, value: Any) -> None:
+def test_an_annotated_type_is_serialized_however_it_is_annotated(hint: Any, value: Any) -> None:
     def function(value: Any) -> None: ...
 
     function.__annotations__["value"] = hint
@@ -161,7 +161,7 @@ class Picky:
         raise Silent
 
 
-def test_arguments_that_a_dataclass_refuses_are_told_whatever_its_error_says() -> None:
+def test_arguments_that_a_dataclass_rejects_are_reported_even_if_its_error_has_no_text() -> None:
     def function(value: Picky) -> None: ...
 
     function.__annotations__["value"] = Picky
@@ -190,12 +190,12 @@ def test_arguments_that_a_dataclass_refuses_are_told_whatever_its_error_says() -
         ({"group": "\ud800"}, "ASCII letters, digits or punctuation"),
     ],
 )
-def test_an_option_of_enqueue_that_cannot_be_is_told(options: dict[str, Any], why: str) -> None:
+def test_an_invalid_option_of_enqueue_is_rejected(options: dict[str, Any], why: str) -> None:
     with pytest.raises(JobError, match=why):
         add.enqueue("a", **options)
 
 
-def test_arguments_that_do_not_fit_are_told_at_once() -> None:
+def test_arguments_that_do_not_fit_the_signature_are_rejected() -> None:
     with pytest.raises(JobError, match="missing a required argument: 'name'"):
         add.enqueue()
     with pytest.raises(JobError, match="unexpected keyword argument 'nom'"):
@@ -205,7 +205,7 @@ def test_arguments_that_do_not_fit_are_told_at_once() -> None:
 @given(
     st.recursive(st.none() | st.booleans() | st.integers() | text, lambda i: st.lists(i) | st.dictionaries(names, i))
 )
-def test_no_message_makes_a_worker_do_anything_but_refuse_it(value: Any) -> None:
+def test_an_invalid_message_makes_a_worker_only_reject_it(value: Any) -> None:
     for body in (
         value,
         {"v": 1, "job": "x", "arguments": value},

@@ -103,7 +103,7 @@ def test_twenty_attempts_are_made_where_the_queue_allows_three(queue: Make, hand
     ],
 )
 @pytest.mark.parametrize("max_receive_count", [1, 13])
-def test_what_cannot_be_read_or_is_unknown_ends_there_too(
+def test_an_unreadable_or_unknown_message_is_dead_lettered_too(
     queue: Make, handler: Any, body: str, reason: str, max_receive_count: int
 ) -> None:
     default = queue(max_receive_count)
@@ -115,7 +115,7 @@ def test_what_cannot_be_read_or_is_unknown_ends_there_too(
 
 
 @pytest.mark.parametrize("max_receive_count", [3, 4, 5])
-def test_a_job_that_kills_its_process_each_time_is_given_up_with_a_reason(
+def test_a_job_that_kills_its_process_each_time_is_dead_lettered_with_a_reason(
     queue: Make, handler: Any, max_receive_count: int
 ) -> None:
     """Its attempts (3) at and below maxReceiveCount: the process cannot tell, so the next delivery does."""
@@ -159,7 +159,7 @@ def test_a_success_is_not_run_again_when_the_next_job_takes_the_environment_down
     assert [json.loads(record["body"])["arguments"]["name"] for record in again["Records"]] == ["second", "third"]
 
 
-def test_a_job_that_would_overrun_the_function_is_stopped_and_tried_again(queue: Make, handler: Any) -> None:
+def test_a_job_that_would_overrun_the_function_is_stopped_and_retried(queue: Make, handler: Any) -> None:
     default = queue()
     act.enqueue("slow", "hang")
     event = default.event()
@@ -181,7 +181,7 @@ def test_a_job_that_takes_the_alarm_for_itself_leaves_the_next_one_its_limit(que
     assert (effects(), signal.getsignal(signal.SIGALRM)) == (["deaf", "slow"], before)
 
 
-def test_a_job_that_there_is_no_time_to_begin_loses_no_attempt(queue: Make, handler: Any) -> None:
+def test_a_job_that_there_is_no_time_to_start_loses_no_attempt(queue: Make, handler: Any) -> None:
     default = queue()
     act.enqueue("late", "raise")
     for _ in range(5):
@@ -247,22 +247,22 @@ def test_a_delay_is_kept_by_sqs_up_to_15_minutes_and_by_the_scheduler_beyond(
     [made] = emulator.schedules.values()
     assert made["ScheduleExpression"].startswith("at(")
     assert made["ActionAfterCompletion"] == "DELETE"
-    assert Message.from_json(made["Target"]["Input"]).key == "k"
+    assert Message.from_json(made["Target"]["Input"]).idempotency_key == "k"
 
 
 def test_what_is_too_large_fails_before_it_is_sent(queue: Make, calls: list[str]) -> None:
     queue()
     with pytest.raises(JobError, match="the limit for a message is 1,032,192"):
         add.enqueue("x" * 1_100_000)
-    with pytest.raises(JobError, match="delayed by the Scheduler can have 262,144"):
+    with pytest.raises(JobError, match="the limit for a delayed message is 262,144"):
         add.enqueue("x" * 300_000, delay=days(1))
-    with pytest.raises(JobError, match="runs on Fargate can have 6,144"):
+    with pytest.raises(JobError, match="the limit for a job on Fargate is 6,144"):
         long.enqueue("x" * 7000)
     assert calls == []
     add.enqueue("x" * 1_000_000)
 
 
-def test_dead_letters_can_be_tried_again_or_deleted(queue: Make, handler: Any) -> None:
+def test_dead_letters_can_be_redriven_or_deleted(queue: Make, handler: Any) -> None:
     default = queue()
     act.enqueue("a", "raise")
     act.enqueue("b", "raise")
@@ -288,7 +288,7 @@ def test_a_tick_of_a_schedule_becomes_one_job(queue: Make, handler: Any) -> None
     assert (waiting(), sqs.SqsQueues().dead_letters()) == (0, [])
 
 
-def test_an_event_of_another_kind_is_refused(queue: Make) -> None:
+def test_an_unknown_event_is_rejected(queue: Make) -> None:
     from kit.aws_lambda import jobs as lambda_jobs
 
     queue()

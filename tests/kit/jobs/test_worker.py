@@ -102,7 +102,7 @@ def refuse() -> Iterator[Callable[[str, int], None]]:
     ],
 )
 @pytest.mark.parametrize("times", [1, 7])
-def test_whatever_the_database_refuses_each_job_succeeds_once(
+def test_each_job_succeeds_once_whatever_statement_of_the_database_fails(
     refuse: Callable[[str, int], None], statement: str, times: int
 ) -> None:
     add.enqueue("a")
@@ -139,7 +139,7 @@ def test_a_job_swallows_sigterm_and_the_worker_stops_after_it() -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--reload"]], ids=["plain", "reload"])
-def test_a_worker_starts_before_its_database_and_ends_when_it_is_told_to(
+def test_a_worker_starts_before_its_database_and_ends_on_sigterm(
     options: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     use(monkeypatch, DATABASE_URL=f"mysql://app:secret@127.0.0.1:{waiting.free_port()}/app")
