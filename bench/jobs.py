@@ -1,7 +1,7 @@
 """Jobs a second through the SQS handler, beside Powertools' BatchProcessor with the same job.
 
-Each finished message but a batch's last is also removed from its queue at once by the kit, which Powertools leaves to
-the end of the batch: nine calls to SQS. They are left out of these figures.
+The kit also deletes each finished message except a batch's last immediately, which Powertools leaves to the end of the
+batch: nine calls to SQS. They are not included in these figures.
 """
 
 import json
@@ -16,12 +16,12 @@ SIZE = 10
 """Messages in a batch."""
 
 QUIET = ["--env", "JOBS=local", "--env", "LOG_LEVEL=error"]
-TELLING = ["--env", "JOBS=sqs", "--env", "LOG_LEVEL=info"]
+LOGGING = ["--env", "JOBS=sqs", "--env", "LOG_LEVEL=info"]
 
 
 @dataclass
 class Case:
-    """One job, handled in two ways."""
+    """One job, processed in two ways."""
 
     what: str
     ours: tuple[str, list[str]]
@@ -34,11 +34,11 @@ class Case:
 
 
 def run(ours: str, theirs: str, options: list[str], *, turns: int, batches: int, core: int) -> list[Case]:
-    """Measure each case in both images, in turns."""
+    """Measure each case in both images, alternately."""
     cases = [
         Case("one that reads and writes the database, with log line and metrics",
-             ("app.jobs.draw", TELLING), ("app.telling", "app.jobs.draw")),
-        Case("an empty one, with log line and metrics", ("nothing.nothing", TELLING), ("app.telling", "nothing")),
+             ("app.jobs.draw", LOGGING), ("app.telling", "app.jobs.draw")),
+        Case("an empty one, with log line and metrics", ("nothing.nothing", LOGGING), ("app.telling", "nothing")),
         Case("an empty one, without", ("nothing.nothing", QUIET), ("app.quiet", "nothing")),
     ]  # fmt: skip
     queues = ["--env", "JOBS_QUEUES=default=https://sqs.eu-central-1.amazonaws.com/123456789012/jobs"]

@@ -1,4 +1,4 @@
-"""The wall's work behind the scenes: a picture for each message, old messages cleared away, an export."""
+"""The wall's jobs: draw a picture for each message, delete old messages, export them all."""
 
 import json
 import sys
@@ -13,9 +13,9 @@ from kit.db import database
 from kit.jobs import hours, job, minutes, schedule
 
 KEPT = timedelta(days=90)
-"""For so long a message stays on the wall."""
+"""How long a message stays on the wall."""
 PAGE = 500
-"""Messages that are read at once."""
+"""Messages that the export reads at once."""
 
 
 @job(max_runtime=minutes(1))
@@ -37,17 +37,16 @@ def prune() -> None:
 
 @job(max_runtime=hours(2))
 def export() -> None:
-    """Print the whole wall, a line of JSON a message: `python -m kit jobs run export > wall.jsonl`.
+    """Print the whole wall, one JSON line per message: `python -m kit jobs run export > wall.jsonl`.
 
-    It may take longer than a Lambda function can, so it runs on Fargate, and its lines are in the task's log.
+    It may take longer than a Lambda function can, so it runs on Fargate, where its output is in the task's log.
     """
     last = 0
     while True:
-        page = select(Message).where(Message.id > last).order_by(Message.id).limit(PAGE)
-        with database.reading() as session:
-            messages = session.scalars(page).all()
-        for message in messages:
-            line = {"id": message.id, "posted_at": message.posted_at.isoformat(), "text": message.text}
+        page = select(Message.id, Message.posted_at, Message.text).where(Message.id > last)
+        messages = database.rows(page.order_by(Message.id).limit(PAGE))
+        for message_id, posted_at, text in messages:
+            line = {"id": message_id, "posted_at": posted_at.isoformat(), "text": text}
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         if len(messages) < PAGE:
             return

@@ -63,5 +63,5 @@ def test_the_export_has_every_message(capsys: pytest.CaptureFixture[str]) -> Non
     assert [line["text"] for line in lines] == ["one", "zwei", "三"]
 
 
-def test_what_the_infrastructure_is_told_is_what_the_code_declares() -> None:
-    assert manifest.fresh(), "jobs.json is old; write it anew: make manifest"
+def test_the_manifest_matches_the_code() -> None:
+    assert manifest.is_current(), "jobs.json does not match the code. Update it: make manifest"

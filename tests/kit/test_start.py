@@ -23,7 +23,7 @@ AT_A_START = {
     "aws_lambda.web", "clock", "coldstart", "coldstart.bytecode_pack", "db", "db.connection", "db.database", "db.dialect",
     "db.limits", "db.mysql", "db.preconnect", "db.transactions", "db.types", "errors", "logs", "references",
     "settings", "tls", "web", "web.asgi", "web.compression", "web.forms", "web.middleware", "web.templates",
-    "jobs", "jobs.backoff", "jobs.cron", "jobs.decorators", "jobs.message", "jobs.schedules",
+    "jobs", "jobs.backoff", "jobs.decorators", "jobs.registry", "jobs.schedules", "jobs.spec",
 }  # fmt: skip
 """The modules of the kit that a cold start of the web function may load. Import others where they are needed."""
 
@@ -290,5 +290,5 @@ def test_garbage_is_collected_again_once_the_app_is_imported() -> None:
 
 
 def test_the_jobs_function_imports_the_apps_jobs_before_its_first_event(app: Path) -> None:
-    code = "import kit.aws_lambda.jobs; from kit.jobs import decorators; print(*decorators.registry)"
+    code = "import kit.aws_lambda.jobs; from kit.jobs import registry; print(*registry.jobs)"
     assert "app.jobs.prune" in python(app, "-c", code).split()

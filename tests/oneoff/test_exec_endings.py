@@ -13,7 +13,7 @@ from exec_client import Exec, exec_with_cloud
 from task_backends import Containers
 from terminals import CTRL_C, CTRL_D, Terminal
 
-from kit.oneoff import OVER
+from kit.oneoff import TIMED_OUT
 from waiting import until
 
 LIFETIME = 15
@@ -139,7 +139,7 @@ def stop_never_works(aws: Exec) -> None:
 
 def left_alone(aws: Exec) -> None:
     terminal = session(aws)
-    assert terminal.ended() == OVER
+    assert terminal.ended() == TIMED_OUT
     assert "The task's lifetime was over; use --max for a longer one." in terminal.before
 
 
@@ -187,7 +187,7 @@ def outcomes(image: str, installed_app: Path) -> dict[str, str]:
                 return f"{len(aws.cloud.tasks)} tasks were started"
             [code] = map(aws.cloud.backend.exit_code, aws.cloud.tasks.values())
             by_itself = name in LEFT_TO_ITS_LIFETIME or name.startswith("client killed")
-            return "its client lived, and left it to its lifetime" if code == OVER and not by_itself else ""
+            return "its client lived, and left it to its lifetime" if code == TIMED_OUT and not by_itself else ""
 
     with ThreadPoolExecutor(8) as pool:
         return dict(zip(ENDINGS, pool.map(attempt, ENDINGS, ENDINGS.values()), strict=True))

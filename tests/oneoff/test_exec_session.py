@@ -77,7 +77,7 @@ def test_what_outlives_its_session_is_ended_with_the_task(aws: Exec) -> None:
 def test_a_missing_program_is_reported_with_the_available_ones(aws: Exec) -> None:
     terminal = aws.terminal("zsh")
     assert terminal.ended() == 127
-    assert "There is no zsh in this image. There are: bash, sh, python." in terminal.before
+    assert "There is no zsh in this image. Available: bash, sh, python." in terminal.before
 
 
 def test_an_interrupted_session_stops_the_task_and_says_that_its_exit_code_is_unknown(aws: Exec) -> None:

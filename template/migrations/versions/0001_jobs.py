@@ -1,4 +1,4 @@
-"""The kit's own tables, for jobs."""
+"""Create the kit's tables for jobs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,13 +23,13 @@ def upgrade() -> None:
         sa.Column("group_name", sa.String(128)),
         sa.Column("visible_at", UtcDateTime(), nullable=False),
         sa.Column("receipt", sa.String(32), nullable=False),
-        sa.Column("receives", sa.Integer(), nullable=False),
+        sa.Column("receive_count", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(10), nullable=False),
         sa.Column("reason", BODY),
         sa.Index("kit_jobs_next", "state", "visible_at"),
         sa.Index("kit_jobs_id", "id"),
         sa.Index("kit_jobs_receipt", "receipt"),
-        comment="The local queue: what waits, runs, or is dead.",
+        comment="The database queue: messages that are waiting, running or dead.",
         mysql_charset="utf8mb4",
         mysql_engine="InnoDB",
     )
@@ -39,17 +39,17 @@ def upgrade() -> None:
         sa.Column("body", BODY, nullable=False),
         sa.Column("claimed_until", UtcDateTime(), nullable=False),
         sa.Index("kit_outbox_claimed_until", "claimed_until"),
-        comment="What is committed and not yet sent.",
+        comment="Messages that are committed and not yet sent to SQS.",
         mysql_charset="utf8mb4",
         mysql_engine="InnoDB",
     )
     op.create_table(
-        "kit_job_keys",
+        "kit_idempotency_keys",
         sa.Column("digest", sa.String(64), primary_key=True),
         sa.Column("job", sa.String(255), nullable=False),
         sa.Column("done_at", UtcDateTime(), nullable=False),
-        sa.Index("kit_job_keys_done_at", "done_at"),
-        comment="Jobs with a key that have had their effect.",
+        sa.Index("kit_idempotency_keys_done_at", "done_at"),
+        comment="Idempotency keys of jobs that have succeeded.",
         mysql_charset="utf8mb4",
         mysql_engine="InnoDB",
     )
@@ -59,12 +59,12 @@ def upgrade() -> None:
         sa.Column("holder", sa.String(64), nullable=False),
         sa.Column("held_until", UtcDateTime(), nullable=False),
         sa.Column("next_at", UtcDateTime()),
-        comment="Which run of a schedule is under way, and (locally) when the next is due.",
+        comment="Which run of a schedule is in progress, and (locally) when the next is due.",
         mysql_charset="utf8mb4",
         mysql_engine="InnoDB",
     )
 
 
 def downgrade() -> None:
-    for table in ("kit_schedule_runs", "kit_job_keys", "kit_outbox", "kit_jobs"):
+    for table in ("kit_schedule_runs", "kit_idempotency_keys", "kit_outbox", "kit_jobs"):
         op.drop_table(table)

@@ -12,7 +12,7 @@ from kit.db.server_clock import now
 from kit.jobs import tables
 from kit.jobs.message import DeadLetter, Delivery, Message
 from kit.jobs.queues import sqs
-from kit.jobs.queues.database import LocalQueues
+from kit.jobs.queues.database import DatabaseQueues
 
 
 class Side(Protocol):
@@ -34,7 +34,7 @@ class Local:
     """The table `kit_jobs`."""
 
     def __init__(self, queue: str) -> None:
-        self.queue, self.queues = queue, LocalQueues()
+        self.queue, self.queues = queue, DatabaseQueues()
 
     def receive(self, hidden: int = 30) -> Delivery | None:
         return self.queues.receive(hidden)
@@ -42,7 +42,7 @@ class Local:
     def put(self, body: str) -> None:
         row = {"id": uuid.uuid4().hex, "queue": self.queue, "job": "?", "body": body, "visible_at": now()}
         group = "g" if self.queue.endswith(".fifo") else None
-        state = {"receipt": "", "receives": 0, "state": "waiting", "group_name": group}
+        state = {"receipt": "", "receive_count": 0, "state": "waiting", "group_name": group}
         with database.engine().begin() as connection:
             connection.execute(insert(tables.jobs).values(**row | state))
 
@@ -105,7 +105,7 @@ def seen(delivery: Delivery | None) -> tuple[Any, ...] | None:
     if delivery is None:
         return None
     message = Message.from_json(delivery.body)
-    return message.id, message.arguments, message.spent, delivery.receives, delivery.queue
+    return message.id, message.arguments, message.attempts_used, delivery.receive_count, delivery.queue
 
 
 def letters(found: list[DeadLetter]) -> list[tuple[str, str, str, str]]:

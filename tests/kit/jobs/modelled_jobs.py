@@ -25,7 +25,7 @@ def perform(name: str, once: str | None = None) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
     if once and not once.endswith("follows"):
         follow = f"{once} follows"
-        perform.enqueue(follow, follow, key=follow)
+        perform.enqueue(follow, follow, idempotency_key=follow)
     if plan == "raise":
         raise ValueError(f"{name} failed")
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from kit import aws, references, settings
 from kit.db import database
-from kit.jobs import decorators, schedules, tables
+from kit.jobs import registry, tables
 from kit.jobs.queues import sqs
 
 WIRED = {
@@ -58,10 +58,10 @@ def effects() -> list[str]:
 def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A SQLite file with the tables; the sample's jobs are the app's."""
     monkeypatch.setattr(references, "JOBS", "sample_jobs")
-    for registry in (decorators.registry, schedules.registry):
-        for name, declared in list(registry.items()):
+    for known in (registry.jobs, registry.schedules):
+        for name, declared in list(known.items()):
             if str(getattr(declared, "job", declared)).startswith("<job app."):
-                monkeypatch.delitem(registry, name)  # another test imported the wall's
+                monkeypatch.delitem(known, name)  # another test imported the wall's
     use(monkeypatch, DATABASE_URL=f"sqlite:///{tmp_path / 'test.db'}", JOBS="local")
     make_tables()
     yield
@@ -87,12 +87,12 @@ def server(emulator: Emulator) -> str:
 class Queue:
     """A queue with its dead-letter queue, and Lambda's part: receive, call the handler, delete what succeeded."""
 
-    def __init__(self, server: str, most_receives: int, fifo: bool) -> None:
+    def __init__(self, server: str, max_receive_count: int, fifo: bool) -> None:
         self.sqs = boto3.client("sqs", endpoint_url=server, region_name="eu-central-1")
         name = uuid.uuid4().hex
         end, fifo_attributes = (".fifo", {"FifoQueue": "true"}) if fifo else ("", {})
         self.dead_url = self.sqs.create_queue(QueueName=f"{name}-dead{end}", Attributes=fifo_attributes)["QueueUrl"]
-        redrive = {"deadLetterTargetArn": sqs.arn(self.dead_url), "maxReceiveCount": most_receives}
+        redrive = {"deadLetterTargetArn": sqs.arn(self.dead_url), "maxReceiveCount": max_receive_count}
         attributes = fifo_attributes | {"RedrivePolicy": json.dumps(redrive)}
         self.url = self.sqs.create_queue(QueueName=f"{name}{end}", Attributes=attributes)["QueueUrl"]
 
@@ -152,9 +152,9 @@ class Context:
 def queue(db: None, server: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Queue]:
     """Make the default queue (or orders.fifo) on the server, and use it."""
 
-    def make(most_receives: int = 13, *, fifo: bool = False) -> Queue:
+    def make(max_receive_count: int = 13, *, fifo: bool = False) -> Queue:
         use(monkeypatch, **WIRED)
-        made = Queue(server, most_receives, fifo)
+        made = Queue(server, max_receive_count, fifo)
         name = "orders.fifo" if fifo else "default"
         use(
             monkeypatch,

@@ -83,7 +83,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
     server.server_close()
 
 
-def test_what_aws_cannot_do_just_now_is_asked_again(answers: Answers) -> None:
+def test_a_transient_error_of_aws_is_retried(answers: Answers) -> None:
     answers.planned = [(500, {}), (400, {"__type": "com.amazonaws#ThrottlingException"}), (200, {"done": True})]
     assert aws.call("sqs", "SendMessage", {"a": 1}) == {"done": True}
     assert answers.asked == [{"a": 1}] * 3
@@ -112,14 +112,14 @@ def test_parallel_calls_do_not_share_a_connection(answers: Answers) -> None:
     assert sorted(response["call"] for response in responses) == list(range(40))
 
 
-def test_a_refusal_is_not_repeated(answers: Answers) -> None:
+def test_a_rejected_request_is_not_repeated(answers: Answers) -> None:
     answers.planned = [(400, {"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "no such queue"})]
     with pytest.raises(aws.AwsError, match=r"SendMessage was refused: QueueDoesNotExist \(400\) no such queue"):
         aws.call("sqs", "SendMessage", {})
     assert len(answers.asked) == 1
 
 
-def test_a_failure_that_lasts_is_told_after_three_times(answers: Answers) -> None:
+def test_a_lasting_failure_is_raised_after_three_attempts(answers: Answers) -> None:
     answers.planned = [(503, None)] * 3
     with pytest.raises(aws.AwsError):
         aws.call("ecs", "RunTask", {})

@@ -10,8 +10,8 @@ from stage import effects, make_tables, use
 
 from kit import clock
 from kit.db import database, server_clock
-from kit.jobs import decorators, locks, tables
-from kit.jobs.queues.database import LocalQueues
+from kit.jobs import loading, locks, tables
+from kit.jobs.queues.database import DatabaseQueues
 from kit.jobs.runners import worker
 from kit.testing import enqueued, frozen_clock
 
@@ -53,17 +53,19 @@ def test_a_frozen_clock_holds_it_too() -> None:
     with frozen_clock("2026-01-31T12:00:00.123456Z") as held:
         assert server_time() == held.now()
         with database.engine().begin() as connection:
-            connection.execute(tables.runs.insert().values(schedule="a", holder="", held_until=server_clock.now(60)))
-            assert connection.scalar(select(tables.runs.c.held_until)) == held.now() + timedelta(seconds=60)
+            connection.execute(
+                tables.schedule_runs.insert().values(schedule="a", holder="", held_until=server_clock.now(60))
+            )
+            assert connection.scalar(select(tables.schedule_runs.c.held_until)) == held.now() + timedelta(seconds=60)
 
 
 def test_a_job_that_another_worker_holds_is_not_taken(skewed: timedelta) -> None:
     add.enqueue("a")
-    assert LocalQueues().receive(hidden=30)
-    assert LocalQueues().receive() is None
+    assert DatabaseQueues().receive(hidden=30)
+    assert DatabaseQueues().receive() is None
 
 
-def test_jobs_run_at_once_and_are_delayed_as_long_as_they_should_be(skewed: timedelta) -> None:
+def test_jobs_run_immediately_or_after_their_delay(skewed: timedelta) -> None:
     add.enqueue("now")
     add.enqueue("later", delay=30)
     made = worker.Worker()
@@ -83,11 +85,11 @@ def test_a_schedule_that_is_held_is_held_for_every_worker(skewed: timedelta) -> 
 
 
 def test_a_starting_worker_does_not_fire_again_what_another_fired(skewed: timedelta) -> None:
-    decorators.load()
+    loading.load()
     clock.use()
     worker.tick(starting=True)
     with database.engine().begin() as connection:
-        connection.execute(tables.runs.update().values(next_at=server_clock.now()))
+        connection.execute(tables.schedule_runs.update().values(next_at=server_clock.now()))
     assert worker.tick() == 1
     clock.use(lambda: datetime.now(UTC) + skewed, database=False)
     assert worker.tick(starting=True) == 0

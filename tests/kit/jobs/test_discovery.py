@@ -12,7 +12,7 @@ from stage import use
 
 from kit import references
 from kit.cli.main import main
-from kit.jobs import JobError, decorators, discovery, manifest, schedules
+from kit.jobs import JobError, discovery, loading, manifest, registry
 from kit.testing import run_jobs
 
 JOB = "from kit.jobs import job\n@job\ndef {name}() -> None: ...\n"
@@ -26,9 +26,9 @@ def shop(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     package.joinpath("__init__.py").touch()
     monkeypatch.syspath_prepend(str(package.parent))
     monkeypatch.setattr(references, "JOBS", "shop.jobs")
-    before = dict(decorators.registry), dict(schedules.registry)
-    for name in [name for name in decorators.registry if not name.startswith("kit.")]:
-        del decorators.registry[name]  # other tests' jobs
+    before = dict(registry.jobs), dict(registry.schedules)
+    for name in [name for name in registry.jobs if not name.startswith("kit.")]:
+        del registry.jobs[name]  # other tests' jobs
     discovery.worker_jobs.cache_clear()
 
     def make(module: str = "shop.jobs", **files: str) -> Any:
@@ -40,9 +40,9 @@ def shop(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         return importlib.import_module(module)
 
     yield make
-    for registry, names in zip((decorators.registry, schedules.registry), before, strict=True):
-        registry.clear()  # type: ignore[attr-defined]
-        registry.update(names)  # type: ignore[attr-defined]
+    for known, names in zip((registry.jobs, registry.schedules), before, strict=True):
+        known.clear()  # type: ignore[attr-defined]
+        known.update(names)  # type: ignore[attr-defined]
     for name in [name for name in sys.modules if name.split(".")[0] == "shop"]:
         del sys.modules[name]
     discovery.worker_jobs.cache_clear()
@@ -51,7 +51,7 @@ def shop(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 FORGOTTEN = r"No worker finds the job shop.mail.welcome, because shop.jobs does not import shop.mail. Add `import shop.mail` to shop.jobs"
 
 
-def test_a_job_in_a_module_that_the_jobs_do_not_import_is_refused(shop: Callable[..., Any]) -> None:
+def test_a_job_in_a_module_that_the_jobs_do_not_import_is_rejected(shop: Callable[..., Any]) -> None:
     mail = shop("shop.mail", mail=JOB.format(name="welcome"), jobs=JOB.format(name="tidy"))
     for mode in ("local", "inline"):
         with pytest.MonkeyPatch.context() as patch:
@@ -77,7 +77,7 @@ def test_a_job_that_the_jobs_import_in_any_way_is_found(shop: Callable[..., Any]
     mail = shop("shop.mail", mail=JOB.format(name="welcome"), jobs=jobs)
     mail.welcome.enqueue()
     assert run_jobs() == 1
-    assert discovery.unfindable() == []
+    assert discovery.unfindable(loading.load()) == []
 
 
 def test_jobs_may_be_a_package(shop: Callable[..., Any]) -> None:
@@ -95,7 +95,7 @@ def test_jobs_of_the_jobs_module_cost_no_second_process(
     assert run_jobs() == 1
 
 
-def test_jobs_that_cannot_be_imported_alone_are_told_with_the_error(shop: Callable[..., Any]) -> None:
+def test_a_jobs_module_that_cannot_be_imported_alone_is_reported_with_the_error(shop: Callable[..., Any]) -> None:
     mail = shop("shop.mail", mail=JOB.format(name="welcome"), jobs="raise RuntimeError('no settings')\n")
     with pytest.raises(JobError, match=r"shop.jobs cannot be imported on its own: RuntimeError: no settings"):
         mail.welcome.enqueue()
@@ -130,7 +130,7 @@ def test_a_manifest_that_was_written_while_the_job_was_found_does_not_hide_it(
     discovery.worker_jobs.cache_clear()
     shop(jobs=JOB.format(name="tidy"))  # this process has imported shop.mail all the same
     with pytest.raises(Exception, match=FORGOTTEN):
-        manifest.fresh()
+        manifest.is_current()
 
 
 def test_jobs_in_the_apps_jobs_module_are_known_without_starting_a_worker(

@@ -8,10 +8,11 @@ import sample_jobs
 from sample_jobs import add, cancel_itself, fail, fail_with_a_bad_backoff
 from stage import Context, Queue, effects, use
 
-from kit.jobs import decorators, executor, message
-from kit.jobs.enqueue import queues
+from kit.jobs import loading, message
+from kit.jobs.enqueue import configured_queues
 from kit.jobs.message import DeadLetter
-from kit.jobs.queues.database import LocalQueues
+from kit.jobs.queues.database import DatabaseQueues
+from kit.jobs.queues.inline import InlineError
 from kit.jobs.runners import aws_lambda
 from kit.jobs.runners.worker import Worker
 from kit.jobs.timeouts import OutOfTime
@@ -32,16 +33,16 @@ def drain(request: pytest.FixtureRequest, queue: Callable[..., Queue]) -> Drain:
 
         return step_until_idle
     default = queue()
-    decorators.load()
+    loading.load()
 
     def handler(event: object, context: Context) -> object:
-        return aws_lambda.work(event, lambda: context.get_remaining_time_in_millis() / 1000)  # type: ignore[arg-type]
+        return aws_lambda.run(event, lambda: context.get_remaining_time_in_millis() / 1000)  # type: ignore[arg-type]
 
     return lambda: default.drain(handler) and None
 
 
 def dead() -> list[DeadLetter]:
-    return queues().dead()  # type: ignore[attr-defined,no-any-return]
+    return configured_queues().dead_letters()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def dead() -> list[DeadLetter]:
         ("exit", "SystemExit: 3"),
         ("abort", "Abort: lost"),
         ("half a character", r"ValueError: half \ud83d a character"),
-        ("mute", "Mute: (its __str__ raised RuntimeError)"),
+        ("mute", "Mute: (the __str__ of Mute raised RuntimeError)"),
     ],
 )
 def test_whatever_a_job_raises_is_a_failed_attempt_with_its_reason(drain: Drain, how: str, reason: str) -> None:
@@ -88,7 +89,7 @@ def test_a_backoff_that_raises_does_not_hide_why_the_job_failed(db: None, caplog
         for _ in range(3):
             worker.step()
             clock.move(hours=12)
-    [letter] = LocalQueues().dead()
+    [letter] = DatabaseQueues().dead_letters()
     assert letter.reason == "ValueError: a failed (attempt 3 of 3, the last)"
     assert any("backoff" in record.getMessage() and record.exc_info for record in caplog.records)
 
@@ -98,12 +99,12 @@ def test_on_lambda_a_keyboard_interrupt_is_the_jobs_own(
 ) -> None:
     monkeypatch.setitem(sample_jobs.ERRORS, "cancelled", KeyboardInterrupt())
     default = queue()
-    decorators.load()
+    loading.load()
     fail.enqueue("a", "cancelled")
     add.enqueue("b")
     event = default.event()
     assert event
-    answer = aws_lambda.work(event, lambda: 60)
+    answer = aws_lambda.run(event, lambda: 60)
     assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == [event["Records"][0]["messageId"]]
     assert effects() == ["a", "b"]
 
@@ -115,9 +116,9 @@ def test_a_keyboard_interrupt_ends_the_local_worker_and_the_job_comes_back(
     fail.enqueue("a", "cancelled")
     with pytest.raises(KeyboardInterrupt):
         Worker().step()
-    delivery = LocalQueues().receive()
+    delivery = DatabaseQueues().receive()
     assert delivery
-    assert delivery.receives == 2
+    assert delivery.receive_count == 2
 
 
 def test_an_inline_job_that_exits_or_is_cancelled_does_not_end_or_cancel_its_caller(
@@ -125,7 +126,7 @@ def test_an_inline_job_that_exits_or_is_cancelled_does_not_end_or_cancel_its_cal
 ) -> None:
     use(monkeypatch, JOBS="inline")
     for how in ("exit", "cancelled", "abort"):
-        with pytest.raises(executor.InlineError, match=r"sample_jobs\.fail failed: "):
+        with pytest.raises(InlineError, match=r"sample_jobs\.fail failed: "):
             fail.enqueue("a", how)
 
 
@@ -145,12 +146,12 @@ def test_an_error_that_cannot_be_written_to_the_metrics_changes_nothing(
             raise BrokenPipeError
 
     default = queue()
-    decorators.load()
+    loading.load()
     add.enqueue("a")
     event = default.event()
     assert event
     monkeypatch.setattr("sys.stdout", Closed())
-    assert aws_lambda.work(event, lambda: 60) == {"batchItemFailures": []}
+    assert aws_lambda.run(event, lambda: 60) == {"batchItemFailures": []}
 
 
 def test_the_log_has_the_traceback_of_an_error_without_text(db: None, caplog: pytest.LogCaptureFixture) -> None:

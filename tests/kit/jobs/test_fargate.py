@@ -16,9 +16,9 @@ from stage import WIRED, Context, Queue, effects, use
 
 from kit import aws, settings
 from kit.db import database
-from kit.jobs import decorators, hours
+from kit.jobs import hours, loading, registry, spec
 from kit.jobs.message import Message
-from kit.jobs.queues import sqs
+from kit.jobs.queues import sqs, sqs_format
 from kit.jobs.runners import aws_lambda, fargate
 from rendering import TEMPLATE
 
@@ -67,7 +67,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def work(default: Queue) -> None:
     event = default.event()
     assert event
-    default.settle(event, aws_lambda.work(event, Context().get_remaining_time_in_millis))
+    default.settle(event, aws_lambda.run(event, Context().get_remaining_time_in_millis))
 
 
 def run_task(payload: dict[str, Any]) -> int:
@@ -82,43 +82,43 @@ def run_task(payload: dict[str, Any]) -> int:
 
 def test_a_long_job_is_run_by_a_task_and_then_gone(cluster: Any, queue: Make, asked: list[dict[str, Any]]) -> None:
     default = queue()
-    decorators.load()
+    loading.load()
     long.enqueue("export")
     work(default)
     [payload] = asked
     assert payload["overrides"]["containerOverrides"][0]["command"] == ["python", "-m", "kit", "jobs", "task"]
     assert payload["networkConfiguration"]["awsvpcConfiguration"]["subnets"] == WIRED["JOBS_SUBNETS"].split(",")
-    assert len(json.dumps(payload["overrides"])) < fargate.MAX_OVERRIDES
+    assert len(json.dumps(payload["overrides"])) < sqs_format.MAX_OVERRIDES
     assert len(cluster.list_tasks(cluster="app")["taskArns"]) >= 1
     assert default.event() is None, "the message must stay hidden while the task runs"
     assert run_task(payload) == 0
     assert (effects(), sqs.SqsQueues().count()["default"]) == (["export"], 0)
 
 
-def test_a_long_job_that_fails_is_tried_again_and_ends_in_the_dead_letter_queue(
+def test_a_long_job_that_fails_is_retried_and_then_dead_lettered(
     cluster: Any, queue: Make, asked: list[dict[str, Any]]
 ) -> None:
     default = queue()
-    decorators.load()
+    loading.load()
     long.enqueue("export", True)
     work(default)
     assert run_task(asked[0]) == 1
     work(default)
     assert asked[0]["clientToken"] != asked[1]["clientToken"]
     assert run_task(asked[1]) == 1
-    [letter] = sqs.SqsQueues().dead()
+    [letter] = sqs.SqsQueues().dead_letters()
     assert letter.reason == "ValueError: long failed (attempt 2 of 2, the last)"
     assert sqs.SqsQueues().count()["default"] == 0
 
 
 def test_a_task_that_cannot_be_started_is_a_failed_attempt(queue: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     default = queue()
-    decorators.load()
+    loading.load()
     monkeypatch.setenv("JOBS_CLUSTER", "gone")
     settings.current.cache_clear()
     long.enqueue("export")
-    default.drain(lambda event, context: aws_lambda.work(event, context.get_remaining_time_in_millis))
-    [letter] = sqs.SqsQueues().dead()
+    default.drain(lambda event, context: aws_lambda.run(event, context.get_remaining_time_in_millis))
+    [letter] = sqs.SqsQueues().dead_letters()
     assert letter.reason.startswith("its task could not be started: RunTask was refused: ClusterNotFound")
 
 
@@ -126,7 +126,7 @@ def test_a_delivery_that_is_handled_twice_starts_one_task(
     cluster: Any, queue: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     default = queue()
-    decorators.load()
+    loading.load()
     long.enqueue("export")
     event = default.event()
     assert event
@@ -134,30 +134,30 @@ def test_a_delivery_that_is_handled_twice_starts_one_task(
     for subnets in ("", "", ",subnet-9"):  # the last with settings that have changed: ECS answers with a conflict
         with pytest.MonkeyPatch.context() as patch:
             use(patch, JOBS_SUBNETS=WIRED["JOBS_SUBNETS"] + subnets)
-            answer = aws_lambda.work(event, Context().get_remaining_time_in_millis)
+            answer = aws_lambda.run(event, Context().get_remaining_time_in_millis)
             assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == [event["Records"][0]["messageId"]]
             assert default.event() is None, "the message must stay hidden while its task runs"
     assert len(set(cluster.list_tasks(cluster="app")["taskArns"]) - before) == 1
     assert len([record for record in caplog.records if "has its task already" in record.getMessage()]) == 1
-    assert sqs.SqsQueues().dead() == []
+    assert sqs.SqsQueues().dead_letters() == []
 
 
 def test_a_dead_job_that_is_redriven_gets_a_task_of_its_own(
     cluster: Any, queue: Make, asked: list[dict[str, Any]]
 ) -> None:
     default = queue()
-    decorators.load()
+    loading.load()
     long.enqueue("export")
     for number in range(1, 4):
         work(default)
         assert len({payload["clientToken"] for payload in asked}) == number
         [override] = asked[-1]["overrides"]["containerOverrides"]
         delivery = fargate.read_delivery(override["environment"][0]["value"])
-        sqs.SqsQueues().bury(delivery, "it failed", Message.from_json(delivery.body))
-        sqs.SqsQueues().remove(delivery)
-        with sqs.SqsQueues().letters() as [letter]:
-            sqs.SqsQueues().revive(letter)
-    assert sqs.SqsQueues().dead() == []
+        sqs.SqsQueues().dead_letter(delivery, "it failed", Message.from_json(delivery.body))
+        sqs.SqsQueues().delete(delivery)
+        with sqs.SqsQueues().receive_dead_letters() as [letter]:
+            sqs.SqsQueues().redrive(letter)
+    assert sqs.SqsQueues().dead_letters() == []
 
 
 def test_a_copy_that_waits_for_another_run_gets_a_task_of_its_own(
@@ -165,15 +165,15 @@ def test_a_copy_that_waits_for_another_run_gets_a_task_of_its_own(
 ) -> None:
     """With overlap="queue" a run that waits is sent again, and no attempt is counted."""
     default = queue()
-    decorators.load()
+    loading.load()
     long.enqueue("export")
     for _ in range(3):
         event = default.event()
         assert event
         [delivery] = sqs.deliveries(event)
         fargate.start(long, Message.from_json(delivery.body), delivery, sqs.SqsQueues())
-        sqs.SqsQueues().send([Message.from_json(delivery.body).again(spent=0)])
-        sqs.SqsQueues().remove(delivery)
+        sqs.SqsQueues().send([Message.from_json(delivery.body).retry(attempts_used=0)])
+        sqs.SqsQueues().delete(delivery)
     assert len({payload["clientToken"] for payload in asked}) == 3
 
 
@@ -187,7 +187,7 @@ def test_the_same_delivery_asks_for_the_same_task(cluster: Any, queue: Make) -> 
     assert fargate.request(message, delivery) == fargate.request(message, delivery)
 
 
-def test_the_message_is_kept_hidden_while_the_task_lives(queue: Make) -> None:
+def test_the_message_is_kept_hidden_while_the_task_runs(queue: Make) -> None:
     default = queue()
     long.enqueue("export")
     event = default.event()
@@ -196,7 +196,7 @@ def test_the_message_is_kept_hidden_while_the_task_lives(queue: Make) -> None:
     seen: list[float] = []
 
     class Noting(sqs.SqsQueues):
-        def postpone(self, _: Any, seconds: float) -> None:
+        def change_visibility(self, _: Any, seconds: float) -> None:
             seen.append(seconds)
             over.set()
 
@@ -209,8 +209,8 @@ def test_the_message_is_kept_hidden_while_the_task_lives(queue: Make) -> None:
 
 
 def test_the_longest_job_fits_into_the_time_that_sqs_hides_a_message() -> None:
-    assert decorators.LONGEST + fargate.START < sqs.MAX_HIDDEN
-    assert hours(11).total_seconds() == decorators.LONGEST
+    assert spec.MAX_RUNTIME + fargate.START < sqs.MAX_HIDDEN
+    assert hours(11).total_seconds() == spec.MAX_RUNTIME
     database.engine.cache_clear()
 
 
@@ -224,7 +224,7 @@ def test_the_task_is_the_image_with_another_command(
 
     default = queue()
     monkeypatch.setattr(references, "JOBS", "app.jobs")
-    decorators.load()
+    loading.load()
     folder = tmp_path / "database"
     folder.mkdir(mode=0o777)
     use(monkeypatch, DATABASE_URL=f"sqlite:///{folder / 'wall.db'}")
@@ -235,7 +235,7 @@ def test_the_task_is_the_image_with_another_command(
     folder.chmod(0o777)
     for file in folder.iterdir():
         file.chmod(0o666)
-    decorators.registry["app.jobs.export"].enqueue()
+    registry.jobs["app.jobs.export"].enqueue()
     work(default)
     [override] = asked[0]["overrides"]["containerOverrides"]
     names = ("JOBS", "JOBS_QUEUES", "JOBS_DEAD_QUEUES", *(name for name in WIRED if name.startswith("AWS")))

@@ -15,9 +15,10 @@ from stage import effects, make_tables, use
 
 from kit import clock
 from kit.db import database
-from kit.jobs import days, decorators, enqueue, idempotency, outbox, tables
-from kit.jobs.message import Message, Queues
-from kit.jobs.queues.database import LocalQueues
+from kit.jobs import days, enqueue, idempotency, loading, outbox, tables
+from kit.jobs.message import Message
+from kit.jobs.queues.database import DatabaseQueues
+from kit.jobs.queues.sqs import SqsQueues
 from kit.jobs.runners import worker
 from kit.testing import JobFailed, assert_enqueued, enqueued, frozen_clock, run_jobs
 
@@ -36,18 +37,18 @@ def test_a_rollback_sends_nothing_and_a_commit_sends_all() -> None:
     with database.session():
         add.enqueue("one")
         add.enqueue("two")
-        assert LocalQueues().receive() is None
+        assert DatabaseQueues().receive() is None
     assert run_jobs() == 2
     assert effects() == ["one", "two"]
 
 
-def test_a_failing_job_is_tried_again_and_ends_dead_with_its_reason() -> None:
+def test_a_failing_job_is_retried_and_then_dead_lettered_with_its_reason() -> None:
     act.enqueue("a", "raise")
     drain(worker.Worker())
-    [letter] = LocalQueues().dead()
+    [letter] = DatabaseQueues().dead_letters()
     assert letter.reason == "ValueError: a failed (attempt 3 of 3, the last)"
     assert effects() == ["a"] * 3
-    LocalQueues().revive(letter)
+    DatabaseQueues().redrive(letter)
     drain(worker.Worker())
     assert effects() == ["a"] * 6
 
@@ -62,18 +63,18 @@ def test_backoff_and_delay_are_waited_for() -> None:
 
 def test_a_key_has_its_effect_once() -> None:
     for _ in range(3):
-        add.enqueue("paid", key="order 1")
-    add.enqueue("paid", key="ORDER 1")
+        add.enqueue("paid", idempotency_key="order 1")
+    add.enqueue("paid", idempotency_key="ORDER 1")
     assert run_jobs() == 4
     assert effects() == ["paid", "paid"]
 
 
 def test_a_job_with_a_key_is_one_transaction() -> None:
-    two_steps.enqueue("a", True, key="a")
+    two_steps.enqueue("a", True, idempotency_key="a")
     drain(worker.Worker())
     assert effects() == []
     assert enqueued() == []
-    two_steps.enqueue("b", key="b")
+    two_steps.enqueue("b", idempotency_key="b")
     run_jobs()
     assert effects() == ["b 1", "b 2", "b follows"]
 
@@ -82,7 +83,9 @@ def test_of_two_runs_with_one_key_at_the_same_time_one_is_rolled_back() -> None:
     with pytest.raises(idempotency.AlreadyDone), idempotency.once("job", "k"):
         with database.engine().begin() as other:
             other.execute(
-                tables.keys.insert().values(digest=idempotency.digest("job", "k"), job="job", done_at=clock.now())
+                tables.idempotency_keys.insert().values(
+                    digest=idempotency.digest("job", "k"), job="job", done_at=clock.now()
+                )
             )
         sample_jobs.note("second")
     assert effects() == []
@@ -100,11 +103,11 @@ def test_an_error_that_a_keyed_job_swallows_still_rolls_it_back() -> None:
 
 def test_old_keys_are_forgotten() -> None:
     with frozen_clock() as held:
-        add.enqueue("a", key="k")
+        add.enqueue("a", idempotency_key="k")
         run_jobs()
         held.move(days=91)
         idempotency.prune()
-        add.enqueue("a", key="k")
+        add.enqueue("a", idempotency_key="k")
         run_jobs()
     assert effects() == ["a", "a"]
 
@@ -117,7 +120,7 @@ def test_one_group_is_run_in_order_on_a_fifo_queue() -> None:
     assert [name for name in effects() if name != "other"] == ["1", "1", "2"]
 
 
-class Taking:
+class Taking(SqsQueues):
     """Queues that take messages, or fail to."""
 
     def __init__(self, fails: bool = False) -> None:
@@ -134,7 +137,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[Taking]:
     """JOBS=sqs, and an SQS that takes what it is sent."""
     taking = Taking()
     use(monkeypatch, JOBS="sqs")
-    monkeypatch.setattr(enqueue, "queues", lambda: taking)
+    monkeypatch.setattr(enqueue, "configured_queues", lambda: taking)
     yield taking
 
 
@@ -164,33 +167,31 @@ def test_what_cannot_be_sent_after_the_commit_is_sent_by_the_sweeper(away: Takin
             add.enqueue("one")
         assert in_outbox() == 1
         away.fails = False
-        assert outbox.sweep(_queues(away)) == 0  # it is not left behind yet
+        assert outbox.sweep(away) == 0  # it is not left behind yet
         held.move(seconds=61)
-        assert outbox.sweep(_queues(away)) == 1
-        assert outbox.sweep(_queues(away)) == 0
+        assert outbox.sweep(away) == 1
+        assert outbox.sweep(away) == 0
     assert (len(away.sent), in_outbox()) == (1, 0)
-
-
-def _queues(taking: Taking) -> Queues:
-    return taking  # type: ignore[return-value]
 
 
 def test_a_crash_between_commit_and_send_is_repaired(away: Taking) -> None:
     database.engine().dispose()
     if (child := os.fork()) == 0:
-        away.send = lambda *_: os._exit(9)  # type: ignore[method-assign]
-        with database.session() as session:
-            session.execute(sample_jobs.effects.insert().values(name="kept"))
-            add.enqueue("one")
-        os._exit(0)
+        try:
+            away.send = lambda *_: os._exit(9)  # type: ignore[method-assign]
+            with database.session() as session:
+                session.execute(sample_jobs.effects.insert().values(name="kept"))
+                add.enqueue("one")
+        finally:
+            os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     assert (effects(), in_outbox()) == (["kept"], 1)
     with frozen_clock() as held:
         held.move(seconds=61)
-        assert outbox.sweep(_queues(away)) == 1
+        assert outbox.sweep(away) == 1
 
 
-def test_inline_runs_at_once_and_after_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inline_jobs_run_immediately_or_after_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, JOBS="inline")
     add.enqueue("now")
     with database.session():
@@ -202,7 +203,7 @@ def test_inline_runs_at_once_and_after_the_commit(monkeypatch: pytest.MonkeyPatc
 
 
 def test_schedules_tick_once_each_time_and_make_up_for_one_that_was_missed() -> None:
-    decorators.load()
+    loading.load()
     with frozen_clock("2026-01-01T00:00:00Z") as held:
         worker.tick(starting=True)
         assert worker.tick() == 0
@@ -216,11 +217,11 @@ def test_schedules_tick_once_each_time_and_make_up_for_one_that_was_missed() -> 
         assert run_jobs() == 2
 
 
-def test_the_helpers_for_tests_tell_what_there_is() -> None:
+def test_the_test_helpers_list_what_is_enqueued() -> None:
     add.enqueue("one")
     assert_enqueued(add, name="one")
     with pytest.raises(
-        AssertionError, match=r"add\(name='two'\) is enqueued 0 times, not 1\. In the queue:\n  .*name='one'"
+        AssertionError, match=r"add\(name='two'\) is enqueued 0 times, not 1; enqueued are:\n  .*name='one'"
     ):
         assert_enqueued(add, name="two")
     stubborn.enqueue()
@@ -233,7 +234,7 @@ def survive(number: int, *, seed: int, kill_after: tuple[float, float]) -> tuple
     add.enqueue_many([(f"plain {one}",) for one in range(number // 2)])
     with database.session():
         for one in range(number // 2):
-            add.enqueue(f"key {one}", key=str(one))
+            add.enqueue(f"key {one}", idempotency_key=str(one))
     dice = random.Random(seed)
     kills = 0
     while enqueued():
@@ -249,10 +250,10 @@ def survive(number: int, *, seed: int, kill_after: tuple[float, float]) -> tuple
     done = Counter(effects())
     wanted = {f"{kind} {one}" for kind in ("plain", "key") for one in range(number // 2)}
     doubled = sum(count - 1 for name, count in done.items() if name.startswith("key"))
-    return len(wanted - done.keys()) + len(LocalQueues().dead()), doubled, kills
+    return len(wanted - done.keys()) + len(DatabaseQueues().dead_letters()), doubled, kills
 
 
-def test_no_job_is_lost_and_no_key_is_spent_twice_when_workers_are_killed() -> None:
+def test_no_job_is_lost_and_no_key_is_used_twice_when_workers_are_killed() -> None:
     lost, doubled, kills = survive(1000, seed=1, kill_after=(0.02, 0.4))
     assert (lost, doubled) == (0, 0)
     assert kills > 3
@@ -266,7 +267,7 @@ def mysql_tables(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     make_tables()
 
 
-def test_the_same_holds_on_mysql_with_two_workers_beside_one_another(mysql_tables: None) -> None:
+def test_no_job_is_lost_on_mysql_with_two_workers(mysql_tables: None) -> None:
     lost, doubled, _ = survive(1000, seed=2, kill_after=(0.05, 0.8))
     assert (lost, doubled) == (0, 0)
     make_tables()

@@ -34,17 +34,17 @@ def job(text: str, **others: Any) -> Message:
     return Message.new("sample_jobs.add", {"name": text}, **others)
 
 
-def test_a_row_that_cannot_be_read_is_set_aside_and_the_others_go(queue: Any) -> None:
+def test_an_unreadable_row_is_dead_lettered_and_the_others_are_sent(queue: Any) -> None:
     queue()
     leave("[" * 100_000, job("one", id="1").to_json(), "", job("two", id="3").to_json())
     assert outbox.sweep(sqs.SqsQueues()) == 2
     assert (left(), sqs.SqsQueues().count()) == ([], {"default": 2})
-    letters = {letter.reason: letter.body for letter in sqs.SqsQueues().dead()}
-    assert {reason[:34] for reason in letters} == {"a row of the outbox cannot be read"}
+    letters = {letter.reason: letter.body for letter in sqs.SqsQueues().dead_letters()}
+    assert {reason.partition(":")[0] for reason in letters} == {"a row of the outbox is unreadable"}
     assert sorted(len(body) for body in letters.values()) == [1, 100_000]
 
 
-def test_a_row_that_is_refused_stays_and_the_others_go(queue: Any) -> None:
+def test_a_rejected_row_stays_and_the_others_are_sent(queue: Any) -> None:
     queue()
     gone = job("gone", id="0", queue="gone")
     large = "x" * 1_100_000
@@ -65,11 +65,11 @@ def test_keys_are_pruned_although_the_queue_cannot_be_reached(queue: Any, monkey
         with pytest.raises(OSError, match="refused"):
             maintenance.sweep()
     with database.engine().connect() as connection:
-        assert connection.scalars(select(tables.keys.c.digest)).all() == []
+        assert connection.scalars(select(tables.idempotency_keys.c.digest)).all() == []
     assert left() == ["0"]
 
 
-class SomeAccepted:
+class SomeAccepted(sqs.SqsQueues):
     """A queue that accepts the messages whose text is even."""
 
     def send(self, messages: list[Message], delay: float = 0) -> None:
@@ -78,7 +78,7 @@ class SomeAccepted:
 
 def test_of_several_only_those_that_were_accepted_leave_the_outbox(queue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     queue()
-    monkeypatch.setattr(enqueue, "queues", SomeAccepted)
+    monkeypatch.setattr(enqueue, "configured_queues", SomeAccepted)
     with database.session():
         ids = add.enqueue_many([(str(number),) for number in range(4)])
     assert left() == sorted([ids[1], ids[3]])
@@ -88,11 +88,11 @@ class Stopped(BaseException):
     """As a job's time limit is."""
 
 
-def test_what_is_stopped_while_it_sends_loses_nothing(queue: Any) -> None:
+def test_a_sweep_that_is_stopped_while_sending_loses_nothing(queue: Any) -> None:
     queue()
     leave(job("one", id="0").to_json())
 
-    class Slow:
+    class Slow(sqs.SqsQueues):
         def send(self, *_: Any) -> None:
             raise Stopped
 
@@ -101,12 +101,12 @@ def test_what_is_stopped_while_it_sends_loses_nothing(queue: Any) -> None:
     assert left() == ["0"]
 
 
-def test_one_message_that_is_refused_keeps_no_other_from_being_sent(queue: Any) -> None:
+def test_a_rejected_message_does_not_stop_others_from_being_sent(queue: Any) -> None:
     queue()
     messages = [job(str(number)) for number in range(12)]
     messages[3] = messages[3]._replace(group="é")
     messages[5] = messages[5]._replace(queue="gone")
-    with pytest.raises(sqs.SendError, match=r"2 of 12 messages were not accepted by SQS: .*MessageGroupId") as caught:
+    with pytest.raises(sqs.SendError, match=r"did not accept 2 of 12 messages: .*MessageGroupId") as caught:
         sqs.SqsQueues().send(messages)
     assert caught.value.unsent == [messages[3], messages[5]]
     assert sqs.SqsQueues().count() == {"default": 10}

@@ -19,10 +19,11 @@ from stage import WIRED, use
 
 from kit.cli.main import main
 from kit.errors import UsageError
-from kit.jobs import decorators, executor
+from kit.jobs import executor, loading
+from kit.jobs.executor import ExecutionContext
 from kit.jobs.message import Message, Unreadable
 from kit.jobs.queues import sqs
-from kit.jobs.queues.database import LocalQueues
+from kit.jobs.queues.database import DatabaseQueues
 from kit.jobs.runners import fargate
 
 EXAMPLES = int(os.environ.get("POISON_EXAMPLES", "40"))
@@ -52,7 +53,7 @@ BODIES = [
     raw(enqueued="9" * 4000),
     raw(enqueued="-1"),
     raw(due="Infinity"),
-    raw(spent="9" * 4300),
+    raw(attempts_used="9" * 4300),
     raw(arguments='{"value":' + "9" * 5000 + "}"),
     raw(arguments='{"value":{"$":"decimal","v":"x"}}'),
     raw(arguments='{"value":{"$":[],"v":1}}'),
@@ -69,7 +70,7 @@ BODIES = [
     message(job=""),
     message(id="\ud800"),
     message(id="x" * 65),
-    message(key="\udfff"),
+    message(idempotency_key="\udfff"),
     message(group="\ud800"),
     message(request_id="\ud800"),
     message(colour=1),
@@ -116,30 +117,30 @@ def sides(
     places = {"JOBS_QUEUES": f"default={made.url}", "JOBS_DEAD_QUEUES": f"default={made.dead_url}"}
     use(monkeypatch, **WIRED, **places, AWS_ENDPOINT_URL=emulator.sqs.address, JOBS="sqs")
     sqs._max_receive_count.cache_clear()
-    decorators.load()
+    loading.load()
     yield [Local("default"), made]
     capsys.readouterr()
 
 
 def empty(side: Side) -> None:
     while delivery := side.receive():
-        side.queues.remove(delivery)
-    with side.queues.letters() as letters:
+        side.queues.delete(delivery)
+    with side.queues.receive_dead_letters() as letters:
         for letter in letters:
-            side.queues.forget(letter)
+            side.queues.delete_dead_letter(letter)
 
 
-def is_set_aside(side: Side, body: str) -> bool:
+def is_dead_lettered(side: Side, body: str) -> bool:
     """Deliver a body once, and say whether it is a dead letter with a reason then, rather than a job that has run."""
     empty(side)
     side.put(body)
     delivery = side.receive()
     assert delivery
-    outcome = executor.process(delivery, executor.Place(side.queues))
+    outcome = executor.process(delivery, ExecutionContext(side.queues))
     assert outcome.finished, "it stays in its queue"
-    side.queues.remove(delivery)
-    dead = side.queues.dead()
-    assert (side.count(), len(dead)) == (0, outcome is executor.Outcome.DEAD)
+    side.queues.delete(delivery)
+    dead = side.queues.dead_letters()
+    assert (side.count(), len(dead)) == (0, outcome is executor.Outcome.DEAD_LETTERED)
     if dead:
         [letter] = dead
         assert letter.body == body
@@ -149,16 +150,16 @@ def is_set_aside(side: Side, body: str) -> bool:
 
 
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
-def test_a_body_that_is_no_job_is_set_aside_with_a_reason(sides: list[Side], body: str) -> None:
+def test_an_invalid_body_is_dead_lettered_with_a_reason(sides: list[Side], body: str) -> None:
     for side in sides:
-        assert is_set_aside(side, body)
+        assert is_dead_lettered(side, body)
 
 
 @given(body=poison)
 @example(body=nested(450))
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_any_body_is_run_or_set_aside_on_both_queues_alike(sides: list[Side], body: str) -> None:
-    mine, theirs = (is_set_aside(side, body) for side in sides)
+def test_any_body_is_run_or_dead_lettered_by_both_queues_alike(sides: list[Side], body: str) -> None:
+    mine, theirs = (is_dead_lettered(side, body) for side in sides)
     assert mine == theirs
 
 
@@ -173,11 +174,11 @@ def test_every_listing_survives_it(
     empty(side)
     side.put(body)
     if which == 0:
-        LocalQueues().waiting()
+        DatabaseQueues().waiting()
     delivery = side.receive()
     assert delivery
-    side.queues.bury(delivery, "\x1b[2J\ud800 why", None)
-    side.queues.remove(delivery)
+    side.queues.dead_letter(delivery, "\x1b[2J\ud800 why", None)
+    side.queues.delete(delivery)
 
     def kit(*words: str) -> str:
         capsys.readouterr()
@@ -187,18 +188,18 @@ def test_every_listing_survives_it(
         assert "Traceback" not in err
         return out
 
-    [letter] = side.queues.dead()
+    [letter] = side.queues.dead_letters()
     assert "\x1b" not in kit("failed")
     assert "dead letters: 1" in kit("list")
     assert letter.reason[:3] in kit("show", letter.id[:8])
     kit("retry", "--all")
     kit("purge", "--all")
-    assert side.queues.count_dead() == 0
+    assert side.queues.count_dead_letters() == 0
 
 
 @given(text=st.text() | anything.map(json.dumps) | st.just("[" * 100_000))
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_a_task_says_what_is_wrong_with_its_delivery(text: str) -> None:
+def test_a_task_explains_an_invalid_delivery(text: str) -> None:
     with pytest.raises(UsageError, match="JOB_DELIVERY"):
         fargate.read_delivery(text)
 

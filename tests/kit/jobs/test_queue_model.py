@@ -24,8 +24,9 @@ from stage import effects, make_tables, use
 from kit import clock, references
 from kit.db import database
 from kit.jobs import executor, tables
+from kit.jobs.executor import ExecutionContext
 from kit.jobs.message import Delivery
-from kit.jobs.queues.database import LocalQueues
+from kit.jobs.queues.database import DatabaseQueues
 from kit.jobs.runners.worker import Worker
 from kit.testing import FrozenClock, enqueued
 
@@ -68,7 +69,7 @@ class QueueModel(RuleBasedStateMachine):
     )
     def enqueue(self, transaction: str, plan: list[str], delay: float, key: str | None) -> None:
         name = f"job {next(self.numbers)}"
-        self._in(transaction, lambda: perform.enqueue(name, key, key=key, delay=delay), name, key)
+        self._in(transaction, lambda: perform.enqueue(name, key, idempotency_key=key, delay=delay), name, key)
         plans[name] = plan
 
     @rule(
@@ -126,8 +127,8 @@ class QueueModel(RuleBasedStateMachine):
                 elif moment == "claimed":
                     patch.setattr(executor, "process", _die)
                 else:
-                    method = {"succeeded": "remove", "failed": "postpone", "given up": "bury"}[moment]
-                    patch.setattr(LocalQueues, method, _die)
+                    method = {"succeeded": "delete", "failed": "change_visibility", "given up": "dead_letter"}[moment]
+                    patch.setattr(DatabaseQueues, method, _die)
                 try:
                     Worker().step()
                 finally:
@@ -136,7 +137,7 @@ class QueueModel(RuleBasedStateMachine):
 
     @rule()
     def claim_and_stand_still(self) -> None:
-        if delivery := LocalQueues().receive():
+        if delivery := DatabaseQueues().receive():
             self.held.append(delivery)
 
     @precondition(lambda self: bool(self.held))
@@ -144,18 +145,18 @@ class QueueModel(RuleBasedStateMachine):
     def go_on(self) -> None:
         """A worker that stood still goes on, perhaps long after its lease has ended."""
         delivery = self.held.pop()
-        if executor.process(delivery, executor.Place(LocalQueues())).finished:
-            LocalQueues().remove(delivery)
+        if executor.process(delivery, ExecutionContext(DatabaseQueues())).finished:
+            DatabaseQueues().delete(delivery)
 
     @rule(seconds=st.sampled_from([0.5, 9, 31, 70, 3600]))
     def move_the_clock(self, seconds: float) -> None:
         self.clock.move(seconds=seconds)
 
-    @precondition(lambda self: bool(LocalQueues().dead()))
+    @precondition(lambda self: bool(DatabaseQueues().dead_letters()))
     @rule(data=st.data())
     def retry_by_hand(self, data: st.DataObject) -> None:
-        letters = LocalQueues().dead()
-        LocalQueues().revive(data.draw(st.sampled_from(letters)))
+        letters = DatabaseQueues().dead_letters()
+        DatabaseQueues().redrive(data.draw(st.sampled_from(letters)))
 
     @invariant()
     def nothing_has_happened_that_must_not(self) -> None:
@@ -168,7 +169,7 @@ class QueueModel(RuleBasedStateMachine):
         in_flight = select(func.count()).where(
             tables.jobs.c.group_name.is_not(None),
             tables.jobs.c.state == "waiting",
-            tables.jobs.c.receives > 0,
+            tables.jobs.c.receive_count > 0,
             tables.jobs.c.visible_at > self.clock.now(),
         )
         with database.engine().connect() as connection:
@@ -178,9 +179,9 @@ class QueueModel(RuleBasedStateMachine):
         """Let everything end well: then each job that was committed has had its effect."""
         try:
             plans.clear()
-            while enqueued() or LocalQueues().dead():
-                for letter in LocalQueues().dead():
-                    LocalQueues().revive(letter)
+            while enqueued() or DatabaseQueues().dead_letters():
+                for letter in DatabaseQueues().dead_letters():
+                    DatabaseQueues().redrive(letter)
                 self.clock.move(hours=12)
                 while Worker().step():
                     pass

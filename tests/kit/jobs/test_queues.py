@@ -61,15 +61,15 @@ def names(side: Side, **options: int) -> list[str]:
     found = []
     while delivery := side.receive(**options):
         found.append(Message.from_json(delivery.body).arguments["name"])
-        side.queues.remove(delivery)
+        side.queues.delete(delivery)
     return found
 
 
-def bury(side: Side, reason: str = "why") -> None:
+def dead_letter(side: Side, reason: str = "why") -> None:
     delivery = side.receive()
     assert delivery
-    side.queues.bury(delivery, reason, Message.from_json(delivery.body))
-    side.queues.remove(delivery)
+    side.queues.dead_letter(delivery, reason, Message.from_json(delivery.body))
+    side.queues.delete(delivery)
 
 
 def test_what_is_sent_is_received_once_and_deleted(side: Side, send: Any) -> None:
@@ -77,7 +77,7 @@ def test_what_is_sent_is_received_once_and_deleted(side: Side, send: Any) -> Non
     delivery = side.receive()
     assert seen(delivery) == (message.id, {"name": "one"}, 0, 1, message.queue)
     assert (side.receive(), side.count()) == (None, 1)
-    side.queues.remove(delivery)
+    side.queues.delete(delivery)
     assert side.count() == 0
 
 
@@ -98,20 +98,20 @@ def test_a_message_that_is_not_deleted_comes_back_and_counts_its_deliveries(
         held.move(seconds=1)
 
 
-def test_a_delivery_is_hidden_for_as_long_as_it_is_told(side: Side, send: Any, held: FrozenClock) -> None:
+def test_a_delivery_is_hidden_for_the_requested_time(side: Side, send: Any, held: FrozenClock) -> None:
     send("one")
     delivery = side.receive()
     held.move(seconds=20)
-    side.queues.postpone(delivery, 3600)
+    side.queues.change_visibility(delivery, 3600)
     held.move(seconds=3599)
     assert side.receive() is None
     held.move(seconds=1)
     again = side.receive()
     assert again
-    side.queues.postpone(again, 0)
+    side.queues.change_visibility(again, 0)
     third = side.receive()
     assert third
-    assert third.receives == 3
+    assert third.receive_count == 3
 
 
 def test_a_receipt_that_is_out_of_date_changes_nothing(side: Side, send: Any, held: FrozenClock) -> None:
@@ -119,12 +119,12 @@ def test_a_receipt_that_is_out_of_date_changes_nothing(side: Side, send: Any, he
     older = side.receive()
     held.move(seconds=30)
     newer = side.receive()
-    side.queues.remove(older)
-    side.queues.postpone(older, 0)
+    side.queues.delete(older)
+    side.queues.change_visibility(older, 0)
     assert (side.receive(), side.count()) == (None, 1)
-    side.queues.remove(newer)
-    side.queues.remove(newer)
-    side.queues.postpone(newer, 0)
+    side.queues.delete(newer)
+    side.queues.delete(newer)
+    side.queues.change_visibility(newer, 0)
     assert side.count() == 0
 
 
@@ -144,7 +144,7 @@ def test_a_group_waits_for_the_message_before_and_other_groups_do_not(side: Side
         send(text, group=group)
     delivery = side.receive()
     assert names(side) == ["b1"]
-    side.queues.postpone(delivery, 600)
+    side.queues.change_visibility(delivery, 600)
     held.move(seconds=599)
     assert side.receive() is None
     held.move(seconds=1)
@@ -155,26 +155,26 @@ def test_a_group_waits_for_the_message_before_and_other_groups_do_not(side: Side
 def test_a_dead_letter_lets_its_group_go_on(side: Side, send: Any) -> None:
     send("a1")
     send("a2")
-    bury(side)
+    dead_letter(side)
     assert names(side) == ["a2"]
 
 
 def test_a_dead_letter_has_its_reason_and_is_listed_again_and_again(side: Side, send: Any) -> None:
     message = send("one")
-    bury(side, "ValueError: \x00 \ud800 \ufffe é 🎉")
+    dead_letter(side, "ValueError: \x00 \ud800 \ufffe é 🎉")
     expected = [(message.id, "sample_jobs.add", "ValueError: \ufffd \\ud800 \ufffd é 🎉", message.queue)]
-    assert letters(side.queues.dead()) == letters(side.queues.dead()) == expected
-    assert (side.count(), side.queues.count_dead()) == (0, 1)
+    assert letters(side.queues.dead_letters()) == letters(side.queues.dead_letters()) == expected
+    assert (side.count(), side.queues.count_dead_letters()) == (0, 1)
 
 
-def test_a_redriven_job_runs_again_at_once_however_often(side: Side, send: Any, held: FrozenClock) -> None:
+def test_a_redriven_job_is_delivered_immediately_every_time(side: Side, send: Any, held: FrozenClock) -> None:
     """Within the five minutes for which SQS remembers deduplication ids."""
     message = send("one")
     for _ in range(3):
-        bury(side)
-        with side.queues.letters() as [letter]:
-            side.queues.revive(letter)
-        assert (side.count(), side.queues.count_dead()) == (1, 0)
+        dead_letter(side)
+        with side.queues.receive_dead_letters() as [letter]:
+            side.queues.redrive(letter)
+        assert (side.count(), side.queues.count_dead_letters()) == (1, 0)
         held.move(seconds=1)
     assert seen(side.receive()) == (message.id, {"name": "one"}, 0, 1, message.queue)
 
@@ -187,39 +187,39 @@ def test_the_copies_of_one_job_that_are_sent_one_after_another_all_arrive(
     for wait in (0, 30, 30, 0):
         delivery = side.receive()
         assert delivery, "the copy was dropped"
-        side.queues.send([Message.from_json(delivery.body).again(spent=0)], wait)
-        side.queues.remove(delivery)
+        side.queues.send([Message.from_json(delivery.body).retry(attempts_used=0)], wait)
+        side.queues.delete(delivery)
         held.move(seconds=31)
     assert names(side) == ["one"]
 
 
 def test_a_letter_that_is_deleted_is_gone(side: Side, send: Any) -> None:
     send("one")
-    bury(side)
-    with side.queues.letters() as [letter]:
-        side.queues.forget(letter)
-    assert (side.count(), side.queues.count_dead(), side.queues.dead()) == (0, 0, [])
+    dead_letter(side)
+    with side.queues.receive_dead_letters() as [letter]:
+        side.queues.delete_dead_letter(letter)
+    assert (side.count(), side.queues.count_dead_letters(), side.queues.dead_letters()) == (0, 0, [])
 
 
 @pytest.mark.parametrize("body", ["no json", "[1]", "[" * 100_000, '{"v":1,"job":"a","arguments":{"a":NaN}}'])
-def test_what_cannot_be_read_is_set_aside_listed_and_not_redriven(side: Side, body: str) -> None:
+def test_an_unreadable_message_is_dead_lettered_listed_and_not_redriven(side: Side, body: str) -> None:
     side.put(body)
     delivery = side.receive()
     assert delivery
-    side.queues.bury(delivery, "the message cannot be read", None)
-    side.queues.remove(delivery)
-    with side.queues.letters() as [letter]:
-        assert (letter.reason, letter.body) == ("the message cannot be read", body)
-        with pytest.raises(UsageError, match="cannot be tried again"):
-            side.queues.revive(letter)
-    assert (side.count(), side.queues.count_dead()) == (0, 1)
+    side.queues.dead_letter(delivery, "the message is unreadable", None)
+    side.queues.delete(delivery)
+    with side.queues.receive_dead_letters() as [letter]:
+        assert (letter.reason, letter.body) == ("the message is unreadable", body)
+        with pytest.raises(UsageError, match="can't be retried"):
+            side.queues.redrive(letter)
+    assert (side.count(), side.queues.count_dead_letters()) == (0, 1)
 
 
 def test_a_letter_goes_back_to_the_queue_that_it_died_in(side: Side, name: str) -> None:
     side.put('{"v":1,"job":"sample_jobs.add","arguments":{"name":"one"}}')  # it names neither a queue nor a group
-    bury(side)
-    with side.queues.letters() as [letter]:
-        side.queues.revive(letter)
+    dead_letter(side)
+    with side.queues.receive_dead_letters() as [letter]:
+        side.queues.redrive(letter)
     delivery = side.receive()
     assert delivery
     assert (delivery.queue, delivery.group) == (name, "g" if name.endswith(".fifo") else None)

@@ -72,18 +72,18 @@ class BothQueues(RuleBasedStateMachine):
 
     @precondition(lambda self: self.taken)
     @rule(data=st.data())
-    def remove(self, data: st.DataObject) -> None:
+    def delete(self, data: st.DataObject) -> None:
         mine, theirs, _ = data.draw(st.sampled_from(self.taken))
-        self.local.queues.remove(mine)
-        self.aws.queues.remove(theirs)
+        self.local.queues.delete(mine)
+        self.aws.queues.delete(theirs)
 
     @precondition(lambda self: self.taken)
     @rule(data=st.data(), seconds=st.sampled_from([0, 10, 60, 7200]))
     def hide(self, data: st.DataObject, seconds: int) -> None:
         taken = data.draw(st.sampled_from(self.taken))
         mine, theirs, until = taken
-        self.local.queues.postpone(mine, seconds)
-        self.aws.queues.postpone(theirs, seconds)
+        self.local.queues.change_visibility(mine, seconds)
+        self.aws.queues.change_visibility(theirs, seconds)
         if until > self.now:
             self.taken[self.taken.index(taken)] = (mine, theirs, self.now + seconds)
         self.tick()
@@ -93,25 +93,25 @@ class BothQueues(RuleBasedStateMachine):
     def give_up(self, data: st.DataObject) -> None:
         mine, theirs, _ = taken = data.draw(st.sampled_from(self.in_hand))
         for side, delivery in ((self.local, mine), (self.aws, theirs)):
-            side.queues.bury(delivery, f"reason {self.sent}", Message.from_json(delivery.body))
-            side.queues.remove(delivery)
+            side.queues.dead_letter(delivery, f"reason {self.sent}", Message.from_json(delivery.body))
+            side.queues.delete(delivery)
         self.taken.remove(taken)
 
     @precondition(lambda self: self.in_hand)
     @rule(data=st.data(), wait=st.sampled_from([0, 30]))
     def replace(self, data: st.DataObject, wait: int) -> None:
         mine, theirs, _ = taken = data.draw(st.sampled_from(self.in_hand))
-        copy = Message.from_json(mine.body).again(spent=mine.receives)
+        copy = Message.from_json(mine.body).retry(attempts_used=mine.receive_count)
         for side, delivery in ((self.local, mine), (self.aws, theirs)):
             side.queues.send([copy], wait)
-            side.queues.remove(delivery)
+            side.queues.delete(delivery)
         self.taken.remove(taken)
         self.tick()
 
-    @rule(act=st.sampled_from(["revive", "forget"]), which=st.integers(0, 5))
+    @rule(act=st.sampled_from(["redrive", "delete_dead_letter"]), which=st.integers(0, 5))
     def settle_a_letter(self, act: str, which: int) -> None:
         for side in (self.local, self.aws):
-            with side.queues.letters() as found:
+            with side.queues.receive_dead_letters() as found:
                 for letter in sorted(found, key=lambda letter: letter.id)[which : which + 1]:
                     getattr(side.queues, act)(letter)
         self.tick()
@@ -141,9 +141,9 @@ class BothQueues(RuleBasedStateMachine):
     @rule()
     def compare(self) -> None:
         assert self.local.count() == self.aws.count()
-        mine, theirs = self.both(lambda side: letters(side.queues.dead()))
+        mine, theirs = self.both(lambda side: letters(side.queues.dead_letters()))
         assert mine == theirs
-        assert self.local.queues.count_dead() == self.aws.queues.count_dead()
+        assert self.local.queues.count_dead_letters() == self.aws.queues.count_dead_letters()
 
 
 @pytest.mark.parametrize("name", ["default", "orders.fifo"])

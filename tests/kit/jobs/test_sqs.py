@@ -16,7 +16,7 @@ from sample_jobs import act, add, long, ordered, stubborn, wait
 from stage import Context, Queue, effects
 
 from kit.db import database
-from kit.jobs import JobError, days, decorators, enqueue, minutes
+from kit.jobs import JobError, days, enqueue, loading, minutes
 from kit.jobs.message import Message
 from kit.jobs.queues import sqs
 
@@ -25,16 +25,16 @@ Make = Callable[..., Queue]
 
 @pytest.fixture
 def handler(db: None) -> Callable[[Any, Any], Any]:
-    decorators.load()
+    loading.load()
     from kit import logs
     from kit.jobs.runners import aws_lambda
 
     logs.configure()
-    return lambda event, context: aws_lambda.work(event, lambda: context.get_remaining_time_in_millis() / 1000)
+    return lambda event, context: aws_lambda.run(event, lambda: context.get_remaining_time_in_millis() / 1000)
 
 
 def reasons() -> Counter[str]:
-    return Counter(letter.reason.partition(":")[0] for letter in sqs.SqsQueues().dead())
+    return Counter(letter.reason.partition(":")[0] for letter in sqs.SqsQueues().dead_letters())
 
 
 def waiting() -> int:
@@ -63,16 +63,16 @@ def test_many_jobs_take_a_call_for_ten(queue: Make, calls: list[str]) -> None:
     assert waiting() == 95
 
 
-@pytest.mark.parametrize("most_receives", [1, 2, 3, 4, 13])
+@pytest.mark.parametrize("max_receive_count", [1, 2, 3, 4, 13])
 @pytest.mark.parametrize("how", ["raise", "exit"])
 def test_an_exhausted_job_ends_in_the_dead_letter_queue_with_its_reason(
-    queue: Make, handler: Any, most_receives: int, how: str
+    queue: Make, handler: Any, max_receive_count: int, how: str
 ) -> None:
     """With attempts (3) above, at and below the queue's maxReceiveCount."""
-    default = queue(most_receives)
+    default = queue(max_receive_count)
     act.enqueue("a", how)
     default.drain(handler)
-    [letter] = sqs.SqsQueues().dead()
+    [letter] = sqs.SqsQueues().dead_letters()
     assert "attempt 3 of 3, the last" in letter.reason
     assert letter.job == "sample_jobs.act"
     assert (effects(), waiting()) == (["a"] * 3, 0)
@@ -82,48 +82,51 @@ def test_twenty_attempts_are_made_where_the_queue_allows_three(queue: Make, hand
     default = queue(3)
     stubborn.enqueue()
     default.drain(handler)
-    [letter] = sqs.SqsQueues().dead()
+    [letter] = sqs.SqsQueues().dead_letters()
     assert "attempt 20 of 20" in letter.reason
 
 
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("no json", "the message cannot be read: it is not JSON"),
-        ("[1]", "the message cannot be read: it names no job"),
-        ('{"v":1,"job":"sample_jobs.add","arguments":[]}', "the message cannot be read: its fields"),
-        ('{"v":2,"job":"sample_jobs.add","arguments":{}}', "the message cannot be read: it is not of version 1"),
+        ("no json", "the message is unreadable: it is not JSON"),
+        ("[1]", "the message is unreadable: it names no job"),
+        ('{"v":1,"job":"sample_jobs.add","arguments":[]}', "the message is unreadable: a field"),
+        ('{"v":2,"job":"sample_jobs.add","arguments":{}}', "the message is unreadable: it is not of version 1"),
         ('{"v":1,"job":"app.gone","arguments":{}}', "there is no job app.gone"),
         ('{"v":1,"job":"sample_jobs.add","arguments":{"nom":1}}', "the arguments do not fit sample_jobs.add"),
-        ('{"schedule":"gone","time":"2026-01-01T00:00:00Z"}', "the message cannot be read: it is no schedule's"),
-        ('{"schedule":"kit-sweep","time":"<aws.scheduler.scheduled-time>"}', "the message cannot be read"),
+        (
+            '{"schedule":"gone","time":"2026-01-01T00:00:00Z"}',
+            "the message is unreadable: it is not the tick of a schedule",
+        ),
+        ('{"schedule":"kit-sweep","time":"<aws.scheduler.scheduled-time>"}', "the message is unreadable"),
     ],
 )
-@pytest.mark.parametrize("most_receives", [1, 13])
-def test_what_cannot_be_read_or_is_unknown_ends_there_too(
-    queue: Make, handler: Any, body: str, reason: str, most_receives: int
+@pytest.mark.parametrize("max_receive_count", [1, 13])
+def test_an_unreadable_or_unknown_message_is_dead_lettered_too(
+    queue: Make, handler: Any, body: str, reason: str, max_receive_count: int
 ) -> None:
-    default = queue(most_receives)
+    default = queue(max_receive_count)
     default.put(body)
     assert default.drain(handler) == 1
-    [letter] = sqs.SqsQueues().dead()
+    [letter] = sqs.SqsQueues().dead_letters()
     assert letter.reason.startswith(reason)
     assert (letter.body, waiting()) == (body, 0)
 
 
-@pytest.mark.parametrize("most_receives", [3, 4, 5])
-def test_a_job_that_kills_its_process_each_time_is_given_up_with_a_reason(
-    queue: Make, handler: Any, most_receives: int
+@pytest.mark.parametrize("max_receive_count", [3, 4, 5])
+def test_a_job_that_kills_its_process_each_time_is_dead_lettered_with_a_reason(
+    queue: Make, handler: Any, max_receive_count: int
 ) -> None:
     """Its attempts (3) at and below maxReceiveCount: the process cannot tell, so the next delivery does."""
-    default = queue(most_receives)
+    default = queue(max_receive_count)
     act.enqueue("a")
     for _ in range(3):
         if event := default.event():
             hide(default, event, 0)  # the function died; the message comes back
     default.drain(handler)
-    letters = sqs.SqsQueues().dead()
-    if most_receives == 3:  # it came back as a copy before its last attempt, which succeeded
+    letters = sqs.SqsQueues().dead_letters()
+    if max_receive_count == 3:  # it came back as a copy before its last attempt, which succeeded
         assert len(letters) + len(effects()) >= 1
     else:
         assert letters[0].reason == "the process died in attempt 3 of 3"
@@ -156,7 +159,7 @@ def test_a_success_is_not_run_again_when_the_next_job_takes_the_environment_down
     assert [json.loads(record["body"])["arguments"]["name"] for record in again["Records"]] == ["second", "third"]
 
 
-def test_a_job_that_would_overrun_the_function_is_stopped_and_tried_again(queue: Make, handler: Any) -> None:
+def test_a_job_that_would_overrun_the_function_is_stopped_and_retried(queue: Make, handler: Any) -> None:
     default = queue()
     act.enqueue("slow", "hang")
     event = default.event()
@@ -178,7 +181,7 @@ def test_a_job_that_takes_the_alarm_for_itself_leaves_the_next_one_its_limit(que
     assert (effects(), signal.getsignal(signal.SIGALRM)) == (["deaf", "slow"], before)
 
 
-def test_a_job_that_there_is_no_time_to_begin_loses_no_attempt(queue: Make, handler: Any) -> None:
+def test_a_job_that_there_is_no_time_to_start_loses_no_attempt(queue: Make, handler: Any) -> None:
     default = queue()
     act.enqueue("late", "raise")
     for _ in range(5):
@@ -195,7 +198,7 @@ def test_an_async_job_is_stopped_at_its_max_runtime(queue: Make, handler: Any) -
     wait.enqueue(30)
     wait.enqueue(0.01)
     default.drain(handler)
-    [letter] = sqs.SqsQueues().dead()
+    [letter] = sqs.SqsQueues().dead_letters()
     assert "its max_runtime (attempt 2 of 2" in letter.reason
 
 
@@ -207,7 +210,7 @@ def test_a_failed_message_keeps_its_group_waiting_on_a_fifo_queue(queue: Make, h
     done = effects()
     assert [name for name in done if name[0] == "a"] == ["a1", "a2", "a2", "a3"]
     assert "b1" in done
-    assert [letter.job for letter in sqs.SqsQueues().dead()] == ["sample_jobs.ordered"]
+    assert [letter.job for letter in sqs.SqsQueues().dead_letters()] == ["sample_jobs.ordered"]
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -228,7 +231,7 @@ def test_in_any_batch_each_success_runs_once_and_each_failure_is_found_dead(
     default.drain(handler)
     expected = {str(number): 3 if how in {"raise", "exit"} else 1 for number, how in enumerate(ways) if how[0] != "u"}
     assert Counter(effects()) == expected
-    assert len(sqs.SqsQueues().dead()) == len(ways) - ways.count("succeed")
+    assert len(sqs.SqsQueues().dead_letters()) == len(ways) - ways.count("succeed")
     assert waiting() == 0
 
 
@@ -238,37 +241,37 @@ def test_a_delay_is_kept_by_sqs_up_to_15_minutes_and_by_the_scheduler_beyond(
     queue()
     emulator.schedules.clear()
     add.enqueue("soon", delay=minutes(15))
-    add.enqueue("later", delay=minutes(15) + days(2), key="k")
+    add.enqueue("later", delay=minutes(15) + days(2), idempotency_key="k")
 
     assert calls == ["SendMessage", "CreateSchedule"]
     [made] = emulator.schedules.values()
     assert made["ScheduleExpression"].startswith("at(")
     assert made["ActionAfterCompletion"] == "DELETE"
-    assert Message.from_json(made["Target"]["Input"]).key == "k"
+    assert Message.from_json(made["Target"]["Input"]).idempotency_key == "k"
 
 
 def test_what_is_too_large_fails_before_it_is_sent(queue: Make, calls: list[str]) -> None:
     queue()
-    with pytest.raises(JobError, match="a message can have 1,032,192"):
+    with pytest.raises(JobError, match="the limit for a message is 1,032,192"):
         add.enqueue("x" * 1_100_000)
-    with pytest.raises(JobError, match="delayed by the Scheduler can have 262,144"):
+    with pytest.raises(JobError, match="the limit for a delayed message is 262,144"):
         add.enqueue("x" * 300_000, delay=days(1))
-    with pytest.raises(JobError, match="runs on Fargate can have 6,144"):
+    with pytest.raises(JobError, match="the limit for a job on Fargate is 6,144"):
         long.enqueue("x" * 7000)
     assert calls == []
     add.enqueue("x" * 1_000_000)
 
 
-def test_dead_letters_can_be_tried_again_or_deleted(queue: Make, handler: Any) -> None:
+def test_dead_letters_can_be_redriven_or_deleted(queue: Make, handler: Any) -> None:
     default = queue()
     act.enqueue("a", "raise")
     act.enqueue("b", "raise")
     default.drain(handler)
     queues = sqs.SqsQueues()
-    first, second = sorted(queues.dead(), key=lambda letter: letter.body)
-    queues.revive(first)
-    queues.forget(second)
-    assert (len(queues.dead()), waiting()) == (0, 1)
+    first, second = sorted(queues.dead_letters(), key=lambda letter: letter.body)
+    queues.redrive(first)
+    queues.delete_dead_letter(second)
+    assert (len(queues.dead_letters()), waiting()) == (0, 1)
     default.drain(handler)
     assert len(effects()) == 9
     assert reasons() == {"ValueError": 1}
@@ -282,10 +285,10 @@ def test_a_tick_of_a_schedule_becomes_one_job(queue: Make, handler: Any) -> None
     lambda_jobs.handler(tick, Context())
     default.put(json.dumps(tick))
     default.drain(handler)
-    assert (waiting(), sqs.SqsQueues().dead()) == (0, [])
+    assert (waiting(), sqs.SqsQueues().dead_letters()) == (0, [])
 
 
-def test_an_event_of_another_kind_is_refused(queue: Make) -> None:
+def test_an_unknown_event_is_rejected(queue: Make) -> None:
     from kit.aws_lambda import jobs as lambda_jobs
 
     queue()
@@ -321,4 +324,4 @@ def test_the_kits_own_jobs_write_no_metrics_for_they_run_while_nobody_comes(
 
 def test_local_is_the_default_and_sqs_is_named(queue: Make) -> None:
     queue()
-    assert isinstance(enqueue.queues(), sqs.SqsQueues)
+    assert isinstance(enqueue.configured_queues(), sqs.SqsQueues)

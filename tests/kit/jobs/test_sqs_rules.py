@@ -135,7 +135,7 @@ def test_sizes_are_bytes_of_body_and_attributes(sqs: sqs_rules.Sqs) -> None:
         ({"MessageBody": "a", "MessageAttributes": {"AWS.a": {"DataType": "String", "StringValue": "a"}}}, "invalid"),
     ],
 )
-def test_what_sqs_refuses_is_refused_alone_and_in_a_batch(sqs: sqs_rules.Sqs, entry: dict[str, Any], why: str) -> None:
+def test_what_sqs_rejects_is_rejected_alone_and_in_a_batch(sqs: sqs_rules.Sqs, entry: dict[str, Any], why: str) -> None:
     queue = make(sqs)
     with pytest.raises(sqs_rules.SqsError, match=why):
         queue.send(entry)
@@ -153,7 +153,7 @@ def test_what_sqs_refuses_is_refused_alone_and_in_a_batch(sqs: sqs_rules.Sqs, en
         ({"MessageGroupId": "g"}, "ContentBasedDeduplication"),
     ],
 )
-def test_what_a_fifo_queue_refuses(sqs: sqs_rules.Sqs, entry: dict[str, Any], why: str) -> None:
+def test_what_a_fifo_queue_rejects(sqs: sqs_rules.Sqs, entry: dict[str, Any], why: str) -> None:
     with pytest.raises(sqs_rules.SqsError, match=why):
         send(make(sqs, "a.fifo"), "a", **entry)
 

@@ -21,7 +21,7 @@ from stage import effects, use
 import waiting
 from kit.db import database
 from kit.jobs import autoreload, outage
-from kit.jobs.queues.database import LocalQueues
+from kit.jobs.queues.database import DatabaseQueues
 from kit.jobs.runners import fargate
 from kit.jobs.runners.worker import Worker
 from kit.testing import enqueued
@@ -61,8 +61,8 @@ def test_a_locked_database_is_waited_for_and_logged_once(caplog: pytest.LogCaptu
     Worker(sleep=sleep).work(lambda: bool(enqueued()))
     assert effects() == ["a"]
     assert len(sleep.pauses) == 8
-    assert len(messages(caplog, "the worker waits for its database: ")) == 1
-    assert len(messages(caplog, "the database answers again")) == 1
+    assert len(messages(caplog, "the worker is waiting for its database: ")) == 1
+    assert len(messages(caplog, "the database responds again")) == 1
     other.close()
 
 
@@ -71,11 +71,11 @@ def test_the_pauses_grow_up_to_a_limit_and_begin_anew_after_an_answer() -> None:
     waits = outage.Outage(sleep)
     for _ in range(12):
         waits.wait(OSError("refused"))
-    full = [min(outage.LONGEST, outage.FIRST * 2**number) for number in range(12)]
+    full = [min(outage.MAX_PAUSE, outage.FIRST_PAUSE * 2**number) for number in range(12)]
     assert all(most / 2 <= pause <= most for pause, most in zip(sleep.pauses, full, strict=True))
-    waits.over()
+    waits.end()
     waits.wait(OSError("refused"))
-    assert sleep.pauses[-1] <= outage.FIRST
+    assert sleep.pauses[-1] <= outage.FIRST_PAUSE
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def refuse() -> Iterator[Callable[[str, int], None]]:
     ],
 )
 @pytest.mark.parametrize("times", [1, 7])
-def test_whatever_the_database_refuses_each_job_succeeds_once(
+def test_each_job_succeeds_once_whatever_statement_of_the_database_fails(
     refuse: Callable[[str, int], None], statement: str, times: int
 ) -> None:
     add.enqueue("a")
@@ -121,8 +121,8 @@ def test_a_failure_is_kept_with_its_reason_though_the_database_is_away(refuse: C
     act.enqueue("a", "raise")
     refuse("UPDATE kit_jobs SET state=", 5)
     sleep = Sleep()
-    Worker(sleep=sleep).work(lambda: not LocalQueues().dead())
-    [letter] = LocalQueues().dead()
+    Worker(sleep=sleep).work(lambda: not DatabaseQueues().dead_letters())
+    [letter] = DatabaseQueues().dead_letters()
     assert letter.reason == "ValueError: a failed (attempt 3 of 3, the last)"
     assert len(sleep.pauses) == 5
 
@@ -142,7 +142,7 @@ def test_a_job_swallows_sigterm_and_the_worker_stops_after_it() -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--reload"]], ids=["plain", "reload"])
-def test_a_worker_starts_before_its_database_and_ends_when_it_is_told_to(
+def test_a_worker_starts_before_its_database_and_ends_on_sigterm(
     options: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     use(monkeypatch, DATABASE_URL=f"mysql://app:secret@127.0.0.1:{waiting.free_port()}/app")
@@ -153,7 +153,7 @@ def test_a_worker_starts_before_its_database_and_ends_when_it_is_told_to(
         command = [sys.executable, "-c", code, "jobs", "worker", *options]
         process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths}, stdout=stream, stderr=stream)
     try:
-        waiting.until(lambda: "the worker waits for its database" in log.read_text(), what="the worker")
+        waiting.until(lambda: "the worker is waiting for its database" in log.read_text(), what="the worker")
         assert process.poll() is None
         process.terminate()
         assert process.wait(30) == 0

@@ -24,7 +24,7 @@ from stage import effects, make_tables, use
 import mysql
 import waiting
 from kit.db import database
-from kit.jobs.queues.database import LocalQueues
+from kit.jobs.queues.database import DatabaseQueues
 from relay import relay
 from rendering import TEMPLATE
 
@@ -120,7 +120,7 @@ def enqueue(name: str, *, key: str | None) -> None:
     """Enqueue it for certain, and twice where the answer is lost."""
     while True:
         try:
-            add.enqueue(name, key=key)
+            add.enqueue(name, idempotency_key=key)
         except (SQLAlchemyError, OSError):
             time.sleep(0.05)
         else:
@@ -129,7 +129,7 @@ def enqueue(name: str, *, key: str | None) -> None:
 
 def is_done() -> bool:
     try:
-        return not [message for message in LocalQueues().waiting() if message.job == add.name]
+        return not [message for message in DatabaseQueues().waiting() if message.job == add.name]
     except (SQLAlchemyError, OSError):
         return False
 
@@ -160,7 +160,7 @@ def test_workers_outlive_their_database_and_lose_and_double_nothing(server: Serv
             process.terminate()
         ends = [process.wait(60) for process in processes]
     done = Counter(effects())
-    dead = [letter for letter in LocalQueues().dead() if letter.job == add.name]
+    dead = [letter for letter in DatabaseQueues().dead_letters() if letter.job == add.name]
     doubled = [name for name, times in done.items() if times > 1 and name.startswith("key")]
     print(f"{KILLS} kills, {RESTARTS} restarts, {server.timeouts} lock timeouts, {len(names)} jobs")
     print(

@@ -1,10 +1,10 @@
-"""Inside a one-off task: what keeps its time, says who wanted it, and gives the true exit code. `./exec` starts it.
+"""Runs inside a one-off task, which `./exec` starts: enforces the time limit, logs the user, keeps the exit code.
 
-python -m kit.oneoff run --max 3600 -- COMMAND    run a command, for an hour at most; end with its exit code
-python -m kit.oneoff hold --max 3600              keep the container for a session, and end when that does
-python -m kit.oneoff enter -- COMMAND             be that session; its exit code becomes the task's
+python -m kit.oneoff run --max 3600 -- COMMAND    run a command for an hour at most; exit with its exit code
+python -m kit.oneoff hold --max 3600              keep the container running for a session; exit when it ends
+python -m kit.oneoff enter -- COMMAND             run that session; its exit code becomes the task's
 
-It needs the standard library alone and no setting, so that it works where the app does not.
+It needs only the standard library and no settings, so that it works even if the app does not.
 """
 
 import argparse
@@ -23,86 +23,86 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-OVER = 124
-"""The exit code when the time was over, as `timeout` has it."""
-CUT = 129
-"""The exit code of a session that broke off: 128 and SIGHUP."""
+TIMED_OUT = 124
+"""The exit code after a timeout, as `timeout` has it."""
+DISCONNECTED = 129
+"""The exit code of a session that was disconnected: 128 + SIGHUP."""
 GRACE = 30.0
 """Seconds between SIGTERM and SIGKILL."""
 SESSION = Path(tempfile.gettempdir()) / "oneoff-session"
-"""Locked while the session lives, even if it is killed; holds its exit code afterwards."""
+"""Locked while the session runs, which also ends if it is killed; contains its exit code afterwards."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do one of the three, and give the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m kit.oneoff", description="What runs inside a one-off task.")
+    """Run one of the three actions; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m kit.oneoff", description="Runs inside a one-off task.")
     parser.add_argument("action", choices=["run", "hold", "enter"])
-    parser.add_argument("--max", type=float, default=3600.0, help="seconds that it may take")
-    parser.add_argument("--who", default="", help="who wanted it, for the log")
-    parser.add_argument("--why", default="", help="what for, for the log")
-    parser.add_argument("--guest", action="store_true", help="enter beside another session; leaving ends nothing")
+    parser.add_argument("--max", type=float, default=3600.0, help="time limit in seconds")
+    parser.add_argument("--who", default="", help="who started it, for the log")
+    parser.add_argument("--why", default="", help="the reason, for the log")
+    parser.add_argument("--guest", action="store_true", help="join another session; leaving does not end the task")
     options, command = split(sys.argv[1:] if arguments is None else arguments)
-    told = parser.parse_args(options)
-    if told.action == "enter":
-        return enter(command, guest=told.guest)
-    begun = time.monotonic()
-    log("one-off started", who=told.who, why=told.why, command=command, max_seconds=told.max)
-    code = run(command, told.max) if told.action == "run" else hold(told.max)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the code is known; who stops us now shall not change it
-    log("one-off ended", code=code, seconds=round(time.monotonic() - begun, 1))
+    parsed = parser.parse_args(options)
+    if parsed.action == "enter":
+        return enter(command, guest=parsed.guest)
+    started = time.monotonic()
+    log("one-off started", who=parsed.who, why=parsed.why, command=command, max_seconds=parsed.max)
+    code = run(command, parsed.max) if parsed.action == "run" else hold(parsed.max)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the exit code is known, and a late signal must not change it
+    log("one-off ended", code=code, seconds=round(time.monotonic() - started, 1))
     return code
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Part the options from the command, which stands behind the first `--`."""
-    options = list(itertools.takewhile(lambda one: one != "--", arguments))
+    """Split the options from the command, which follows the first `--`."""
+    options = list(itertools.takewhile(lambda argument: argument != "--", arguments))
     return options, list(arguments[len(options) + 1 :])
 
 
 def run(command: Sequence[str], seconds: float, *, grace: float = GRACE) -> int:
-    """Run the command to its end, or to the end of its time: SIGTERM, then SIGKILL, to it and all that it started."""
+    """Run the command; after `seconds`, send SIGTERM and then SIGKILL to it and everything that it started."""
     try:
         child = subprocess.Popen(command, start_new_session=True)  # noqa: S603
     except OSError as error:
-        return cannot(command[0], error)
+        return report_error(command[0], error)
 
-    def tell(number: int, _: FrameType | None = None) -> None:
+    def forward(number: int, _: FrameType | None = None) -> None:
         if child.returncode is None:
             os.killpg(child.pid, number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, tell)
+        signal.signal(number, forward)
     try:
-        return as_shells_do(child.wait(seconds))
+        return shell_exit_code(child.wait(seconds))
     except subprocess.TimeoutExpired:
-        print(f"Ended: it may take {seconds:.0f} seconds, and they are over.", file=sys.stderr, flush=True)
-        tell(signal.SIGTERM)
+        print(f"Timed out after {seconds:.0f} s.", file=sys.stderr, flush=True)
+        forward(signal.SIGTERM)
     try:
         child.wait(grace)
     except subprocess.TimeoutExpired:
-        tell(signal.SIGKILL)
+        forward(signal.SIGKILL)
         child.wait()
-    return OVER
+    return TIMED_OUT
 
 
 def hold(seconds: float, *, beat: float = 0.2) -> int:
-    """Wait for a session and for its end; give its exit code."""
-    told: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: told.append(128 + number))
+    """Wait for a session and for its end; returns its exit code."""
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(128 + number))
     SESSION.write_text("")
-    SESSION.chmod(0o666)  # sessions are root's
+    SESSION.chmod(0o666)  # sessions run as root
     end = time.monotonic() + seconds
     with SESSION.open() as file:
         while True:
-            over = bool(told) or time.monotonic() > end  # asked before the file: a session that just ended counts
-            if (code := _of_the_session(file.fileno())) is not None:
+            over = bool(stopped) or time.monotonic() > end  # before the file: a session that just ended counts
+            if (code := _session_exit_code(file.fileno())) is not None:
                 return code
             if over:
-                return told[0] if told else OVER
+                return stopped[0] if stopped else TIMED_OUT
             time.sleep(beat)
 
 
-def _of_the_session(file: int) -> int | None:
+def _session_exit_code(file: int) -> int | None:
     if not SESSION.read_text():
         return None
     try:
@@ -113,49 +113,49 @@ def _of_the_session(file: int) -> int | None:
 
 
 def enter(command: Sequence[str], *, guest: bool = False) -> int:
-    """Run the command in the terminal, and leave its exit code for the task."""
+    """Run the command in the terminal, and record its exit code for the task."""
     if guest:
-        return _in_the_terminal(command)
+        return _run_in_terminal(command)
     end = time.monotonic() + 10
-    while not SESSION.exists() and time.monotonic() < end:  # a task that has only just begun to hold
+    while not SESSION.exists() and time.monotonic() < end:  # the task may have started a moment ago
         time.sleep(0.05)
     with SESSION.open("r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        print(CUT, file=file, flush=True)  # stands if we are killed
-        code = _in_the_terminal(command)
+        print(DISCONNECTED, file=file, flush=True)  # the result if we are killed
+        code = _run_in_terminal(command)
         print(code, file=file, flush=True)
         return code
 
 
-def _in_the_terminal(command: Sequence[str]) -> int:
+def _run_in_terminal(command: Sequence[str]) -> int:
     for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, lambda *_: None)  # the terminal tells the command as well
+        signal.signal(number, lambda *_: None)  # the terminal also signals the command
     try:
         child = subprocess.Popen(command)  # noqa: S603
     except OSError as error:
-        return cannot(command[0], error)
+        return report_error(command[0], error)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: child.send_signal(number))
-    return as_shells_do(child.wait())
+    return shell_exit_code(child.wait())
 
 
-def cannot(program: str, error: OSError) -> int:
-    """Say why a program cannot be run, and give a shell's exit code for that."""
+def report_error(program: str, error: OSError) -> int:
+    """Print why a program can't be run; returns a shell's exit code for that."""
     if isinstance(error, FileNotFoundError):
-        there = [name for name in ("bash", "sh", "python") if shutil.which(name)]
-        print(f"There is no {program} in this image. There are: {', '.join(there)}.", file=sys.stderr, flush=True)
+        available = [name for name in ("bash", "sh", "python") if shutil.which(name)]
+        print(f"There is no {program} in this image. Available: {', '.join(available)}.", file=sys.stderr, flush=True)
         return 127
-    print(f"{program} cannot be run: {error.strerror}.", file=sys.stderr, flush=True)
+    print(f"Can't run {program}: {error.strerror}.", file=sys.stderr, flush=True)
     return 126
 
 
-def as_shells_do(code: int) -> int:
-    """An exit code, 128 and the signal's number where a signal ended it."""
+def shell_exit_code(code: int) -> int:
+    """An exit code; 128 + the signal's number if a signal ended the process."""
     return 128 - code if code < 0 else code
 
 
 def log(message: str, **extra: object) -> None:
-    """Write a line as `kit.logs` does, which would need the app's settings."""
+    """Write a log record as `kit.logs` does, which would need the app's settings."""
     moment = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = {"time": moment, "level": "INFO", "logger": "kit.oneoff", "message": message, **extra}
     print(json.dumps(line, ensure_ascii=False), flush=True)

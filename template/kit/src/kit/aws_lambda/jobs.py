@@ -4,12 +4,12 @@ from typing import Any
 
 from kit import logs
 from kit.aws_lambda import bootstrap
-from kit.jobs import decorators, schedules
-from kit.jobs.enqueue import submit
+from kit.jobs import loading
+from kit.jobs.enqueue import enqueue_tick
 from kit.jobs.runners import aws_lambda
 
 logs.configure()
-decorators.load()
+loading.load()
 bootstrap.import_complete()
 
 
@@ -21,9 +21,9 @@ def handler(event: Any, context: Any) -> Any:
     """Run a batch of messages from SQS, or enqueue the job of a schedule that is due."""
     match event:
         case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
-            return aws_lambda.work(event, lambda: context.get_remaining_time_in_millis() / 1000)
+            return aws_lambda.run(event, lambda: context.get_remaining_time_in_millis() / 1000)
         case {"schedule": str(name), "time": str(time)}:
-            return submit([schedules.due(name, time)], 0)
+            return enqueue_tick(name, time)
     keys = ", ".join(sorted(event)) if isinstance(event, dict) else type(event).__name__
     raise UnknownEvent(
         f"The jobs' function takes batches from SQS and ticks of schedules, not an event with: {keys}. "

@@ -1,4 +1,4 @@
-"""Jobs: work that is handed off, run later, retried, and never lost.
+"""Jobs: work that is enqueued, run later, retried, and never lost. `README.md` in this folder is the guide.
 
     from kit.jobs import hours, job, schedule
 
@@ -14,34 +14,35 @@
 
     welcome.enqueue(42)
 
-declare     what a job is, and the list of all
-discovery   whether a worker finds a job
-schedules   when a job starts by itself
-cron        the expressions of AWS's Scheduler
-arguments   how arguments travel
-backoff     how long to wait before a job is tried again
-message     what stands in a queue
-enqueue     the way into a queue, after the transaction's commit
-outbox      what is committed and not yet sent
-run         one delivery of a message: run, retried, or buried with its reason
-batch       a batch of SQS on Lambda
-limit       ending a job that takes too long
-keys        a job with a key has its effect once
-overlap     runs of a schedule do not overlap
-local       the queue in the app's own database
-sqs         the queues of AWS
-fargate     jobs too long for Lambda
-worker      the local worker
-reload      the worker as a process
-sweep       the kit's own schedule: repairs and cleans
-metrics     counts and durations, for CloudWatch
-manifest    what the infrastructure is told
-tables      the kit's own tables
+Each module imports only from those above it:
+
+spec, registry   what a job is, and every job and schedule that was imported
+backoff          how long to wait before a job is retried
+message, ticks   what is in a queue: a job's message, or the tick of a schedule
+serialization    arguments as JSON
+metrics          counts and durations, for CloudWatch
+tables           the kit's own tables
+timeouts         stopping a job that takes too long
+idempotency      a job with a key has its effect once
+locks            runs of a schedule do not overlap
+outbox           what is committed and not yet sent
+queues           in the app's database, in SQS, or none (inline)
+discovery        whether a worker finds a job
+enqueue          from a call to a queue
+decorators       @job
+schedules, cron  @schedule, and the expressions of EventBridge Scheduler
+maintenance      the kit's own job: sends the outbox, prunes keys
+loading          importing every job
+executor         one delivery: run, retried, or sent to the dead-letter queue
+runners          Lambda, Fargate, and the local worker
+manifest         jobs.json, for the infrastructure
+autoreload       the local worker as a process
 """
 
 from kit.jobs.backoff import exponential, fixed
-from kit.jobs.decorators import Job, JobError, days, hours, job, minutes, seconds
+from kit.jobs.decorators import Job, days, hours, job, minutes, seconds
 from kit.jobs.schedules import schedule
+from kit.jobs.spec import JobError
 
 __all__ = [
     "Job",

@@ -1,4 +1,4 @@
-"""The worker as a process: until Ctrl-C, and with `--reload` begun anew whenever the code changes."""
+"""The local worker as a process: until Ctrl-C, and with `--reload` restarted whenever the code changes."""
 
 import logging
 import os
@@ -11,15 +11,16 @@ from pathlib import Path
 from types import FrameType
 
 from kit import settings
+from kit.jobs.runners.worker import Worker
 
 log = logging.getLogger("kit.jobs")
 
-LOOK = 1.0
-"""Seconds between two looks at the files."""
+POLL = 1.0
+"""Seconds between two checks of the files."""
 
 
 class Stop:
-    """Ctrl-C and SIGTERM: they interrupt what runs, and are remembered in case a job swallows the interruption."""
+    """Ctrl-C and SIGTERM: they interrupt the job, and are remembered in case it swallows the interruption."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -31,51 +32,47 @@ class Stop:
         raise KeyboardInterrupt
 
 
-def plain() -> None:
-    """Work until Ctrl-C or SIGTERM."""
-    from kit.jobs.runners.worker import Worker
-
+def run() -> None:
+    """Run jobs until Ctrl-C or SIGTERM."""
     with suppress(KeyboardInterrupt):
         stop = Stop()
         Worker().work(lambda: not stop.requested)
 
 
-def worker() -> None:
-    """Work, and begin anew when a file changes; code that cannot be imported is waited for to be mended.
+def run_with_reload() -> None:
+    """Run jobs, and restart when a file changes; after an import error, wait for the change that fixes it.
 
-    It ends with the process that started it.
+    It ends with its parent process.
     """
-    from kit.jobs.runners.worker import Worker
-
     with suppress(KeyboardInterrupt):
         stop = Stop()
         changed = threading.Event()
-        threading.Thread(target=_watch, args=(changed, state(), os.getppid()), daemon=True).start()
+        threading.Thread(target=_watch, args=(changed, modified_times(), os.getppid()), daemon=True).start()
         try:
             Worker().work(lambda: not (changed.is_set() or stop.requested))
         except (Exception, SystemExit):
-            log.exception("the worker waits until the code is mended")
+            log.exception("the worker waits until the code is fixed")
             changed.wait()
         if not stop.requested:
-            os.execv(sys.executable, [sys.executable, "-m", "kit", "jobs", "worker", "--reload"])  # noqa: S606 - itself
+            os.execv(sys.executable, [sys.executable, "-m", "kit", "jobs", "worker", "--reload"])  # noqa: S606 - this program
 
 
-def state() -> dict[Path, int]:
-    """When each file of the code was last changed."""
-    found = {}
+def modified_times() -> dict[Path, int]:
+    """When each source file was last changed, in nanoseconds."""
+    times = {}
     for folder in ("app", "kit"):
         for file in (settings.PROJECT / folder).rglob("*.py"):
             with suppress(OSError):
-                found[file] = file.stat().st_mtime_ns
-    return found
+                times[file] = file.stat().st_mtime_ns
+    return times
 
 
 def _watch(changed: threading.Event, before: dict[Path, int], parent: int) -> None:
     while True:
-        time.sleep(LOOK)
+        time.sleep(POLL)
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)
             return
-        if state() != before:
+        if modified_times() != before:
             changed.set()
             return

@@ -1,4 +1,4 @@
-"""Doing something at regular intervals, in a thread, for as long as a block runs: how a lease is kept."""
+"""Call a function at regular intervals, in a thread, while a block runs: this is how a lease is kept."""
 
 import logging
 import threading
@@ -12,18 +12,18 @@ log = logging.getLogger("kit.jobs")
 def beating(action: Callable[[], object], interval: float, failure: str) -> Iterator[Callable[[], None]]:
     """Call `action` every `interval` seconds while the block runs; yields a function that stops it earlier.
 
-    An action that raises is tried again at the next beat. `failure` is logged once for each row of failures.
+    An action that raises is retried at the next beat. `failure` is logged once per series of failures.
     """
-    over = threading.Event()
+    stopped = threading.Event()
 
     def beat() -> None:
         failing = False
-        while not over.wait(interval):
+        while not stopped.wait(interval):
             try:
                 action()
             except Exception:
                 if not failing:
-                    log.warning("%s; it is tried again every %.3g s", failure, interval, exc_info=True)
+                    log.warning("%s; retrying every %.3g s", failure, interval, exc_info=True)
                 failing = True
             else:
                 failing = False
@@ -31,7 +31,7 @@ def beating(action: Callable[[], object], interval: float, failure: str) -> Iter
     thread = threading.Thread(target=beat, daemon=True)
 
     def stop() -> None:
-        over.set()
+        stopped.set()
         thread.join()
 
     thread.start()

@@ -1,8 +1,8 @@
-"""Runs of one schedule do not overlap: whoever runs holds the schedule's row, under a lease.
+"""Runs of one schedule do not overlap: a run holds the schedule's row under a lease.
 
-Each delivery is a holder of its own, so that a tick that is delivered twice does not run twice at once. The lease goes
-by the database's clock. Where a process has no end of its own, a heartbeat renews it; on Lambda, whose database
-connection is the job's own, it lasts for as long as the function may still run.
+Each delivery is a holder of its own, so that a tick that is delivered twice does not run twice at once. Leases go by the
+database's clock. In a process without a time limit, a heartbeat renews the lease; on Lambda, where the job uses the only
+database connection, the lease lasts as long as the function may run.
 """
 
 import logging
@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from kit.db import database, server_clock
 from kit.db.server_clock import now
 from kit.jobs import heartbeat
-from kit.jobs.tables import runs
+from kit.jobs.tables import schedule_runs as runs
 
 log = logging.getLogger("kit.jobs")
 
@@ -26,15 +26,15 @@ log = logging.getLogger("kit.jobs")
 def hold(schedule: str, seconds: float, *, renew: bool) -> Iterator[bool]:
     """Hold the schedule while the block runs; yields False, and holds nothing, while another run does.
 
-    The lease lasts `seconds`; with `renew` it is renewed while this process lives, five times as often as it must be.
-    Giving the schedule back never fails: if the database does, the lease ends by itself.
+    The lease lasts `seconds`; with `renew` it is renewed five times in each lease while this process lives. Releasing
+    the schedule never fails: if the database does, the lease expires.
     """
     holder = secrets.token_hex(16)
-    if not _take(schedule, holder, seconds):
+    if not _acquire(schedule, holder, seconds):
         yield False
         return
     action = partial(_renew, schedule, holder, seconds)
-    failure = f"the lease of {schedule} was not renewed"
+    failure = f"could not renew the lease of the schedule {schedule}"
     try:
         with heartbeat.beating(action, seconds / 5, failure) if renew else nullcontext():
             yield True
@@ -43,14 +43,14 @@ def hold(schedule: str, seconds: float, *, renew: bool) -> Iterator[bool]:
 
 
 def remaining(schedule: str) -> float:
-    """Seconds until the lease of the run that is under way ends, if nobody renews it; 0 when there is none."""
-    held = select(runs.c.held_until).where(runs.c.schedule == schedule)
+    """Seconds until the lease of the current run expires, unless it is renewed; 0 if there is none."""
+    lease = select(runs.c.held_until).where(runs.c.schedule == schedule)
     with database.engine().connect() as connection:
-        until = connection.scalar(held)
+        until = connection.scalar(lease)
         return max(0.0, (until - server_clock.read(connection)).total_seconds()) if until else 0.0
 
 
-def _take(schedule: str, holder: str, seconds: float) -> bool:
+def _acquire(schedule: str, holder: str, seconds: float) -> bool:
     lease = {"holder": holder, "held_until": now(seconds)}
     free = update(runs).where(runs.c.schedule == schedule, runs.c.held_until <= now())
     with database.engine().begin() as connection:
@@ -66,17 +66,17 @@ def _take(schedule: str, holder: str, seconds: float) -> bool:
 
 def _renew(schedule: str, holder: str, seconds: float) -> None:
     if not _update_lease(schedule, holder, seconds):
-        raise RuntimeError("it ended, and another run holds the schedule now")
+        raise RuntimeError("the lease has expired, and another run holds the schedule now")
 
 
 def _release(schedule: str, holder: str) -> None:
     try:
         _update_lease(schedule, holder, 0)
     except Exception:
-        log.warning("%s could not be given back; its lease ends by itself", schedule, exc_info=True)
+        log.warning("could not release the schedule %s; its lease expires by itself", schedule, exc_info=True)
 
 
 def _update_lease(schedule: str, holder: str, seconds: float) -> bool:
-    mine = update(runs).where(runs.c.schedule == schedule, runs.c.holder == holder)
+    own = update(runs).where(runs.c.schedule == schedule, runs.c.holder == holder)
     with database.engine().begin() as connection:
-        return connection.execute(mine.values(held_until=now(seconds))).rowcount == 1
+        return connection.execute(own.values(held_until=now(seconds))).rowcount == 1

@@ -1,17 +1,16 @@
-"""The kit's own job: sends what was committed and not sent, and forgets old keys."""
+"""The kit's own job: it sends what was committed but not sent, and deletes old idempotency keys."""
 
+from kit.jobs import idempotency, outbox
 from kit.jobs.decorators import job, minutes
+from kit.jobs.enqueue import configured_queues
 from kit.jobs.schedules import schedule
 
 
 @schedule("rate(5 minutes)", name="kit-sweep")
 @job(attempts=1, max_runtime=minutes(1))
 def sweep() -> None:
-    """Repair and clean; what is left over is done the next time."""
-    from kit.jobs import idempotency, outbox
-    from kit.jobs.enqueue import queues
-
+    """Send the outbox and prune the keys; what fails is done by the next run."""
     try:
-        outbox.sweep(queues())
-    finally:  # keys are pruned whatever becomes of the outbox
+        outbox.sweep(configured_queues())
+    finally:  # prune the keys even if the outbox fails
         idempotency.prune()

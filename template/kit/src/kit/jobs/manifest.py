@@ -1,6 +1,6 @@
-"""What the infrastructure is told: jobs, queues and schedules, as plain JSON in `jobs.json`.
+"""`jobs.json`: the jobs, queues and schedules, from which the infrastructure is built.
 
-The file is committed, and a test holds it equal to what the code declares.
+The file is committed, and a test keeps it equal to what the code declares.
 """
 
 import json
@@ -10,22 +10,24 @@ from typing import Any
 
 from kit import settings
 from kit.errors import UsageError
-from kit.jobs import decorators, discovery
+from kit.jobs import discovery, loading
+from kit.jobs.spec import JobSpec
 
-__all__ = ["fresh"]
+__all__ = ["is_current"]
 
 FILE = "jobs.json"
 
 
 def build() -> dict[str, Any]:
-    """Everything that is declared, sorted by name; durations are seconds.
+    """Everything that is declared, sorted by name; durations are in seconds.
 
     Raises `UsageError` that names each job of the app that no worker would find.
     """
-    if problems := discovery.unfindable():
+    declared = loading.load()
+    if problems := discovery.unfindable(declared):
         raise UsageError("\n".join(problems))
-    jobs = sorted(decorators.load().values(), key=lambda job: job.name)
-    schedules = sorted((made for job in jobs for made in job.schedules), key=lambda made: made.name)
+    jobs = sorted(declared.values(), key=lambda job: job.name)
+    schedules = sorted((schedule for job in jobs for schedule in job.schedules), key=lambda schedule: schedule.name)
     queues = sorted({"default", *(job.options.queue for job in jobs)})
     return {
         "version": 1,
@@ -42,26 +44,26 @@ def build() -> dict[str, Any]:
         ],
         "schedules": [
             {
-                "name": made.name,
-                "job": made.job.name,
-                "queue": made.job.options.queue,
-                "runs_on": runs_on(made.job),
-                "expression": made.expression,
-                "timezone": made.timezone,
-                "overlap": made.overlap,
-                "input": made.input,
+                "name": schedule.name,
+                "job": schedule.job.name,
+                "queue": schedule.job.options.queue,
+                "runs_on": runs_on(schedule.job),
+                "expression": schedule.expression,
+                "timezone": schedule.timezone,
+                "overlap": schedule.overlap,
+                "input": schedule.input,
             }
-            for made in schedules
+            for schedule in schedules
         ],
     }
 
 
 def _batch_size(queue: str) -> int:
-    """Messages that Lambda takes at once: one where order counts, as a delivery counts as an attempt."""
+    """Messages in one batch for Lambda: one where order counts, because each delivery of the batch is an attempt."""
     return 1 if queue.endswith(".fifo") else 10
 
 
-def runs_on(job: decorators.Job[Any, Any]) -> str:
+def runs_on(job: JobSpec) -> str:
     """Where a job runs in the cloud."""
     return "fargate" if job.on_fargate else "lambda"
 
@@ -76,6 +78,6 @@ def path() -> Path:
     return settings.PROJECT / FILE
 
 
-def fresh() -> bool:
-    """Whether the file says what the code declares."""
+def is_current() -> bool:
+    """Whether the file matches what the code declares."""
     return path().is_file() and path().read_text(encoding="utf-8") == text()

@@ -1,19 +1,17 @@
-"""What stands in a queue: which job, with what arguments, and how often it was tried."""
+"""The message of a job: its name, its arguments, and how often it was tried."""
 
 import json
 import math
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Self
 
 from kit import clock
 
 VERSION = 1
 MAX_BYTES = 1024 * 1024 - 16 * 1024
 """SQS takes 1 MiB with the attributes; 16 KiB are left for the reason that a dead letter carries."""
-TICK_TIME = "<aws.scheduler.scheduled-time>"
-"""What AWS's Scheduler replaces, in the input of a schedule, by the time that it was due."""
 MAX_KEY = 255
 """Characters of an idempotency key."""
 MAX_GROUP = 128
@@ -21,27 +19,27 @@ MAX_GROUP = 128
 MAX_REASON = 8 * 1024
 """Bytes of the reason that is kept with a dead letter."""
 
-_LENGTHS = {
+_MAX_LENGTHS = {
     "job": 255,
     "id": 64,
     "queue": 80,
-    "key": MAX_KEY,
+    "idempotency_key": MAX_KEY,
     "group": MAX_GROUP,
     "schedule": 64,
     "request_id": MAX_BYTES,
 }
-"""Characters at most; the local queue's columns and SQS's identifiers have no more room."""
+"""Characters; the database queue's columns and SQS's identifiers are no longer."""
 _END_OF_TIME = 253402300800.0
 """The year 10000, in seconds since 1970; a `datetime` ends there."""
-_MAX_SPENT = 1_000_000
+_MAX_ATTEMPTS_USED = 1_000_000
 
 
 class Unreadable(ValueError):
-    """A message is none of ours."""
+    """The body is not a message of this kit."""
 
 
 class Message(NamedTuple):
-    """One job to run; `Message.new` makes one."""
+    """One job to run; create it with `Message.new`."""
 
     job: str
     arguments: dict[str, Any]
@@ -49,20 +47,22 @@ class Message(NamedTuple):
     enqueued: float
     """Seconds since 1970."""
     queue: str = "default"
-    key: str | None = None
+    idempotency_key: str | None = None
     group: str | None = None
     schedule: str | None = None
     request_id: str | None = None
     due: float | None = None
     """When it may run, in seconds since 1970, if that is later than `enqueued`."""
-    spent: int = 0
+    attempts_used: int = 0
     """Attempts that were made before this copy was sent."""
 
     @classmethod
-    def new(cls, job: str, arguments: dict[str, Any], **others: Any) -> Self:
-        """Make one that has an id of its own and is enqueued now, unless `others` say otherwise."""
-        unsaid: dict[str, Any] = {"id": secrets.token_hex(16), "enqueued": clock.now().timestamp()}
-        return cls(job, arguments, **unsaid | others)
+    def new(cls, job: str, arguments: dict[str, Any], **fields: Any) -> Self:
+        """Create a message with an id of its own, enqueued now, unless `fields` say otherwise."""
+        defaults: dict[str, Any] = {"id": secrets.token_hex(16)}
+        if "enqueued" not in fields:
+            defaults["enqueued"] = clock.now().timestamp()
+        return cls(job, arguments, **defaults | fields)
 
     def to_json(self) -> str:
         """Its body in a queue."""
@@ -70,20 +70,20 @@ class Message(NamedTuple):
         text = json.dumps({"v": VERSION} | body, ensure_ascii=False, separators=(",", ":"))
         if text.isascii():
             return text
-        text = text.encode(errors="backslashreplace").decode()  # a lone surrogate becomes JSON's own escape for it
-        return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")  # SQS refuses these two as they stand
+        text = text.encode(errors="backslashreplace").decode()  # turns a lone surrogate into JSON's own escape for it
+        return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")  # SQS rejects these two characters
 
     @classmethod
     def from_json(cls, body: str) -> Self:
-        """Read a body; raises `Unreadable` for what is not a job's."""
-        read = parse(body)
-        if not isinstance(read, dict) or not isinstance(read.get("job"), str):
+        """Read a body; raises `Unreadable` if it is not a job's message."""
+        fields = parse(body)
+        if not isinstance(fields, dict) or not isinstance(fields.get("job"), str):
             raise Unreadable("it names no job")
-        if read.pop("v", None) != VERSION:
+        if fields.pop("v", None) != VERSION:
             raise Unreadable(f"it is not of version {VERSION}")
-        make: Callable[..., Self] = cls if "id" in read and "enqueued" in read else cls.new
+        create: Callable[..., Self] = cls if "id" in fields and "enqueued" in fields else cls.new
         try:
-            message = make(**read)
+            message = create(**fields)
         except TypeError as error:
             raise Unreadable(str(error)) from None
         message._check()
@@ -92,31 +92,31 @@ class Message(NamedTuple):
     def _check(self) -> None:
         if not (
             type(self.arguments) is dict
-            and _is_moment(self.enqueued)
-            and (self.due is None or _is_moment(self.due))
-            and type(self.spent) is int
-            and 0 <= self.spent <= _MAX_SPENT
+            and _is_timestamp(self.enqueued)
+            and (self.due is None or _is_timestamp(self.due))
+            and type(self.attempts_used) is int
+            and 0 <= self.attempts_used <= _MAX_ATTEMPTS_USED
             and type(self.job) is type(self.id) is type(self.queue) is str
             and self.id
         ):
-            raise Unreadable("its fields are not of the kinds that they should be")
-        for name, most in _LENGTHS.items():
+            raise Unreadable("a field has the wrong type or is out of range")
+        for name, most in _MAX_LENGTHS.items():
             text = getattr(self, name)
             if text is None:
                 continue
             if type(text) is not str:
-                raise Unreadable(f"its fields are not of the kinds that they should be: {name} is not a text")
+                raise Unreadable(f"its {name} is not a string")
             if len(text) > most:
-                raise Unreadable(f"its {name} has {len(text)} characters; {most} is the most")
+                raise Unreadable(f"its {name} has {len(text)} characters; the limit is {most}")
             if not text.isascii() and not is_unicode(text):
-                raise Unreadable(f"its {name} has half a character (a lone surrogate)")
+                raise Unreadable(f"its {name} has a lone surrogate (half a character)")
 
-    def again(self, *, spent: int) -> Self:
-        """A copy that is sent instead of the one that was received, and counts its attempts from `spent`.
+    def retry(self, *, attempts_used: int) -> Self:
+        """A copy to be sent instead of the message that was received; its attempts count on from `attempts_used`.
 
-        It is due from now on, which also tells it from every other copy of the same message.
+        It is due now, which also tells it from every other copy of the same message.
         """
-        return self._replace(spent=spent, due=clock.now().timestamp())
+        return self._replace(attempts_used=attempts_used, due=clock.now().timestamp())
 
     @property
     def ready(self) -> float:
@@ -124,18 +124,23 @@ class Message(NamedTuple):
         return max(self.enqueued, self.due or 0)
 
 
+def describe(error: BaseException) -> str:
+    """The type and text of an exception, as text that every queue can store."""
+    return fit(f"{type(error).__name__}: {text_of(error)}")
+
+
 def text_of(error: BaseException) -> str:
-    """What an exception says, also when its own `__str__` raises."""
+    """The text of an exception, even if its `__str__` raises, as text that every queue can store."""
     try:
-        return str(error)
-    except Exception as failure:  # noqa: BLE001 - the reason is that of the first error
-        return f"{type(error).__name__}, whose __str__ raises {type(failure).__name__}"
+        return fit(str(error))
+    except BaseException as failure:  # noqa: BLE001 - the first error is the one to report
+        return f"(the __str__ of {type(error).__name__} raised {type(failure).__name__})"
 
 
 def parse(body: str) -> Any:
-    """Read JSON from anyone.
+    """Read JSON from an untrusted source.
 
-    Raises `Unreadable` for what is not JSON (NaN and Infinity are not), or too deeply nested for Python to read.
+    Raises `Unreadable` for what is not JSON (NaN and Infinity are not), or is nested too deeply for Python.
     """
     try:
         return _parse(body)
@@ -145,21 +150,21 @@ def parse(body: str) -> Any:
         raise Unreadable(f"it is not JSON: {error}") from None
 
 
-def _not_json(constant: str) -> None:
-    raise ValueError(f"{constant} is not a number of JSON")
+def _reject_constant(constant: str) -> None:
+    raise ValueError(f"JSON has no {constant}")
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if number in (math.inf, -math.inf):
-        raise ValueError(f"{digits[:40]} is too large a number")
+        raise ValueError(f"the number {digits[:40]} is too large")
     return number
 
 
-_parse = json.JSONDecoder(parse_constant=_not_json, parse_float=_finite).decode
+_parse = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_finite).decode
 
 
-def _is_moment(seconds: object) -> bool:
+def _is_timestamp(seconds: object) -> bool:
     return type(seconds) in (int, float) and 0 <= seconds < _END_OF_TIME  # type: ignore[operator]
 
 
@@ -172,15 +177,15 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def fit(text: str, most: int = MAX_REASON) -> str:
-    """Make any text one that a queue stores: the characters that SQS allows, at most so many bytes.
+def fit(text: str, max_bytes: int = MAX_REASON) -> str:
+    """Make any text storable in a queue: only characters that SQS allows, at most so many bytes.
 
-    A lone surrogate is kept as its escape sequence; any other character that SQS refuses becomes U+FFFD.
+    A lone surrogate is kept as its escape sequence; any other character that SQS rejects becomes U+FFFD.
     Source: Amazon SQS Developer Guide, "Amazon SQS message quotas", message content.
     """
-    escaped = text[:most].encode(errors="backslashreplace").decode()
+    escaped = text[:max_bytes].encode(errors="backslashreplace").decode()
     allowed = [character if _is_allowed(character) else "\ufffd" for character in escaped]
-    return "".join(allowed).encode()[: max(most, 0)].decode(errors="ignore")
+    return "".join(allowed).encode()[: max(max_bytes, 0)].decode(errors="ignore")
 
 
 def _is_allowed(character: str) -> bool:
@@ -193,38 +198,19 @@ def _is_allowed(character: str) -> bool:
 
 
 class Delivery(NamedTuple):
-    """A message as one queue gave it out, this once."""
+    """A message as a queue delivered it, this once."""
 
     body: str
     receipt: str
-    receives: int
-    """How often it was given out, this time included."""
+    receive_count: int
+    """How often it was delivered, this time included."""
     queue: str
     id: str = ""
     group: str | None = None
 
 
-class Queues(Protocol):
-    """Where messages stand: the app's own database, or SQS."""
-
-    def send(self, messages: list[Message], delay: float = 0) -> None:
-        """Put them in; they are given out after `delay` seconds."""
-
-    def remove(self, delivery: Delivery) -> None:
-        """Take it out for good."""
-
-    def postpone(self, delivery: Delivery, seconds: float) -> None:
-        """Give it out again after so many seconds."""
-
-    def bury(self, delivery: Delivery, reason: str, message: Message | None) -> None:
-        """Send a copy to the dead-letter queue with the reason; the caller then removes the delivery."""
-
-    def most_receives(self, queue: str) -> int | None:
-        """After how many deliveries the queue itself gives a message up, if it does."""
-
-
 class DeadLetter(NamedTuple):
-    """A message that was given up."""
+    """A message in a dead-letter queue."""
 
     id: str
     job: str
@@ -234,10 +220,10 @@ class DeadLetter(NamedTuple):
     receipt: str
     died: datetime | None = None
     message_id: str = ""
-    """What the dead-letter queue calls it; each letter has another, also when one job dies twice."""
+    """Its id in the dead-letter queue: another each time that the same job fails for good."""
     group: str | None = None
 
 
-def moment(timestamp: float) -> datetime:
-    """Seconds since 1970 as a moment in UTC."""
+def from_timestamp(timestamp: float) -> datetime:
+    """Convert seconds since 1970 to a datetime in UTC."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=timestamp)

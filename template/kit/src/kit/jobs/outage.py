@@ -1,4 +1,4 @@
-"""A database that is locked, restarting or away: it is waited for, longer each time, and logged once."""
+"""Waiting for a database that is locked, restarting or unreachable: longer each time, and logged once."""
 
 import logging
 import random
@@ -14,42 +14,44 @@ log = logging.getLogger("kit.jobs")
 T = TypeVar("T")
 
 UNAVAILABLE = (OperationalError, InterfaceError, InternalError, TimeoutError, OSError)
-"""What says that the database cannot do it now, and not that it never will: TimeoutError is the pool's."""
-FIRST = 0.2
-LONGEST = 15.0
-"""Seconds of the first pause and of the longest; each is drawn between half the figure and the figure."""
+"""Errors that may pass when the database is available again; TimeoutError is the pool's."""
+FIRST_PAUSE = 0.2
+MAX_PAUSE = 15.0
+"""Seconds; each pause is random between half of its length and its length."""
 
 
 class Outage:
-    """The failures since the database last answered; `sleep` waits so many seconds."""
+    """The failures since the database last responded; `sleep` waits so many seconds."""
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
         self.sleep = sleep
         self.failures = 0
-        self.began = 0.0
+        self.started = 0.0
 
     def wait(self, error: Exception) -> None:
         """Pause after a failure, before the next try."""
         if not self.failures:
-            self.began = monotonic()
-            log.warning("the worker waits for its database: %s", getattr(error, "orig", None) or error)
-        full = min(LONGEST, FIRST * 2 ** min(self.failures, 16))
+            self.started = monotonic()
+            log.warning("the worker is waiting for its database: %s", getattr(error, "orig", None) or error)
+        full = min(MAX_PAUSE, FIRST_PAUSE * 2 ** min(self.failures, 16))
         self.failures += 1
-        self.sleep(random.uniform(full / 2, full))  # noqa: S311 - jitter, nothing secret
+        self.sleep(random.uniform(full / 2, full))  # noqa: S311 - jitter, not a secret
 
-    def over(self) -> None:
-        """The database has answered."""
+    def end(self) -> None:
+        """The database has responded."""
         if self.failures:
-            log.info("the database answers again, after %.1f s and %d tries", monotonic() - self.began, self.failures)
+            log.info(
+                "the database responds again, after %.1f s and %d attempts", monotonic() - self.started, self.failures
+            )
         self.failures = 0
 
-    def outlast(self, action: Callable[[], T]) -> T:
-        """Do something that may be done twice, however long the database cannot, and return its result."""
+    def retry(self, action: Callable[[], T]) -> T:
+        """Call an action, which may happen twice, until the database is available; returns its result."""
         while True:
             try:
                 result = action()
             except UNAVAILABLE as error:
                 self.wait(error)
             else:
-                self.over()
+                self.end()
                 return result

@@ -1,7 +1,7 @@
-"""The kit's own tables, beside yours in the same database, each named kit_….
+"""The kit's own tables, beside yours in the same database; their names start with kit_.
 
-Migrations are compared with them as with your models, so a table or column that an update of the template brings
-appears in your next migration. They keep to PlanetScale's rules: a key each, no foreign keys, no renames ever.
+Migrations are compared with them as with your models, so a table or column that a template update adds appears in your
+next migration. They follow PlanetScale's rules: a primary key each, no foreign keys, no renames after a release.
 """
 
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
@@ -24,13 +24,13 @@ jobs = Table(
     Column("group_name", String(128)),
     Column("visible_at", UtcDateTime(), nullable=False),
     Column("receipt", String(32), nullable=False),
-    Column("receives", Integer, nullable=False),
+    Column("receive_count", Integer, nullable=False),
     Column("state", String(10), nullable=False),
     Column("reason", Body),
     Index("kit_jobs_next", "state", "visible_at"),
     Index("kit_jobs_id", "id"),
     Index("kit_jobs_receipt", "receipt"),
-    comment="The local queue: what waits, runs, or is dead.",
+    comment="The database queue: messages that are waiting, running or dead.",
     mysql_charset="utf8mb4",
     mysql_engine="InnoDB",
 )
@@ -41,29 +41,29 @@ outbox = Table(
     Column("body", Body, nullable=False),
     Column("claimed_until", UtcDateTime(), nullable=False),
     Index("kit_outbox_claimed_until", "claimed_until"),
-    comment="What is committed and not yet sent.",
+    comment="Messages that are committed and not yet sent to SQS.",
     mysql_charset="utf8mb4",
     mysql_engine="InnoDB",
 )
-keys = Table(
-    "kit_job_keys",
+idempotency_keys = Table(
+    "kit_idempotency_keys",
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("job", String(255), nullable=False),
     Column("done_at", UtcDateTime(), nullable=False),
-    Index("kit_job_keys_done_at", "done_at"),
-    comment="Jobs with a key that have had their effect.",
+    Index("kit_idempotency_keys_done_at", "done_at"),
+    comment="Idempotency keys of jobs that have succeeded.",
     mysql_charset="utf8mb4",
     mysql_engine="InnoDB",
 )
-runs = Table(
+schedule_runs = Table(
     "kit_schedule_runs",
     metadata,
     Column("schedule", String(64), primary_key=True),
     Column("holder", String(64), nullable=False),
     Column("held_until", UtcDateTime(), nullable=False),
     Column("next_at", UtcDateTime()),
-    comment="Which run of a schedule is under way, and (locally) when the next is due.",
+    comment="Which run of a schedule is in progress, and (locally) when the next is due.",
     mysql_charset="utf8mb4",
     mysql_engine="InnoDB",
 )

@@ -1,9 +1,9 @@
-"""Ending a job that takes too long, wherever it is: an alarm of the operating system interrupts it.
+"""Stopping a job that takes too long, wherever it is: an alarm signal interrupts it.
 
-The interruption is an exception, and a job can swallow it: in an `except: pass`, a `__del__` or a callback. So the
-alarm rings again, sooner each time, until the call is really over.
+The interruption is an exception, which a job can swallow: in an `except: pass`, a `__del__` or a callback. So the alarm
+rings again, sooner each time, until the call has ended.
 
-Only in a process's main thread, and not on Windows, which has no alarm: there a job is not limited.
+This works only in a process's main thread, and not on Windows, which has no alarm signal: there a job has no time limit.
 """
 
 import asyncio
@@ -24,21 +24,21 @@ from kit.db import database
 log = logging.getLogger("kit.jobs")
 
 GRACE = 0.5
-"""Seconds that an async job has to notice that it was cancelled."""
+"""Seconds for an async job to react to its cancellation."""
 REPEAT = 0.5
-"""Seconds from the first ring to the second, in which a job cleans up after itself; each next pause is half as long."""
+"""Seconds between the first ring and the second, for the job to clean up; each next pause is half as long."""
 UNHEARD = 0.05
-"""Seconds after which a signal that was not acted upon is repeated."""
+"""Seconds after which a signal without effect is repeated."""
 BURST = 4
-"""From this ring on they come as bursts, so close together that one falls between two of the job's own `try` blocks."""
+"""From this ring on they are so close together that one falls between two `try` blocks of the job."""
 
 
 class OutOfTime(BaseException):
-    """The job was stopped. Not an `Exception`, so that the job's own `except Exception` does not keep it going."""
+    """The job was stopped. Not an `Exception`, so that the job's own `except Exception` does not catch it."""
 
 
 class _Limit:
-    """The limit of one call that is running; `rings_at` is a moment of the monotonic clock, in seconds."""
+    """The time limit of one running call; times are of the monotonic clock, in seconds."""
 
     ends_at: float
     rings_at: float
@@ -47,12 +47,12 @@ class _Limit:
 
 
 _limits: list[_Limit] = []
-"""The limits of the calls that are running in the main thread, the outermost first: an inline job runs in another."""
+"""The limits of the running calls, the outermost first: an inline job runs inside another job."""
 
 
 @contextmanager
 def alarm() -> Iterator[None]:
-    """Have the alarm set up in the block, so that each call in it sets the time alone, which is sooner done."""
+    """Install the signal handler for the block, so that each call in it only sets the timer, which is faster."""
     if not _can_ring():
         yield
         return
@@ -64,22 +64,22 @@ def alarm() -> Iterator[None]:
 
 
 def call(function: Any, arguments: dict[str, Any], seconds: float) -> None:
-    """Call a function, sync or async, for so many seconds at most; raises `OutOfTime` when it is stopped."""
-    made = _call(function, arguments, seconds)
-    if inspect.iscoroutine(made):
-        _call(_run, {"coroutine": _limited(made, seconds)}, seconds + GRACE)
+    """Call a function, sync or async, for so many seconds at most; raises `OutOfTime` if it is stopped."""
+    result = _call(function, arguments, seconds)
+    if inspect.iscoroutine(result):
+        _call(_run, {"coroutine": _limited(result, seconds)}, seconds + GRACE)
 
 
 def expired() -> bool:
-    """Whether the time of a call around this one is up, so that `OutOfTime` is meant for that one."""
+    """Whether the time of a call around this one is up, so that `OutOfTime` is for that call."""
     return any(limit.ends_at <= monotonic() for limit in _limits if not limit.over)
 
 
 def _call(function: Callable[..., Any], arguments: dict[str, Any], seconds: float) -> Any:
-    """Call a function, and raise `OutOfTime` in it after so many seconds, again and again until it ends."""
+    """Call a function, and raise `OutOfTime` in it after so many seconds, repeatedly until it ends."""
     if math.isinf(seconds) or not _can_ring():
         return function(**arguments)
-    if signal.getsignal(signal.SIGALRM) is not _ring:  # outside of `alarm`, or a job has put its own in place
+    if signal.getsignal(signal.SIGALRM) is not _ring:  # outside of `alarm`, or the job has installed its own handler
         with alarm():
             return _call(function, arguments, seconds)
     limit = _Limit()
@@ -92,13 +92,15 @@ def _call(function: Callable[..., Any], arguments: dict[str, Any], seconds: floa
             _set_timer()
         return function(**arguments)
     finally:
-        limit.over = True  # first, and no call: no signal is handled before it, and after it none rings for this limit
+        limit.over = (
+            True  # first, and not a call: no signal can be handled before it, and none rings for this limit after it
+        )
         if len(_limits) == 1 and _limits[0] is limit:
             signal.setitimer(signal.ITIMER_REAL, 0)
             _limits.clear()
         else:
             _set_timer()
-        if limit.rings:  # it may have been stopped inside the pool, whose connection would be lost
+        if limit.rings:  # it may have been stopped inside the connection pool, which would lose a connection
             database.replace_pool()
 
 
@@ -107,10 +109,10 @@ def _can_ring() -> bool:
 
 
 def _set_timer() -> None:
-    """Set the timer for whichever limit rings next, and off when none is left.
+    """Set the timer for the limit that rings next, or switch it off if there is none.
 
-    It fires again by itself: a signal that comes just before a blocking call of the operating system does not end that
-    call, and Python hears of it only when the next signal does.
+    It repeats: a signal that arrives just before a blocking system call does not interrupt that call, and Python handles
+    it only when the next signal does.
     """
     _limits[:] = [limit for limit in _limits if not limit.over]
     if not _limits:
@@ -128,7 +130,7 @@ def _ring(_: int, frame: FrameType | None) -> None:
         return
     due.rings += 1
     due.rings_at = now + _pause(due.rings)
-    with suppress(Exception):  # the job may have been interrupted while it was writing to the same stream
+    with suppress(Exception):  # the job may have been interrupted while writing to the same stream
         _report(due, frame)
     _set_timer()
     raise OutOfTime
@@ -138,7 +140,7 @@ def _pause(rings: int) -> float:
     """Seconds until the next ring, after so many."""
     if rings < BURST:
         return REPEAT / (1 << (rings - 1))
-    return 0.05 if rings % 200 == 0 else random.uniform(1e-6, 2e-5)  # noqa: S311 - nothing secret
+    return 0.05 if rings % 200 == 0 else random.uniform(1e-6, 2e-5)  # noqa: S311 - not a secret
 
 
 def _report(limit: _Limit, frame: FrameType | None) -> None:
@@ -147,7 +149,7 @@ def _report(limit: _Limit, frame: FrameType | None) -> None:
     level = logging.WARNING if limit.rings < BURST else logging.ERROR
     where = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "C code"
     over = monotonic() - limit.ends_at
-    log.log(level, "the job goes on %.1f s after it was stopped, at %s; it is stopped again", over, where)
+    log.log(level, "the job still runs %.1f s after it was stopped, at %s; stopping it again", over, where)
 
 
 async def _limited(coroutine: Coroutine[Any, Any, Any], seconds: float) -> None:
@@ -161,7 +163,7 @@ async def _limited(coroutine: Coroutine[Any, Any, Any], seconds: float) -> None:
 
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> None:
-    """Run to the end; where a loop runs already (an inline job in an async request), in a thread beside it."""
+    """Run to the end; if an event loop is running (an inline job in an async request), in another thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -175,9 +177,9 @@ def _run(coroutine: Coroutine[Any, Any, Any]) -> None:
 
 
 def _run_here(coroutine: Coroutine[Any, Any, Any]) -> None:
-    """Run to the end, and close what did not come to its end: left to the garbage collector, it would go on unlimited."""
+    """Run to the end, and close what did not end: the garbage collector would let it run without a limit."""
     try:
         asyncio.run(coroutine)
     finally:
-        with suppress(RuntimeError):  # it awaits something else instead of ending
+        with suppress(RuntimeError):  # it awaits something instead of ending
             coroutine.close()

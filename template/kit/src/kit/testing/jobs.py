@@ -1,11 +1,11 @@
-"""Helpers for tests of jobs, also available from `kit.testing`.
+"""Helpers for your tests of jobs; `kit.testing` exports them too.
 
-    assert_enqueued(draw, message_id=42)    # it is in the queue, with these arguments
-    run_jobs()                              # run all jobs that are due in this process; their errors are raised
+    assert_enqueued(draw, message_id=42)    # it is in the queue, with this argument
+    run_jobs()                              # run everything that is due, in this process
     with frozen_clock("2026-01-31T12:00:00Z") as clock:
         clock.move(days=2)
 
-They use the local queue in the tests' database: leave JOBS at `local`.
+They use the database queue of the tests' database: leave JOBS at `local`.
 """
 
 from collections.abc import Iterator
@@ -14,62 +14,98 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kit import clock, settings
-from kit.jobs import decorators, executor, serialization
-from kit.jobs.decorators import Job
+from kit.jobs import executor, loading, serialization
+from kit.jobs.executor import ExecutionContext, Outcome
 from kit.jobs.message import Delivery, Message
-from kit.jobs.queues.database import LocalQueues
+from kit.jobs.queues.database import DatabaseQueues
+from kit.jobs.spec import JobSpec
 
 
 class JobFailed(AssertionError):
-    """A job failed in `run_jobs`; its error is the cause."""
+    """A job that `run_jobs` ran did not succeed; its error is the cause."""
 
 
-def enqueued(job: Job[Any, Any] | None = None) -> list[Message]:
-    """Return the messages in the queue, oldest first: of one job, or of all."""
+def enqueued(job: JobSpec | None = None) -> list[Message]:
+    """The messages in the queue, delayed ones included.
+
+    Parameters:
+        job: only messages of this job; all by default.
+
+    Returns:
+        The messages, the oldest first; each has `job`, `arguments`, `due` and more.
+
+    Raises:
+        AssertionError: JOBS is not `local`.
+
+    Example:
+        assert enqueued(draw) == []
+    """
     if settings.current().jobs != "local":
-        raise AssertionError("These helpers use the local queue: leave JOBS at local in tests.")
-    return [message for message in LocalQueues().waiting() if job is None or message.job == job.name]
+        raise AssertionError("these helpers use the database queue: leave JOBS at local in tests")
+    return [message for message in DatabaseQueues().waiting() if job is None or message.job == job.name]
 
 
-def assert_enqueued(job: Job[Any, Any], *, times: int = 1, **arguments: Any) -> None:
-    """Fail unless the job is in the queue `times` times with these arguments. Other arguments may have any value."""
+def assert_enqueued(job: JobSpec, *, times: int = 1, **arguments: Any) -> None:
+    """Check that the job is in the queue with these arguments.
+
+    Parameters:
+        job: the job.
+        times: how often it must be there.
+        arguments: arguments by name; those that are not given may have any value.
+
+    Raises:
+        AssertionError: it is there more or less often; the message lists what is there.
+
+    Example:
+        assert_enqueued(draw, message_id=42)
+    """
     calls = [serialization.decode(job, message.arguments) for message in enqueued(job)]
-    matching = [call for call in calls if arguments.items() <= call.items()]
-    if len(matching) != times:
-        others = "\n".join(f"  {job.name}({_format(call)})" for call in calls) or "  nothing"
+    matches = [call for call in calls if all(name in call and call[name] == arguments[name] for name in arguments)]
+    if len(matches) != times:
+        others = "\n".join(f"  {job.name}({_format(call)})" for call in calls) or "  none"
         raise AssertionError(
-            f"{job.name}({_format(arguments)}) is enqueued {len(matching)} times, not {times}. In the queue:\n{others}"
+            f"{job.name}({_format(arguments)}) is enqueued {len(matches)} times, not {times}; enqueued are:\n{others}"
         )
 
 
 def run_jobs(limit: int = 1000) -> int:
-    """Run the jobs that are due, and those that they enqueue; return how many ran.
+    """Run the jobs that are due, and those that they enqueue, in this process.
 
-    Raises `JobFailed` at the first job that fails, which stays in the queue for a retry, and `AssertionError` after
-    `limit` jobs.
+    Parameters:
+        limit: how many jobs to run at most, so that a job that enqueues itself ends.
+
+    Returns:
+        How many jobs ran.
+
+    Raises:
+        JobFailed: a job did not succeed; it stays in the queue to be retried.
+        AssertionError: more jobs than `limit` are due.
+
+    Example:
+        draw.enqueue(42)
+        assert run_jobs() == 1
     """
-    decorators.load()
-    queues = LocalQueues()
+    loading.load()
+    queues = DatabaseQueues()
     for number in range(limit):
         delivery = queues.receive()
         if delivery is None:
             return number
         outcome = _run(delivery, queues)
         if outcome.finished:
-            queues.remove(delivery)
-    raise AssertionError(f"There are still jobs after {limit}. Does one enqueue itself?")
+            queues.delete(delivery)
+    raise AssertionError(f"more jobs are due after {limit}: does one enqueue itself?")
 
 
-def _run(delivery: Delivery, queues: LocalQueues) -> executor.Outcome:
-    errors: list[tuple[str, BaseException | None]] = []
-    outcome = executor.process(
-        delivery, executor.Place(queues, failed=lambda reason, error: errors.append((reason, error)))
-    )
-    if errors:
-        reason, error = errors[0]
+def _run(delivery: Delivery, queues: DatabaseQueues) -> Outcome:
+    failures: list[tuple[str, BaseException | None]] = []
+    context = ExecutionContext(queues, on_failure=lambda reason, error: failures.append((reason, error)))
+    outcome = executor.process(delivery, context)
+    if failures:
+        reason, error = failures[0]
         raise JobFailed(reason) from error
-    if outcome is executor.Outcome.DEAD:
-        raise JobFailed(next(letter.reason for letter in queues.dead() if letter.id == delivery.id))
+    if outcome is Outcome.DEAD_LETTERED:
+        raise JobFailed(next(letter.reason for letter in queues.dead_letters() if letter.id == delivery.id))
     return outcome
 
 
@@ -78,23 +114,38 @@ def _format(values: dict[str, Any]) -> str:
 
 
 class FrozenClock:
-    """A clock that shows the same time until it is moved."""
+    """A clock that stands still until it is moved."""
 
     def __init__(self, moment: datetime) -> None:
         self.moment = moment
 
     def now(self) -> datetime:
-        """Return the time."""
+        """The time that it shows."""
         return self.moment
 
     def move(self, **duration: float) -> None:
-        """Move the clock by a duration: `move(minutes=5)`."""
+        """Move it forward, by the parameters of `timedelta`: `move(minutes=5)`."""
         self.moment += timedelta(**duration)
 
 
 @contextmanager
 def frozen_clock(moment: str | datetime | None = None) -> Iterator[FrozenClock]:
-    """Freeze the kit's clock, by default at the current time, for queues, delays, schedules and `kit.clock.now()`."""
+    """Stop the clock of queues, delays, schedules and `kit.clock.now()` within the block.
+
+    Parameters:
+        moment: a datetime with a time zone, or ISO 8601 text; now by default.
+
+    Yields:
+        The clock, to be moved with `clock.move(days=2)`.
+
+    Raises:
+        ValueError: the moment has no time zone.
+
+    Example:
+        with frozen_clock("2026-01-31T12:00:00Z") as clock:
+            clock.move(days=2)
+            run_jobs()
+    """
     start = datetime.fromisoformat(moment) if isinstance(moment, str) else moment or clock.now()
     if start.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone; write 2026-01-31T12:00:00Z")

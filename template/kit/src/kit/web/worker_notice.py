@@ -1,4 +1,4 @@
-"""A warning from a server that runs no jobs: with JOBS=local, they wait until somebody runs a worker."""
+"""With JOBS=local, jobs wait until a worker runs; a server that only enqueues says so when it starts."""
 
 import logging
 import os
@@ -10,11 +10,11 @@ from kit import settings
 log = logging.getLogger("kit.jobs")
 
 VARIABLE = "KIT_WORKER"
-"""Set in the environment of a server that has a worker beside it."""
+"""Set in the environment of a server that was started together with a worker."""
 
 
 class WorkerNotice:
-    """Logs the warning once, at the lifespan's start, which every server sends."""
+    """ASGI middleware that logs it once, at the start of the lifespan, which every server sends."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -23,6 +23,6 @@ class WorkerNotice:
         if scope["type"] == "lifespan" and settings.current().jobs == "local" and VARIABLE not in os.environ:
             log.warning(
                 "This server runs no jobs (JOBS=local): they wait in the database for a worker. "
-                "Run one beside it: python -m kit jobs worker"
+                "Start one: python -m kit jobs worker"
             )
         await self.app(scope, receive, send)

@@ -1,1 +1,1 @@
-"""Where messages wait: the app's own database, or SQS."""
+"""Where messages wait: in the app's own database, or in SQS."""

@@ -1,11 +1,11 @@
 """The queue in the app's own database: SQS's rules in one table, for a laptop and for tests.
 
-A delivery hides its row for a while (`visible_at`); a worker that dies does not come back to it, so it is given out
-again. Workers claim a row by an UPDATE that only one of them can win, which needs no lock and no SKIP LOCKED.
+A delivery hides its row for a while (`visible_at`); if its worker dies, the message is delivered again after that.
+Workers claim a row by an UPDATE that only one of them can win, which needs no lock and no SKIP LOCKED.
 
 In a queue whose name ends in .fifo, a message that was received blocks the rest of its group until it is deleted or
-dead, also while it is hidden before its next attempt; other groups go on. One that is delayed is not in the queue yet,
-as on SQS, where the Scheduler sends it when it is due: it blocks nobody, and stands behind what came before that.
+dead, also while it is hidden before its next attempt; other groups go on. A delayed message is not in the queue yet, as
+on SQS, where EventBridge Scheduler sends it when it is due: it blocks no other, and comes after those already waiting.
 Source: SQS Developer Guide, "FIFO queue delivery logic" and "Using the message group ID".
 """
 
@@ -20,37 +20,38 @@ from sqlalchemy.orm import Session
 from kit.db import database
 from kit.db.server_clock import now
 from kit.errors import UsageError
-from kit.jobs import schedules
+from kit.jobs import ticks
 from kit.jobs.message import DeadLetter, Delivery, Message, Unreadable, fit
+from kit.jobs.queues import sqs_format
 from kit.jobs.tables import jobs
 
 LOOK_AHEAD = 20
-"""Rows that a worker tries to claim before it looks anew; several workers seldom want the same one then."""
+"""Rows that a worker tries to claim before it queries again; several workers seldom want the same row then."""
 HIDDEN = 30.0
-"""Seconds that a delivery stays hidden without word from its worker."""
+"""Seconds for which a delivery stays hidden without a heartbeat of its worker."""
 
 _started = select(jobs.c.queue, jobs.c.group_name).where(
-    jobs.c.state == "waiting", jobs.c.receives > 0, jobs.c.group_name.is_not(None)
+    jobs.c.state == "waiting", jobs.c.receive_count > 0, jobs.c.group_name.is_not(None)
 )
-_FREE = (
-    select(jobs.c.number, jobs.c.receives, jobs.c.queue, jobs.c.group_name)
+_AVAILABLE = (
+    select(jobs.c.number, jobs.c.receive_count, jobs.c.queue, jobs.c.group_name)
     .where(
         jobs.c.state == "waiting",
         or_(
             jobs.c.group_name.is_(None),
-            jobs.c.receives > 0,  # it is itself the one that its group waits for
+            jobs.c.receive_count > 0,  # it is the message that its group waits for
             tuple_(jobs.c.queue, jobs.c.group_name).not_in(_started),
         ),
     )
     .order_by(jobs.c.visible_at, jobs.c.number)
     .limit(LOOK_AHEAD)
 )
-"""Messages whose group does not wait for another; built once, which takes longer than to run it."""
+"""Messages whose group does not wait for another; built once, because building it takes longer than running it."""
 
 
-def rows(messages: Iterable[Message]) -> list[dict[str, object]]:
-    """The rows of these messages, but for when they are due."""
-    return [
+def add(connection: Session | Connection, messages: list[Message], delay: float = 0) -> None:
+    """Insert messages within an open transaction, to be delivered after `delay` seconds."""
+    rows = [
         {
             "id": message.id,
             "queue": message.queue,
@@ -58,16 +59,12 @@ def rows(messages: Iterable[Message]) -> list[dict[str, object]]:
             "body": message.to_json(),
             "group_name": (message.group or message.job) if message.queue.endswith(".fifo") else None,
             "receipt": "",
-            "receives": 0,
+            "receive_count": 0,
             "state": "waiting",
         }
         for message in messages
     ]
-
-
-def add(to: Session | Connection, messages: list[Message], delay: float) -> None:
-    """Put messages in, within a transaction that is open."""
-    to.execute(insert(jobs).values(visible_at=now(delay)), rows(messages))
+    connection.execute(insert(jobs).values(visible_at=now(delay)), rows)
 
 
 def new_receipt() -> str:
@@ -76,20 +73,29 @@ def new_receipt() -> str:
 
 
 def _delivery(row: Row[Any]) -> Delivery:
-    return Delivery(row.body, row.receipt, row.receives, row.queue, row.id, row.group_name)
+    return Delivery(row.body, row.receipt, row.receive_count, row.queue, row.id, row.group_name)
 
 
-class LocalQueues:
-    """All queues, in `kit_jobs`."""
+class DatabaseQueues:
+    """All queues, in the table `kit_jobs`; `kit.jobs.queues.base.Queues` documents the methods."""
+
+    def check_size(self, message: Message, body: str, *, delay: float, on_fargate: bool) -> str | None:
+        """Check the sizes that AWS allows, so that they are not first noticed in the cloud."""
+        if len(body) <= sqs_format.SMALL:
+            return None
+        return sqs_format.check_size(message, body, delay=delay, on_fargate=on_fargate)
 
     def send(self, messages: list[Message], delay: float = 0) -> None:
         with database.engine().begin() as connection:
             add(connection, messages, delay)
 
-    def receive(self, hidden: float = HIDDEN, receipt: str | None = None) -> Delivery | None:
-        """Give out the message that has waited longest, hidden for so many seconds; None when nothing is due.
+    def send_after_commit(self, session: Session, messages: list[Message], delay: float) -> None:
+        add(session, messages, delay)
 
-        With a `receipt` of the caller's own, `find` gives the delivery if the answer to this call is lost.
+    def receive(self, hidden: float = HIDDEN, receipt: str | None = None) -> Delivery | None:
+        """Deliver the message that has waited longest, and hide it for so many seconds; None if none is due.
+
+        With a `receipt` of the caller's own, `find` returns the delivery if the result of this call is lost.
         """
         receipt = receipt or new_receipt()
         while True:
@@ -98,7 +104,7 @@ class LocalQueues:
             for row in candidates:
                 group = (row.queue, row.group_name)
                 if row.group_name is not None and group in groups:
-                    continue  # it stands behind another of its group
+                    continue  # it comes after another of its group
                 groups.add(group)
                 if delivery := self._claim(row, hidden, receipt):
                     return delivery
@@ -106,40 +112,40 @@ class LocalQueues:
                 return None
 
     def _due(self) -> list[Row[Any]]:
-        """The first messages that may be given out, those that have waited longest before the others."""
+        """The first messages that may be delivered, those that have waited longest before the others."""
         with database.engine().connect() as connection:
-            return list(connection.execute(_FREE.where(jobs.c.visible_at <= now())))
+            return list(connection.execute(_AVAILABLE.where(jobs.c.visible_at <= now())))
 
     def find(self, receipt: str) -> Delivery | None:
-        """The message that was given out with this receipt, if it has not been given out again since."""
-        mine = select(jobs).where(jobs.c.receipt == receipt, jobs.c.state == "waiting")
+        """The message that was delivered with this receipt, unless it has been delivered again since."""
+        own = select(jobs).where(jobs.c.receipt == receipt, jobs.c.state == "waiting")
         with database.engine().connect() as connection:
-            row = connection.execute(mine).one_or_none()
+            row = connection.execute(own).one_or_none()
         return None if row is None else _delivery(row)
 
     def _claim(self, row: Row[Any], hidden: float, receipt: str) -> Delivery | None:
-        """Take the row, unless another worker has; `receives` tells, as every claim raises it."""
-        same = (jobs.c.number == row.number, jobs.c.receives == row.receives, jobs.c.state == "waiting")
+        """Claim the row, unless another worker has: every claim increases `receive_count`."""
+        same = (jobs.c.number == row.number, jobs.c.receive_count == row.receive_count, jobs.c.state == "waiting")
         claim = update(jobs).where(*same, jobs.c.visible_at <= now())
-        taken = {"visible_at": now(hidden), "receipt": receipt, "receives": row.receives + 1}
+        values = {"visible_at": now(hidden), "receipt": receipt, "receive_count": row.receive_count + 1}
         with database.engine().begin() as connection:
-            if connection.execute(claim.values(taken)).rowcount != 1:
+            if connection.execute(claim.values(values)).rowcount != 1:
                 return None
             claimed = connection.execute(select(jobs).where(jobs.c.number == row.number)).one()
         delivery = _delivery(claimed)
-        if claimed.group_name is not None and self._is_in_flight(claimed):
-            give_back = {"visible_at": now(), "receipt": "", "receives": row.receives}
-            self._update(delivery, give_back)
+        if claimed.group_name is not None and self._is_group_in_flight(claimed):
+            undo = {"visible_at": now(), "receipt": "", "receive_count": row.receive_count}
+            self._update(delivery, undo)
             return None
         return delivery
 
-    def _is_in_flight(self, claimed: Row[Any]) -> bool:
-        """Whether another of the group was claimed meanwhile: it had not been committed yet when we looked."""
+    def _is_group_in_flight(self, claimed: Row[Any]) -> bool:
+        """Whether another message of the group was claimed by a transaction that had not committed when we queried."""
         other = select(jobs.c.number).where(
             jobs.c.queue == claimed.queue,
             jobs.c.group_name == claimed.group_name,
             jobs.c.state == "waiting",
-            jobs.c.receives > 0,
+            jobs.c.receive_count > 0,
             jobs.c.visible_at > now(),
             jobs.c.number != claimed.number,
         )
@@ -147,45 +153,49 @@ class LocalQueues:
             return connection.scalar(other.limit(1)) is not None
 
     def _update(self, delivery: Delivery, values: dict[str, Any], *conditions: ColumnElement[bool]) -> None:
-        """Change the row of a delivery, unless it was given out again since."""
-        mine = update(jobs).where(jobs.c.receipt == delivery.receipt, jobs.c.state == "waiting", *conditions)
+        """Change the row of a delivery, unless it was delivered again since."""
+        own = update(jobs).where(jobs.c.receipt == delivery.receipt, jobs.c.state == "waiting", *conditions)
         with database.engine().begin() as connection:
-            connection.execute(mine.values(values))
+            connection.execute(own.values(values))
 
-    def remove(self, delivery: Delivery) -> None:
+    def delete(self, delivery: Delivery) -> None:
         """Delete the message; in a FIFO queue only while it is hidden, as on SQS, because its group may go on then."""
-        mine = (jobs.c.receipt == delivery.receipt, jobs.c.state == "waiting")
-        settled = delete(jobs).where(*mine, or_(jobs.c.group_name.is_(None), jobs.c.visible_at > now()))
+        own = (jobs.c.receipt == delivery.receipt, jobs.c.state == "waiting")
+        statement = delete(jobs).where(*own, or_(jobs.c.group_name.is_(None), jobs.c.visible_at > now()))
         with database.engine().begin() as connection:
-            connection.execute(settled)
+            connection.execute(statement)
 
-    def postpone(self, delivery: Delivery, seconds: float) -> None:
-        """Hide the message from now on for so many seconds, if it is hidden still."""
+    def change_visibility(self, delivery: Delivery, seconds: float) -> None:
+        """Hide the message for so many seconds from now, if it is still hidden."""
         self._update(delivery, {"visible_at": now(seconds)}, jobs.c.visible_at > now())
 
-    def bury(self, delivery: Delivery, reason: str, message: Message | None) -> None:
+    def dead_letter(self, delivery: Delivery, reason: str, message: Message | None) -> None:
+        """Mark the row as dead; deleting the delivery then changes nothing."""
         self._update(delivery, {"state": "dead", "reason": fit(reason)})
 
-    def most_receives(self, queue: str) -> int | None:
+    def max_receive_count(self, queue: str) -> int | None:
         return None
 
     def waiting(self, limit: int = 1000) -> list[Message]:
-        """What stands in the queues and can be read, the oldest first; a worker sets the rest aside."""
-        wanted = select(jobs.c.body).where(jobs.c.state == "waiting").order_by(jobs.c.number).limit(limit)
+        """The readable messages in the queues, the oldest first; a worker sends the others to the dead letters."""
+        bodies = select(jobs.c.body).where(jobs.c.state == "waiting").order_by(jobs.c.number).limit(limit)
         with database.engine().connect() as connection:
-            return list(_readable(connection.scalars(wanted)))
+            return list(_readable(connection.scalars(bodies)))
 
     def count(self) -> dict[str, int]:
-        """How many messages stand in each queue."""
-        counted = select(jobs.c.queue, func.count()).where(jobs.c.state == "waiting").group_by(jobs.c.queue)
+        counts = select(jobs.c.queue, func.count()).where(jobs.c.state == "waiting").group_by(jobs.c.queue)
         with database.engine().connect() as connection:
-            return {queue: number for queue, number in connection.execute(counted)}
+            return {queue: number for queue, number in connection.execute(counts)}
 
-    def dead(self, limit: int = 1000) -> list[DeadLetter]:
-        """What was given up, the oldest first."""
-        wanted = select(jobs).where(jobs.c.state == "dead").order_by(jobs.c.number).limit(limit)
+    def count_dead_letters(self) -> int:
+        count = select(func.count()).where(jobs.c.state == "dead")
         with database.engine().connect() as connection:
-            found = connection.execute(wanted).all()
+            return connection.scalar(count) or 0
+
+    def dead_letters(self, limit: int = 1000) -> list[DeadLetter]:
+        dead = select(jobs).where(jobs.c.state == "dead").order_by(jobs.c.number).limit(limit)
+        with database.engine().connect() as connection:
+            rows = connection.execute(dead).all()
         return [
             DeadLetter(
                 id=row.id,
@@ -197,33 +207,26 @@ class LocalQueues:
                 message_id=str(row.number),
                 group=row.group_name,
             )
-            for row in found
+            for row in rows
         ]
 
-    def count_dead(self) -> int:
-        """How many dead letters there are."""
-        counted = select(func.count()).where(jobs.c.state == "dead")
-        with database.engine().connect() as connection:
-            return connection.scalar(counted) or 0
-
     @contextmanager
-    def letters(self, limit: int = 1000) -> Iterator[list[DeadLetter]]:
-        """The dead letters, the oldest first, to be looked at, redriven or deleted within the block."""
-        yield self.dead(limit)
+    def receive_dead_letters(self, limit: int = 1000) -> Iterator[list[DeadLetter]]:
+        yield self.dead_letters(limit)
 
-    def revive(self, letter: DeadLetter) -> None:
-        """Try a dead one again, as if it were new."""
+    def redrive(self, letter: DeadLetter) -> None:
         try:
-            message = schedules.read(letter.body)
+            message = ticks.read(letter.body)
         except Unreadable as error:
-            raise UsageError(f"{letter.id} cannot be tried again: {error}. Delete it: jobs purge {letter.id}") from None
+            raise UsageError(
+                f"{letter.id} can't be retried: {error}. To delete it: python -m kit jobs purge {letter.id}"
+            ) from None
         dead = update(jobs).where(jobs.c.number == int(letter.receipt), jobs.c.state == "dead")
-        again = {"state": "waiting", "receives": 0, "receipt": "", "visible_at": now(), "reason": None}
+        waiting = {"state": "waiting", "receive_count": 0, "receipt": "", "visible_at": now(), "reason": None}
         with database.engine().begin() as connection:
-            connection.execute(dead.values(body=message.again(spent=0).to_json(), **again))
+            connection.execute(dead.values(body=message.retry(attempts_used=0).to_json(), **waiting))
 
-    def forget(self, letter: DeadLetter) -> None:
-        """Delete a dead one."""
+    def delete_dead_letter(self, letter: DeadLetter) -> None:
         with database.engine().begin() as connection:
             connection.execute(delete(jobs).where(jobs.c.number == int(letter.receipt), jobs.c.state == "dead"))
 
@@ -231,6 +234,6 @@ class LocalQueues:
 def _readable(bodies: Iterable[str]) -> Iterator[Message]:
     for body in bodies:
         try:
-            yield schedules.read(body)
+            yield ticks.read(body)
         except Unreadable:
             continue

@@ -1,1 +1,1 @@
-"""What runs jobs: a worker process, Lambda, or a Fargate task."""
+"""What runs jobs: Lambda, a Fargate task, or a local worker process."""

@@ -1,65 +1,67 @@
-"""A batch from SQS on Lambda: each message for itself, whatever becomes of its neighbours."""
+"""A batch from SQS on Lambda: each message is processed on its own, whatever happens to the others."""
 
 import logging
 from collections.abc import Callable
 from typing import Any
 
 from kit.jobs import executor, timeouts
-from kit.jobs.decorators import Job
-from kit.jobs.message import Delivery, Message, Queues
+from kit.jobs.executor import ExecutionContext
+from kit.jobs.message import Delivery, Message
 from kit.jobs.queues import sqs
+from kit.jobs.queues.base import Queues
 from kit.jobs.runners import fargate
+from kit.jobs.spec import JobSpec
 
 log = logging.getLogger("kit.jobs")
 
 MARGIN = 2.0
-"""Seconds kept of the function's time, to settle what was stopped and to answer."""
+"""Seconds of the function's time that are kept for handling a stopped job and returning the response."""
 
 
-def work(event: dict[str, Any], seconds_left: Callable[[], float]) -> dict[str, list[dict[str, str]]]:
-    """Run a batch, and tell Lambda which messages stay in their queue.
+def run(event: dict[str, Any], seconds_left: Callable[[], float]) -> dict[str, list[dict[str, str]]]:
+    """Run a batch; the response names the messages that stay in their queue.
 
-    What is finished is removed before the next job begins, so that it does not run again if that one takes the
-    environment down with it. The last needs no removal: Lambda does it upon the answer.
+    A finished message is deleted before the next job starts, so that it does not run again if that one kills the
+    environment. The last needs no deletion: Lambda does that when it gets the response.
     """
     queues = sqs.SqsQueues()
 
-    def launch(job: Job[Any, Any], message: Message, delivery: Delivery) -> None:
+    def launch(job: JobSpec, message: Message, delivery: Delivery) -> None:
         fargate.start(job, message, delivery, queues)
 
-    place = executor.Place(queues, time_left=lambda: seconds_left() - MARGIN, launch=launch, interruptible=False)
+    context = ExecutionContext(queues, time_left=lambda: seconds_left() - MARGIN, launch=launch, interruptible=False)
     with timeouts.alarm():
-        kept = _work_off(sqs.deliveries(event), place)
-    return {"batchItemFailures": [{"itemIdentifier": identity} for identity in kept]}
+        kept = _run_all(sqs.deliveries(event), context)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}
 
 
-def _work_off(deliveries: list[Delivery], place: executor.Place) -> list[str]:
-    """Run each, remove what is finished, and give the ids of what is not."""
+def _run_all(deliveries: list[Delivery], context: ExecutionContext) -> list[str]:
+    """Process each delivery, delete those that are finished, and return the ids of the others."""
     kept: list[str] = []
-    blocked: set[str] = set()
+    blocked_groups: set[str] = set()
     for number, delivery in enumerate(deliveries, 1):
-        ordered = delivery.group if delivery.queue.endswith(".fifo") else None
-        if ordered in blocked:
+        group = delivery.group if delivery.queue.endswith(".fifo") else None
+        if group in blocked_groups:
             kept.append(delivery.id)
-            _let_go(place.queues, delivery)
-        elif not executor.process(delivery, place).finished:
+            _make_visible(context.queues, delivery)
+        elif not executor.process(delivery, context).finished:
             kept.append(delivery.id)
-            blocked |= {ordered} if ordered else set()
+            blocked_groups |= {group} if group else set()
         elif number < len(deliveries):
-            _remove(place.queues, delivery)
+            _delete(context.queues, delivery)
     return kept
 
 
-def _let_go(queues: Queues, delivery: Delivery) -> None:
-    """Give a message back that was not touched; SQS holds it until the one before it in its group is done."""
+def _make_visible(queues: Queues, delivery: Delivery) -> None:
+    """Return an unprocessed message; SQS holds it back until the one before it in its group is done."""
     try:
-        queues.postpone(delivery, 0)
+        queues.change_visibility(delivery, 0)
     except Exception:
-        log.warning("a message could not be given back yet; it comes back by itself", exc_info=True)
+        log.warning("could not return a message to its queue; it comes back by itself", exc_info=True)
 
 
-def _remove(queues: Queues, delivery: Delivery) -> None:
+def _delete(queues: Queues, delivery: Delivery) -> None:
     try:
-        queues.remove(delivery)
+        queues.delete(delivery)
     except Exception:
-        log.warning("a finished message could not be removed yet; Lambda removes it with the batch", exc_info=True)
+        log.warning("could not delete a finished message; Lambda deletes it with the batch", exc_info=True)

@@ -1,7 +1,7 @@
-"""Jobs too long for Lambda: a task of the same image on Fargate.
+"""Jobs that run too long for Lambda: a task of the same image on Fargate.
 
-The message stays in its queue, hidden, while the task runs: the task keeps it hidden, removes it when it succeeds, and
-otherwise leaves it to be tried again. If the task dies, the message comes back by itself.
+The message stays in its queue, hidden, while the task runs: the task keeps it hidden, deletes it when the job succeeds,
+and otherwise leaves it to be retried. If the task dies, the message comes back by itself.
 """
 
 import json
@@ -14,10 +14,12 @@ from typing import Any
 
 from kit import aws, settings
 from kit.errors import UsageError
-from kit.jobs import decorators, executor, heartbeat
-from kit.jobs.decorators import Job
-from kit.jobs.message import Delivery, Message, Queues, Unreadable, parse
-from kit.jobs.queues import sqs
+from kit.jobs import executor, heartbeat, loading
+from kit.jobs.executor import ExecutionContext, Outcome
+from kit.jobs.message import Delivery, Message, Unreadable, parse
+from kit.jobs.queues import sqs_format
+from kit.jobs.queues.base import Queues
+from kit.jobs.spec import JobSpec
 
 log = logging.getLogger("kit.jobs")
 
@@ -26,38 +28,25 @@ VARIABLE = "JOB_DELIVERY"
 """The delivery, as JSON, in the task's environment."""
 CONTAINER = "app"
 """The name of the container in the task definition."""
-MAX_OVERRIDES = 8192
-"""Characters of all overrides of a task, as ECS has it."""
-RECEIPT_ROOM = 2048
-"""Characters kept for what SQS adds to a message: its receipt, above all."""
 START = 600.0
-"""Seconds that a task has to start, with its image to be fetched."""
+"""Seconds for a task to start, including the download of its image."""
 BEAT = 60.0
-"""Seconds between two signs of life; the message is hidden for five of them."""
+"""Seconds between two heartbeats; each hides the message for five times as long."""
 
 
-def check_size(message: Message) -> str | None:
-    """Say what is wrong when a message does not fit into a task's environment."""
-    size = len(json.dumps(message.to_json()))
-    most = MAX_OVERRIDES - RECEIPT_ROOM
-    if size <= most:
-        return None
-    return f"its arguments make {size:,} characters, and a job that runs on Fargate can have {most:,}"
-
-
-def start(job: Job[Any, Any], message: Message, delivery: Delivery, queues: Queues) -> None:
-    """Start the task of one delivery; however often this is repeated, one is started."""
-    wanted = settings.current()
-    if not (wanted.jobs_cluster and wanted.jobs_task_definition and wanted.jobs_subnets):
+def start(job: JobSpec, message: Message, delivery: Delivery, queues: Queues) -> None:
+    """Start the task for one delivery; repeated calls start only one."""
+    config = settings.current()
+    if not (config.jobs_cluster and config.jobs_task_definition and config.jobs_subnets):
         raise UsageError("it needs JOBS_CLUSTER, JOBS_TASK_DEFINITION and JOBS_SUBNETS")
-    queues.postpone(delivery, START)
+    queues.change_visibility(delivery, START)
     try:
         response = aws.call("ecs", "RunTask", request(message, delivery))
     except aws.AwsError as error:
         if error.code != "ConflictException":
             raise
-        # This very delivery has its task already, asked for with settings that have changed since.
-        log.warning("the delivery has its task already", extra={"job": job.name})
+        # This delivery already has its task; the settings have changed since.
+        log.warning("the delivery already has its task", extra={"job": job.name})
         return
     if failures := response.get("failures"):
         raise RuntimeError("; ".join(f"{one.get('reason')} {one.get('detail') or ''}".strip() for one in failures))
@@ -66,30 +55,30 @@ def start(job: Job[Any, Any], message: Message, delivery: Delivery, queues: Queu
 
 
 def request(message: Message, delivery: Delivery) -> dict[str, Any]:
-    """The call of RunTask for one delivery. The command is run through the task definition's entry point, `env`.
+    """The parameters of RunTask for one delivery. The command is run through the task definition's entry point, `env`.
 
-    The token is the delivery's receipt, of which SQS makes a new one each time that it gives the message out: the
-    same for a call that is repeated, for ECS to start one task; another for each new try, because ECS refuses a token
-    that another call has used within 24 hours.
+    The token is derived from the delivery's receipt, which is another each time that SQS delivers the message: ECS starts
+    one task for a repeated call, and a new one for each new attempt, as it rejects a token for 24 hours after another
+    call has used it.
     Source: Amazon ECS API Reference, "Ensuring idempotency".
     """
-    wanted = settings.current()
+    config = settings.current()
     container = {
         "name": CONTAINER,
         "command": COMMAND,
         "environment": [{"name": VARIABLE, "value": json.dumps(delivery._asdict())}],
     }
     network = {
-        "subnets": list(wanted.jobs_subnets),
-        "securityGroups": list(wanted.jobs_security_groups),
+        "subnets": list(config.jobs_subnets),
+        "securityGroups": list(config.jobs_security_groups),
         "assignPublicIp": "ENABLED",
     }
     return {
-        "cluster": wanted.jobs_cluster,
-        "taskDefinition": wanted.jobs_task_definition,
+        "cluster": config.jobs_cluster,
+        "taskDefinition": config.jobs_task_definition,
         "launchType": "FARGATE",
         "count": 1,
-        "clientToken": sqs.digest(delivery.receipt),
+        "clientToken": sqs_format.digest(delivery.receipt),
         "startedBy": message.id[:36],
         "overrides": {"containerOverrides": [container]},
         "networkConfiguration": {"awsvpcConfiguration": network},
@@ -97,33 +86,35 @@ def request(message: Message, delivery: Delivery) -> dict[str, Any]:
 
 
 def main(queues: Queues, environ: Mapping[str, str] | None = None, *, beat: float = BEAT) -> int:
-    """Be the task: run the delivery in the environment, and give the exit code."""
+    """Run the delivery in the environment, as the task's command, and return its exit code."""
     delivery = read_delivery((os.environ if environ is None else environ).get(VARIABLE) or "")
-    decorators.load()
-    with kept_hidden(delivery, queues, beat) as let_go:
-        outcome = executor.process(delivery, executor.Place(queues, settle=let_go))
+    loading.load()
+    with kept_hidden(delivery, queues, beat) as stop:
+        outcome = executor.process(delivery, ExecutionContext(queues, stop_heartbeat=stop))
     if outcome.finished:
-        queues.remove(delivery)
-    return 0 if outcome in {executor.Outcome.SUCCEEDED, executor.Outcome.SKIPPED, executor.Outcome.REPLACED} else 1
+        queues.delete(delivery)
+    return 0 if outcome in {Outcome.SUCCEEDED, Outcome.SKIPPED, Outcome.REPLACED} else 1
 
 
 def read_delivery(text: str) -> Delivery:
-    """Read the variable; raises `UsageError` for what `request` has not written."""
+    """Read the environment variable; raises `UsageError` for anything that `request` has not written."""
     if not text:
-        raise UsageError(f"{VARIABLE} is not set; this command is for tasks that a job is run in.")
+        raise UsageError(
+            f"{VARIABLE} is not set. This command is run by the tasks of jobs; enqueue a job to start one."
+        )
     try:
         delivery = Delivery(**parse(text))
     except (Unreadable, TypeError) as error:
-        raise UsageError(f"{VARIABLE} cannot be read: {error}. Start tasks by enqueueing their job.") from None
-    texts = (delivery.body, delivery.receipt, delivery.queue, delivery.id)
-    if not all(type(text) is str for text in texts) or type(delivery.receives) is not int:
-        raise UsageError(f"{VARIABLE} is not a delivery. Start tasks by enqueueing their job.")
+        raise UsageError(f"{VARIABLE} cannot be read: {error}. Enqueue a job to start its task.") from None
+    strings = (delivery.body, delivery.receipt, delivery.queue, delivery.id)
+    if not all(type(string) is str for string in strings) or type(delivery.receive_count) is not int:
+        raise UsageError(f"{VARIABLE} is not a delivery. Enqueue a job to start its task.")
     return delivery
 
 
 @contextmanager
 def kept_hidden(delivery: Delivery, queues: Queues, beat: float) -> Iterator[Callable[[], None]]:
-    """Keep a delivery from being given out again while this process lives and is in the block, or has let it go."""
-    hide = partial(queues.postpone, delivery, beat * 5)
-    with heartbeat.beating(hide, beat, "the job's message could not be kept hidden") as let_go:
-        yield let_go
+    """Keep a delivery hidden while this process is in the block; yields a function that stops that earlier."""
+    hide = partial(queues.change_visibility, delivery, beat * 5)
+    with heartbeat.beating(hide, beat, "could not keep the job's message hidden") as stop:
+        yield stop

@@ -11,10 +11,11 @@ from sqlalchemy.exc import OperationalError
 from stage import Context, Queue, effects
 
 from kit.db import database
-from kit.jobs import decorators, enqueue, executor, locks, schedules
+from kit.jobs import decorators, enqueue, executor, loading, locks, registry, schedules
 from kit.jobs.decorators import Job
+from kit.jobs.executor import ExecutionContext
 from kit.jobs.message import Delivery, Message
-from kit.jobs.queues.database import LocalQueues
+from kit.jobs.queues.database import DatabaseQueues
 from kit.jobs.runners import aws_lambda
 from kit.testing import enqueued, frozen_clock, run_jobs
 
@@ -36,32 +37,32 @@ def nightly(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[...,
         schedules.schedule("rate(5 minutes)", overlap=overlap)(job)
         return job
 
-    decorators.load()
-    monkeypatch.setattr(schedules, "registry", dict(schedules.registry))
-    monkeypatch.setattr(decorators, "registry", dict(decorators.registry))
+    loading.load()
+    monkeypatch.setattr(registry, "schedules", dict(registry.schedules))
+    monkeypatch.setattr(registry, "jobs", dict(registry.jobs))
     yield make
 
 
 def deliver() -> None:
-    enqueue.submit([schedules.due("nightly", TICK)], 0)
+    enqueue.enqueue_tick("nightly", TICK)
 
 
 def process(delivery: Delivery | None) -> executor.Outcome:
     assert delivery
-    queues = LocalQueues()
-    outcome = executor.process(delivery, executor.Place(queues))
+    queues = DatabaseQueues()
+    outcome = executor.process(delivery, ExecutionContext(queues))
     if outcome.finished:
-        queues.remove(delivery)
+        queues.delete(delivery)
     return outcome
 
 
-def test_a_run_is_skipped_while_another_is_under_way(nightly: Any) -> None:
+def test_a_run_is_skipped_while_another_is_in_progress(nightly: Any) -> None:
     nightly()
     with locks.hold("nightly", 60, renew=False):
         deliver()
-        assert process(LocalQueues().receive()) is executor.Outcome.SKIPPED
+        assert process(DatabaseQueues().receive()) is executor.Outcome.SKIPPED
     deliver()
-    assert process(LocalQueues().receive()) is executor.Outcome.SUCCEEDED
+    assert process(DatabaseQueues().receive()) is executor.Outcome.SUCCEEDED
     assert effects() == ["ran"]
 
 
@@ -73,12 +74,12 @@ def test_a_tick_that_is_delivered_twice_does_not_run_twice_at_once(nightly: Any)
         note("ran")
         if not others:
             for _ in range(2):
-                others.append(process(LocalQueues().receive()))
+                others.append(process(DatabaseQueues().receive()))
 
     nightly(during)
     for _ in range(3):
         deliver()
-    assert process(LocalQueues().receive()) is executor.Outcome.SUCCEEDED
+    assert process(DatabaseQueues().receive()) is executor.Outcome.SUCCEEDED
     assert others == [executor.Outcome.SKIPPED, executor.Outcome.SKIPPED]
     assert effects() == ["ran"]
 
@@ -91,16 +92,16 @@ def test_waiting_for_the_run_before_it_costs_no_attempt(nightly: Any, queue_name
         with locks.hold("nightly", 3600, renew=False):
             for _ in range(20):
                 assert run_jobs() == 1
-                clock.move(seconds=executor.BETWEEN)
+                clock.move(seconds=executor.LOCK_POLL)
             assert effects() == []
         assert run_jobs() == 1
-        assert (effects(), enqueued(), LocalQueues().dead()) == (["ran"], [], [])
+        assert (effects(), enqueued(), DatabaseQueues().dead_letters()) == (["ran"], [], [])
 
 
 def test_waiting_on_sqs_costs_no_attempt_whatever_the_queues_max_receive_count(
     nightly: Any, queue: Callable[..., Queue], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executor, "BETWEEN", 0)
+    monkeypatch.setattr(executor, "LOCK_POLL", 0)
     default = queue(2)
     nightly(overlap="queue", attempts=1)
     deliver()
@@ -111,13 +112,13 @@ def test_waiting_on_sqs_costs_no_attempt_whatever_the_queues_max_receive_count(
     deliver_batch(default)
     assert effects() == ["ran"]
     assert default.event() is None
-    assert enqueue.queues().dead() == []  # type: ignore[attr-defined]
+    assert enqueue.configured_queues().dead_letters() == []  # type: ignore[attr-defined]
 
 
 def deliver_batch(default: Queue) -> None:
     event = default.event()
     assert event
-    default.settle(event, aws_lambda.work(event, Context().get_remaining_time_in_millis))
+    default.settle(event, aws_lambda.run(event, Context().get_remaining_time_in_millis))
 
 
 def test_no_task_is_started_for_a_long_job_that_would_only_wait(nightly: Any) -> None:
@@ -129,12 +130,14 @@ def test_no_task_is_started_for_a_long_job_that_would_only_wait(nightly: Any) ->
 
     nightly(overlap="queue", max_runtime=3600)
     deliver()
-    delivery = LocalQueues().receive()
+    delivery = DatabaseQueues().receive()
     assert delivery
     with locks.hold("nightly", 60, renew=False):
-        assert executor.process(delivery, executor.Place(LocalQueues(), launch=launch)) is executor.Outcome.REPLACED
+        assert (
+            executor.process(delivery, ExecutionContext(DatabaseQueues(), launch=launch)) is executor.Outcome.REPLACED
+        )
     assert started == []
-    assert executor.process(delivery, executor.Place(LocalQueues(), launch=launch)) is executor.Outcome.STARTED
+    assert executor.process(delivery, ExecutionContext(DatabaseQueues(), launch=launch)) is executor.Outcome.STARTED
 
 
 def test_the_lease_is_renewed_while_the_job_runs_and_ends_when_its_process_dies(
@@ -147,7 +150,7 @@ def test_the_lease_is_renewed_while_the_job_runs_and_ends_when_its_process_dies(
         assert renewed.wait(30)
     assert not locks.remaining("nightly")
     with frozen_clock() as clock:
-        assert locks._take("nightly", "died", 60)
+        assert locks._acquire("nightly", "died", 60)
         assert locks.remaining("nightly")
         clock.move(seconds=60)
         with locks.hold("nightly", 60, renew=False) as held:
@@ -162,7 +165,7 @@ def test_a_run_that_lost_its_lease_takes_it_from_nobody(db: None) -> None:
                 assert other
                 with pytest.raises(RuntimeError, match="another run holds the schedule"):
                     locks._renew("nightly", "mine", 60)
-            assert locks._take("nightly", "third", 60)
+            assert locks._acquire("nightly", "third", 60)
         assert locks.remaining("nightly")
 
 
@@ -182,9 +185,9 @@ def test_a_release_that_fails_changes_nothing_about_the_outcome(nightly: Any, fa
     deliver()
     with frozen_clock() as clock:
         clock.move(hours=24)
-        outcome = process(LocalQueues().receive())
+        outcome = process(DatabaseQueues().receive())
         event.remove(database.engine(), "before_cursor_execute", refuse)
-        assert outcome is (executor.Outcome.DEAD if fails else executor.Outcome.SUCCEEDED)
+        assert outcome is (executor.Outcome.DEAD_LETTERED if fails else executor.Outcome.SUCCEEDED)
         assert (effects(), enqueued()) == (["ran"], [])
         assert locks.remaining("nightly")
         clock.move(seconds=60)

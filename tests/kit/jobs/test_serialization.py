@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sample_jobs import Colour, Point, add, travel
 
 from kit.jobs import Job, JobError, serialization
-from kit.jobs.decorators import Options
 from kit.jobs.message import Message, Unreadable
+from kit.jobs.spec import Options
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 text = st.text(st.characters(codec="utf-8"))
@@ -82,13 +82,13 @@ def deep() -> list[Any]:
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        (Other(), "Send what finds it, such as its id"),
+        (Other(), "send its id instead"),
         ({1, 2}, "send a list instead"),
         (b"bytes", "send a text instead"),
-        (float("nan"), "no number of JSON"),
-        (float("inf"), "no number of JSON"),
-        ({1: 2}, "1 is the key of a dict"),
-        ("\ud800", "half a character"),
+        (float("nan"), "JSON has no"),
+        (float("inf"), "JSON has no"),
+        ({1: 2}, "1 is a key of a dict"),
+        ("\ud800", "lone surrogate"),
         (Unnamed(1), "which the signature does not name"),
         (cycle(), "contains itself"),
         (deep(), "recursion"),
@@ -97,8 +97,8 @@ def deep() -> list[Any]:
         (object, "of type type"),
     ],
 )
-def test_what_cannot_travel_is_named(value: Any, why: str) -> None:
-    with pytest.raises(JobError, match=f"the argument 'value' cannot travel to a worker: .*{why}"):
+def test_a_value_that_cannot_be_serialized_is_named(value: Any, why: str) -> None:
+    with pytest.raises(JobError, match=f"the argument 'value' can't be sent to a worker: .*{why}"):
         travel.enqueue([value] if not isinstance(value, list) else value)
 
 
@@ -138,7 +138,7 @@ Alias = NewType("Alias", Point)
         (Annotated[Shade, "of the sky"], Shade.DARK),
     ],
 )
-def test_a_type_that_is_annotated_in_any_way_travels(hint: Any, value: Any) -> None:
+def test_an_annotated_type_is_serialized_however_it_is_annotated(hint: Any, value: Any) -> None:
     def function(value: Any) -> None: ...
 
     function.__annotations__["value"] = hint
@@ -161,41 +161,41 @@ class Picky:
         raise Silent
 
 
-def test_arguments_that_a_dataclass_refuses_are_told_whatever_its_error_says() -> None:
+def test_arguments_that_a_dataclass_rejects_are_reported_even_if_its_error_has_no_text() -> None:
     def function(value: Picky) -> None: ...
 
     function.__annotations__["value"] = Picky
     made: Job[Any, Any] = Job(function, Options())
     wrong = {"value": {"$": "dataclass", "of": "Picky", "v": {"x": 1}}}
-    with pytest.raises(serialization.Unreadable, match="Silent, whose __str__ raises ValueError"):
+    with pytest.raises(serialization.Unreadable, match="the __str__ of Silent raised ValueError"):
         serialization.decode(made, wrong)
 
 
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"at": datetime.max.replace(tzinfo=UTC)}, "at most ten years"),
-        ({"at": datetime(2300, 1, 1, tzinfo=UTC)}, "at most ten years"),
-        ({"at": datetime(2030, 1, 1)}, "a moment with a time zone"),
-        ({"at": "tomorrow"}, "a moment with a time zone"),
+        ({"at": datetime.max.replace(tzinfo=UTC)}, "ten years"),
+        ({"at": datetime(2300, 1, 1, tzinfo=UTC)}, "ten years"),
+        ({"at": datetime(2030, 1, 1)}, "a datetime with a time zone"),
+        ({"at": "tomorrow"}, "a datetime with a time zone"),
         ({"delay": 10**400}, "bits; give seconds"),
-        ({"delay": timedelta.max}, "at most ten years"),
-        ({"delay": float("nan")}, "at most ten years"),
-        ({"delay": -1}, "not negative"),
+        ({"delay": timedelta.max}, "ten years"),
+        ({"delay": float("nan")}, "ten years"),
+        ({"delay": -1}, "from 0 to ten years"),
         ({"delay": 1, "at": datetime.max}, "not both"),
-        ({"key": "\ud800"}, "give a text of 1 to 255 characters"),
-        ({"key": ""}, "give a text of 1 to 255 characters"),
-        ({"key": 7}, "give a text of 1 to 255 characters"),
-        ({"group": "ü"}, "letters, digits or signs of ASCII"),
-        ({"group": "\ud800"}, "letters, digits or signs of ASCII"),
+        ({"idempotency_key": "\ud800"}, "give a string of 1 to 255 characters"),
+        ({"idempotency_key": ""}, "give a string of 1 to 255 characters"),
+        ({"idempotency_key": 7}, "give a string of 1 to 255 characters"),
+        ({"group": "ü"}, "ASCII letters, digits or punctuation"),
+        ({"group": "\ud800"}, "ASCII letters, digits or punctuation"),
     ],
 )
-def test_an_option_of_enqueue_that_cannot_be_is_told(options: dict[str, Any], why: str) -> None:
+def test_an_invalid_option_of_enqueue_is_rejected(options: dict[str, Any], why: str) -> None:
     with pytest.raises(JobError, match=why):
         add.enqueue("a", **options)
 
 
-def test_arguments_that_do_not_fit_are_told_at_once() -> None:
+def test_arguments_that_do_not_fit_the_signature_are_rejected() -> None:
     with pytest.raises(JobError, match="missing a required argument: 'name'"):
         add.enqueue()
     with pytest.raises(JobError, match="unexpected keyword argument 'nom'"):
@@ -205,7 +205,7 @@ def test_arguments_that_do_not_fit_are_told_at_once() -> None:
 @given(
     st.recursive(st.none() | st.booleans() | st.integers() | text, lambda i: st.lists(i) | st.dictionaries(names, i))
 )
-def test_no_message_makes_a_worker_do_anything_but_refuse_it(value: Any) -> None:
+def test_an_invalid_message_makes_a_worker_only_reject_it(value: Any) -> None:
     for body in (
         value,
         {"v": 1, "job": "x", "arguments": value},

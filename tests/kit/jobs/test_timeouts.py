@@ -183,7 +183,7 @@ def test_each_further_interruption_is_logged_with_the_place_that_goes_on(caplog:
     with pytest.raises(OutOfTime):
         timeouts.call(swallow, {}, 0.05)
     assert [record.levelname for record in caplog.records[:3]] == ["WARNING", "WARNING", "ERROR"]
-    assert all("test_limit.py" in record.getMessage() for record in caplog.records)
+    assert all("test_timeouts.py" in record.getMessage() for record in caplog.records)
 
 
 def test_a_job_has_time_to_clean_up_after_it_was_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
