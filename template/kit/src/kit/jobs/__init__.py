@@ -1,4 +1,4 @@
-"""Jobs: work that is enqueued, run later, retried, and never lost. `README.md` in this folder is the guide.
+"""Jobs: work that is enqueued, run later, retried, and never lost. See kit/docs/jobs.md.
 
     from kit.jobs import hours, job, schedule
 

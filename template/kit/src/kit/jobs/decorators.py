@@ -151,7 +151,7 @@ def job(function: Any = None, /, **options: Any) -> Any:
 
     Parameters:
         attempts: how often it is run at most, from 1 to 1000 (13); then it is in the dead-letter queue.
-        backoff: seconds between attempts, a list of them, or `exponential(…)`; the table in kit/jobs/README.md is the
+        backoff: seconds between attempts, a list of them, or `exponential(…)`; the table in kit/docs/jobs.md is the
             default.
         max_runtime: it is stopped after this: seconds, or a duration (5 minutes). Longer than 15 minutes it runs on
             Fargate; 11 hours at most.

@@ -3,10 +3,9 @@
 from importlib import import_module
 
 from kit import references
-from kit.jobs import maintenance, registry, serialization
+from kit.jobs import maintenance as _maintenance  # noqa: F401 - declares the kit's own job
+from kit.jobs import registry, serialization
 from kit.jobs.spec import JobSpec
-
-__all__ = ["load", "maintenance"]
 
 
 def load() -> dict[str, JobSpec]:
