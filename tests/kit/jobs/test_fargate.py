@@ -138,7 +138,7 @@ def test_a_delivery_that_is_handled_twice_starts_one_task(
             assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == [event["Records"][0]["messageId"]]
             assert default.event() is None, "the message must stay hidden while its task runs"
     assert len(set(cluster.list_tasks(cluster="app")["taskArns"]) - before) == 1
-    assert len([record for record in caplog.records if "has its task already" in record.getMessage()]) == 1
+    assert len([record for record in caplog.records if "already has its task" in record.getMessage()]) == 1
     assert sqs.SqsQueues().dead_letters() == []
 
 
