@@ -207,9 +207,9 @@ REFUSED = {
         r"has no version v9\.9\.9; its versions are its tags\. Nothing was changed",
     ),
     "an older version": (
-        lambda project: None,
-        ["--vcs-ref", "v0.0.1"],
-        r"v0\.0\.1 is older than the version that this project has\. Nothing was changed",
+        lambda project: answers_changed(project, "_commit: .*", f"_commit: {history.NEWEST}"),
+        ["--vcs-ref", history.CONSTRUCTED],
+        r"v0\.0\.9 is older than the version that this project has\. Nothing was changed",
     ),
     "a version of its own that is gone": (
         lambda project: answers_changed(project, "_commit: .*", "_commit: v0.0.8"),
