@@ -1,6 +1,8 @@
 """Connections: one an environment on Lambda, made anew after a drop, and never a write sent twice."""
 
+import os
 import random
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -187,6 +189,26 @@ def test_a_silent_connection_is_asked_before_it_is_trusted(
     with mysql_engine.connect() as opened:
         opened.execute(text("INSERT INTO writes VALUES (11)"))
         opened.commit()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="needs Linux")
+def test_the_kernel_gives_up_a_connection_whose_server_acknowledges_nothing(
+    tls_server: mysql.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    descriptors: list[int] = []
+    create_connection = socket.create_connection
+
+    def create(*arguments: Any) -> socket.socket:
+        connected = create_connection(*arguments)
+        descriptors.append(connected.fileno())
+        return connected
+
+    monkeypatch.setattr(kit_mysql.socket, "create_connection", create)
+    opened = kit_mysql.MySQLConnection(**kit_mysql.connect_options(tls_server.url(), tls_server.ca))
+    with socket.socket(fileno=os.dup(descriptors[0])) as same:  # TLS has taken the descriptor over
+        milliseconds = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert milliseconds == kit_mysql.UNACKNOWLEDGED_SECONDS * 1000
+    opened.close()
 
 
 def test_reading_refuses_to_write(mysql_engine: Engine) -> None:
