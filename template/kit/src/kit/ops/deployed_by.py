@@ -1,8 +1,8 @@
 """Which infrastructure tool deployed a stage: two tools cannot own resources of the same names.
 
-The tags of a function tell. CloudFormation adds the stack's name to whatever it creates, and SAM's transform adds its
-own tag. Sources: CloudFormation User Guide, "Resource tags"; samtranslator, `lambda:createdBy`. `make infra-mark`
-prints what the project's own tool leaves there.
+The tags of a function tell. CloudFormation adds the stack's name to whatever it creates, and the transform of a shorter
+template adds a tag of its own. Sources: CloudFormation User Guide, "Resource tags"; samtranslator, `lambda:createdBy`.
+`make infra-mark` prints what the project's own tool leaves there.
 """
 
 from typing import Any

@@ -56,7 +56,7 @@ def settings(stage: Stage) -> Settings:
 def read_settings(output: str) -> Settings:
     """Parse what `make infra-settings` prints."""
     values = json.loads(output)
-    return Settings(*(json.loads(values) if isinstance(values, str) else values))  # Terraform prints a JSON string
+    return Settings(*(json.loads(values) if isinstance(values, str) else values))  # one tool prints a JSON string
 
 
 def how_to_set_alarm_email(stage: Stage) -> str:

@@ -189,7 +189,8 @@ class Status:
             id, status = task["taskArn"].rpartition("/")[2], task["lastStatus"]
             overrides = task.get("overrides", {}).get("containerOverrides") or [{}]
             purpose = task.get("startedBy") or " ".join(overrides[0].get("command", []))
-            yield f"    {id:<33} {_colour(0 if status == 'RUNNING' else YELLOW, f'{status:<14}')}{self._ago(started(task)):<14}{purpose}"
+            state = _colour(0 if status == "RUNNING" else YELLOW, f"{status:<14}")
+            yield f"    {id:<33} {state}{self._ago(started(task)):<14}{purpose}"
         if len(tasks) > MAX_LISTED:
             yield f"    and {len(tasks) - MAX_LISTED} more"
 
