@@ -282,7 +282,7 @@ def test_cold_shows_why_the_app_does_not_start(app: Path, tmp_path: Path) -> Non
 def test_garbage_is_collected_again_once_the_app_is_imported() -> None:
     gc.disable()
     try:
-        bootstrap.done()
+        bootstrap.import_complete()
         assert gc.isenabled()
     finally:
         gc.enable()

@@ -139,4 +139,4 @@ def test_jobs_in_the_apps_jobs_module_are_known_without_starting_a_worker(
     shop(jobs=JOB.format(name="tidy"))
     with monkeypatch.context() as patch:
         patch.setattr(discovery, "worker_jobs", lambda module: pytest.fail(f"a process imported {module}"))
-        assert discovery.unfindable() == []
+        assert discovery.unfindable(registry.jobs) == []
