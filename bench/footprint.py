@@ -14,7 +14,7 @@ def note(event, arguments):
 sys.addaudithook(note)
 sys.path.insert(0, os.getcwd())
 try:
-    from kit.coldstart import bytecode_pack
+    from kit.aws_lambda import bytecode_pack
     bytecode_pack.install()
 except ImportError:
     pass

@@ -150,7 +150,7 @@ def test_a_start_uses_the_bytecode_pack_and_is_excluded_from_garbage_collection(
     assert json.loads(probe.invoke(events.http(path="/started"))["body"]) == {
         "collects": True,
         "frozen": True,
-        "loader": "kit.coldstart.bytecode_pack",
+        "loader": "kit.aws_lambda.bytecode_pack",
     }
 
 

@@ -15,12 +15,12 @@ from sqlalchemy.exc import DBAPIError
 
 import mysql
 from kit.aws_lambda import bootstrap
-from kit.cli import cold
+from kit.coldstart.start import NO_DATABASE
 from kit.db import connection, database, preconnect
 
 AT_A_START = {
     "aws_lambda", "aws_lambda.apigateway", "aws_lambda.bootstrap", "aws_lambda.lifespan",
-    "aws_lambda.web", "clock", "coldstart", "coldstart.bytecode_pack", "db", "db.connection", "db.database", "db.dialect",
+    "aws_lambda.web", "clock", "aws_lambda.bytecode_pack", "coldstart", "db", "db.connection", "db.database", "db.dialect",
     "db.limits", "db.mysql", "db.preconnect", "db.transactions", "db.types", "errors", "logs", "references",
     "settings", "tls", "web", "web.asgi", "web.compression", "web.forms", "web.middleware", "web.templates",
     "jobs", "jobs.backoff", "jobs.decorators", "jobs.registry", "jobs.schedules", "jobs.spec",
@@ -32,7 +32,9 @@ AT_A_START = {
 def loaded(app: Path) -> set[str]:
     """The modules that a cold start of the rendered app loads."""
     return set(
-        json.loads(python(app, "-c", "import json; from kit.cli import cold; print(json.dumps(list(cold.loaded())))"))
+        json.loads(
+            python(app, "-c", "import json; from kit.coldstart import start; print(json.dumps(list(start.loaded())))")
+        )
     )
 
 
@@ -70,7 +72,7 @@ def pack(app: Path, folder: Path) -> Path:
 
 
 BUILD = ["-m", "kit.coldstart.build_bytecode_pack"]
-PACK = "kit.coldstart.bytecode_pack"
+PACK = "kit.aws_lambda.bytecode_pack"
 FILES = "_frozen_importlib_external"
 """The modules of the loaders from the pack, and from a module's own files."""
 
@@ -78,13 +80,13 @@ FILES = "_frozen_importlib_external"
 def python(folder: Path, *arguments: str, **variables: str) -> str:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "PYTHON"))}
     environ |= {"PYTHONPATH": str(folder / "kit" / "src")}  # its own kit, not the one that these tests import
-    environ |= {"DATABASE_URL": cold.NO_DATABASE, "AWS_LAMBDA_FUNCTION_NAME": "web", "LOG_LEVEL": "error"} | variables
+    environ |= {"DATABASE_URL": NO_DATABASE, "AWS_LAMBDA_FUNCTION_NAME": "web", "LOG_LEVEL": "error"} | variables
     done = subprocess.run([sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-INSTALL = "from kit.coldstart import bytecode_pack; bytecode_pack.install()\n"
+INSTALL = "from kit.aws_lambda import bytecode_pack; bytecode_pack.install()\n"
 
 
 def loaders(folder: Path, *modules: str, **variables: str) -> list[str]:
@@ -129,7 +131,7 @@ def test_a_source_that_is_gone_is_not_loaded_from_the_pack(own_packed: Path) -> 
 
 
 def test_a_pack_of_another_python_is_ignored(own_packed: Path) -> None:
-    file = next(own_packed.joinpath("kit/src/kit/coldstart/__pycache__").glob("start.*.pack"))
+    file = next(own_packed.joinpath("kit/src/kit/aws_lambda/__pycache__").glob("start.*.pack"))
     file.write_bytes(file.read_bytes().replace(sys.version[:6].encode(), b"2.7.18", 1))
     assert loaders(own_packed, "app.web") == [FILES]
 

@@ -21,8 +21,8 @@ from kit import settings as kit_settings
 from kit.db import connection, database
 from kit.db import mysql as kit_mysql
 from kit.db.mysql import TransactionEnded
+from kit.db.tables import metadata
 from kit.jobs import idempotency
-from kit.jobs.tables import metadata
 from mysql_rival import FIRST, SECOND, Rival
 
 EXAMPLES = int(os.environ.get("TRANSACTION_EXAMPLES", "150"))

@@ -7,9 +7,8 @@ from typing import Any, Protocol
 from aws_emulator import Emulator, moment
 from sqlalchemy import insert
 
-from kit.db import database
+from kit.db import database, tables
 from kit.db.server_clock import now
-from kit.jobs import tables
 from kit.jobs.message import DeadLetter, Delivery, Message
 from kit.jobs.queues import sqs
 from kit.jobs.queues.database import DatabaseQueues

@@ -15,8 +15,8 @@ from aws_emulator import Emulator
 from sqlalchemy import select
 
 from kit import aws, references, settings
-from kit.db import database
-from kit.jobs import registry, tables
+from kit.db import database, tables
+from kit.jobs import registry
 from kit.jobs.queues import sqs
 
 WIRED = {

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from stage import effects, make_tables, use
 
 from kit import clock
-from kit.db import database, server_clock
-from kit.jobs import loading, locks, tables
+from kit.db import database, server_clock, tables
+from kit.jobs import loading, locks
 from kit.jobs.queues.database import DatabaseQueues
 from kit.jobs.runners import worker
 from kit.testing import enqueued, frozen_clock

@@ -10,8 +10,8 @@ from stage import Queue, effects, use
 
 from kit import clock
 from kit.cli.main import main
-from kit.db import database
-from kit.jobs import enqueue, loading, tables
+from kit.db import database, tables
+from kit.jobs import enqueue, loading
 from kit.jobs.message import Delivery
 from kit.jobs.queues.database import DatabaseQueues
 from kit.jobs.runners import aws_lambda

@@ -9,8 +9,7 @@ from sample_jobs import add, ordered
 from sqlalchemy import update
 from stage import make_tables, use
 
-from kit.db import database
-from kit.jobs import tables
+from kit.db import database, tables
 from kit.jobs.message import Delivery, Message
 from kit.jobs.queues import database as database_queues
 from kit.jobs.queues.database import DatabaseQueues

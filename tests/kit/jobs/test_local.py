@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 from stage import effects, make_tables, use
 
 from kit import clock
-from kit.db import database
-from kit.jobs import days, enqueue, idempotency, loading, outbox, tables
+from kit.db import database, tables
+from kit.jobs import days, enqueue, idempotency, loading, outbox
 from kit.jobs.message import Message
 from kit.jobs.queues.database import DatabaseQueues
 from kit.jobs.queues.sqs import SqsQueues

@@ -9,8 +9,8 @@ from sqlalchemy import insert, select
 from stage import use
 
 from kit import aws
-from kit.db import database
-from kit.jobs import enqueue, idempotency, maintenance, outbox, tables
+from kit.db import database, tables
+from kit.jobs import enqueue, idempotency, maintenance, outbox
 from kit.jobs.message import Message
 from kit.jobs.queues import sqs
 from kit.testing import frozen_clock

@@ -22,8 +22,8 @@ from sqlalchemy import delete, func, select
 from stage import effects, make_tables, use
 
 from kit import clock, references
-from kit.db import database
-from kit.jobs import executor, tables
+from kit.db import database, tables
+from kit.jobs import executor
 from kit.jobs.executor import ExecutionContext
 from kit.jobs.message import Delivery
 from kit.jobs.queues.database import DatabaseQueues

@@ -17,8 +17,7 @@ from sqlalchemy import delete
 from stage import WIRED, use
 
 from kit import clock
-from kit.db import database
-from kit.jobs import tables
+from kit.db import database, tables
 from kit.jobs.message import Delivery, Message
 from kit.jobs.queues import sqs
 from kit.testing import FrozenClock

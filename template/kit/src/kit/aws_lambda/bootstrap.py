@@ -11,7 +11,7 @@ import os
 import runpy
 import sys
 
-from kit.coldstart import bytecode_pack
+from kit.aws_lambda import bytecode_pack
 
 
 def main() -> None:

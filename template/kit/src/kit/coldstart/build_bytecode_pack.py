@@ -1,6 +1,6 @@
 """Prepares cold starts while the image is built: compiles the templates and writes the bytecode pack.
 
-python -m kit.coldstart.build_bytecode_pack       # `kit.coldstart.bytecode_pack` describes the pack
+python -m kit.coldstart.build_bytecode_pack       # `kit.aws_lambda.bytecode_pack` describes the pack
 """
 
 import asyncio
@@ -13,8 +13,7 @@ from pathlib import Path
 from types import CodeType
 
 from kit import references
-from kit.aws_lambda import apigateway, bootstrap, lifespan  # noqa: F401 - a start loads the latter two as well
-from kit.coldstart import bytecode_pack
+from kit.aws_lambda import apigateway, bootstrap, bytecode_pack, lifespan  # noqa: F401 - a start loads the latter two as well
 from kit.db import connection, preconnect  # noqa: F401
 from kit.web import templates
 

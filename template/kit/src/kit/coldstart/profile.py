@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kit.coldstart import bytecode_pack
+from kit.aws_lambda import bytecode_pack
 
 begun = time.time()
 

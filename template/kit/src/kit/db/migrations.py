@@ -19,10 +19,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, create_engine, delete
 
 from kit import references, settings
-from kit.db import database, limits
+from kit.db import database, limits, tables
 from kit.db import types as columns
 from kit.errors import UsageError
-from kit.jobs import tables
 
 __all__ = ["run"]
 

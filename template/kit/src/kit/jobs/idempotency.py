@@ -15,7 +15,7 @@ from sqlalchemy.orm import registry
 
 from kit.db import bulk, database, transactions
 from kit.db.server_clock import now
-from kit.jobs.tables import idempotency_keys
+from kit.db.tables import idempotency_keys
 
 KEPT = timedelta(days=90)
 """How long a key is remembered; a message lives 14 days in a queue and 14 more in its dead-letter queue."""

@@ -16,8 +16,8 @@ from sqlalchemy.exc import IntegrityError
 
 from kit.db import database, server_clock
 from kit.db.server_clock import now
+from kit.db.tables import schedule_runs as runs
 from kit.jobs import heartbeat
-from kit.jobs.tables import schedule_runs as runs
 
 log = logging.getLogger("kit.jobs")
 

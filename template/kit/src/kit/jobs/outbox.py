@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from kit import clock
 from kit.db import database, transactions
+from kit.db.tables import outbox
 from kit.jobs.message import Delivery, Message, Unreadable
 from kit.jobs.queues.base import Queues
-from kit.jobs.tables import outbox
 
 log = logging.getLogger(__name__)
 

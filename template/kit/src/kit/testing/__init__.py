@@ -5,9 +5,8 @@ import os
 from sqlalchemy import MetaData
 
 from kit import references, settings
-from kit.cli.cold import loaded as loaded_by_a_start
-from kit.db import database, migrations
-from kit.jobs import tables
+from kit.coldstart.start import loaded as loaded_by_a_start
+from kit.db import database, migrations, tables
 from kit.testing.jobs import FrozenClock, JobFailed, assert_enqueued, enqueued, frozen_clock, run_jobs
 
 __all__ = [

@@ -19,11 +19,11 @@ from sqlalchemy.orm import Session
 
 from kit.db import database
 from kit.db.server_clock import now
+from kit.db.tables import jobs
 from kit.errors import UsageError
 from kit.jobs import ticks
 from kit.jobs.message import DeadLetter, Delivery, Message, Unreadable, fit
 from kit.jobs.queues import sqs_format
-from kit.jobs.tables import jobs
 
 LOOK_AHEAD = 20
 """Rows that a worker tries to claim before it queries again; several workers seldom want the same row then."""

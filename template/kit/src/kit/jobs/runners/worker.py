@@ -18,6 +18,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from kit.db import database, server_clock
+from kit.db.tables import schedule_runs as runs
 from kit.jobs import executor, loading, registry, schedules, ticks
 from kit.jobs.executor import ExecutionContext
 from kit.jobs.message import Delivery, Message
@@ -26,7 +27,6 @@ from kit.jobs.queues import database as database_queues
 from kit.jobs.queues.database import DatabaseQueues
 from kit.jobs.runners import fargate
 from kit.jobs.spec import JobSpec
-from kit.jobs.tables import schedule_runs as runs
 
 log = logging.getLogger("kit.jobs")
 
