@@ -118,4 +118,4 @@ def test_code_that_asks_for_a_newer_python_asks_nothing_of_the_templates(tmp_pat
         text=True,
     ).stdout
     assert {line.partition("/")[0] for line in found.splitlines() if ".py:" in line} == {"app"}, found
-    sh(folder, "ruff format --no-cache --check --quiet kit infra exec uvw")
+    sh(folder, "ruff format --no-cache --check --quiet infra uvw")

@@ -51,7 +51,9 @@ def test_it_runs_the_worker_which_waits_for_its_database_and_ends_when_it_is_tol
     options = ["--read-only", "--tmpfs", "/tmp", "--network", "none", "--entrypoint", "python"]
     options += ["--env", "DATABASE_URL=sqlite:////tmp/app.db"]
     with containers.running(image, ["-m", "kit", "jobs", "worker"], options=options) as container:
-        waiting.until(lambda: "the worker waits for its database" in container.logs(), what="the worker in the image")
+        waiting.until(
+            lambda: "the worker is waiting for its database" in container.logs(), what="the worker in the image"
+        )
         containers.docker("stop", "--time", "30", container.name)
         state = containers.docker("inspect", "--format", "{{.State.ExitCode}}", container.name)
         assert (state, "Traceback" in container.logs()) == ("0", False)

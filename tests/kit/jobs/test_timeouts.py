@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Coroutine, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -255,3 +256,16 @@ def test_nested_calls_that_have_time_left_are_not_interrupted() -> None:
 
     timeouts.call(outer, {}, 60)
     assert expired == [False]
+
+
+def test_what_a_stopped_job_left_in_its_context_is_gone_with_it() -> None:
+    """As when it is stopped between opening a session and the block that closes it."""
+    opened = ContextVar("opened", default=False)
+
+    def stopped_in_a_block() -> None:
+        opened.set(True)
+        time.sleep(60)
+
+    with pytest.raises(OutOfTime):
+        timeouts.call(stopped_in_a_block, {}, 0.01)
+    assert opened.get() is False

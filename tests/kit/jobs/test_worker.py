@@ -194,7 +194,7 @@ def test_a_reloading_worker_restarts_itself_unless_it_was_told_to_stop(
     monkeypatch.setattr(os, "execv", lambda program, command: commands.append(command))
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        autoreload.worker()
+        autoreload.run_with_reload()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -203,11 +203,11 @@ def test_a_reloading_worker_restarts_itself_unless_it_was_told_to_stop(
 
 def test_a_reloading_worker_ends_with_its_parent_and_sees_changed_files(monkeypatch: pytest.MonkeyPatch) -> None:
     signals: list[tuple[int, int]] = []
-    monkeypatch.setattr(autoreload, "LOOK", 0)
+    monkeypatch.setattr(autoreload, "POLL", 0)
     monkeypatch.setattr(os, "kill", lambda pid, number: signals.append((pid, number)))
     changed = threading.Event()
     autoreload._watch(changed, {}, os.getppid())
     assert (changed.is_set(), signals) == (True, [])
     changed.clear()
-    autoreload._watch(changed, autoreload.state(), os.getppid() + 1)
+    autoreload._watch(changed, autoreload.modified_times(), os.getppid() + 1)
     assert (changed.is_set(), signals) == (False, [(os.getpid(), signal.SIGTERM)])

@@ -15,6 +15,7 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -90,7 +91,8 @@ def _call(function: Callable[..., Any], arguments: dict[str, Any], seconds: floa
             signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6), UNHEARD)
         else:
             _set_timer()
-        return function(**arguments)
+        # In a context of its own: what an interrupted block did not reset, such as its open session, ends with the call.
+        return copy_context().run(function, **arguments)
     finally:
         limit.over = (
             True  # first, and not a call: no signal can be handled before it, and none rings for this limit after it
