@@ -6,10 +6,9 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from rendering import ROOT
-
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent.parent.parent)]
 
+from rendering import ROOT
 from update_matrix.play import play
 from update_matrix.template import make_template
 
