@@ -16,7 +16,7 @@ from terminals import CTRL_C, CTRL_D, Terminal
 from kit.oneoff import TIMED_OUT
 from waiting import until
 
-LIFETIME = 15
+LIFETIME = 30
 """The lifetime of tasks in these tests, in seconds."""
 SESSION = ["--max", f"{LIFETIME}s", "python", "-q"]
 COMMAND = ["--max", f"{LIFETIME}s", "--run", "--", "sleep", "600"]
