@@ -33,7 +33,7 @@ print(json.dumps([len(files), sum(os.path.getsize(file) for file in files)]))
 
 
 def read_at_start(image: str, options: list[str]) -> tuple[int, int]:
-    """Give how many files, and how many bytes they have in all; of the pack of byte code it is what the start took."""
+    """Return the number of files and their bytes; of the bytecode pack, only what the start read counts."""
     handler = json.loads(containers.docker("image", "inspect", "--format", "{{json .Config.Cmd}}", image))[0]
     output = containers.run(
         image,

@@ -74,7 +74,7 @@ _ANSWERS = [
     *("--data", "project_url=https://example.com/me/my-app", "--data", "author_name=Me"),
     *("--data", "author_email=me@example.com"),
 ]
-"""What other templates must be told; ours has defaults."""
+"""Answers that other templates require; ours has defaults."""
 
 
 def _copier(*arguments: str, cwd: Path, tasks: bool = False) -> float:

@@ -45,7 +45,7 @@ def batch(job):
 
 def main():
     where, job, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    told = os.dup(1)
+    output = os.dup(1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -64,7 +64,7 @@ def main():
         assert answer == {"batchItemFailures": []}, answer
         if number >= 20:
             found.append((time.perf_counter() - begun) * 1000)
-    os.write(told, json.dumps(found).encode())
+    os.write(output, json.dumps(found).encode())
 
 
 main()

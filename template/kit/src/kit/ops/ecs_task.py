@@ -27,7 +27,7 @@ MAX_DESCRIBED = 100
 START_TIMEOUT = 600.0
 """Seconds for Fargate to start a task, including the download of its image."""
 STOP_TIMEOUT = 180.0
-"""Seconds for a task to end once it was told to: the task definition's 120, and some."""
+"""Seconds for a task to end once it was asked to stop: the task definition's 120, and some."""
 HOUR = 3600
 
 Report = Callable[[str], None]
@@ -191,7 +191,7 @@ class Task:
             raise UsageError(f"The task did not start. {self.stop_reason()}")
 
     def wait_until_ended(self, report: Report = lambda _: None) -> None:
-        """Raise `UsageError` when it does not end after it was told to."""
+        """Raise `UsageError` when it does not end after it was asked to stop."""
         if not self.wait(lambda: self.ended, STOP_TIMEOUT, report):
             raise UsageError(
                 f"The task {self.id} has not ended within {STOP_TIMEOUT:.0f} s; ECS reports {self.status}."
