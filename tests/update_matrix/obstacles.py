@@ -113,9 +113,9 @@ def merging(project: Project) -> Iterator[None]:
 def rebasing(project: Project) -> Iterator[None]:
     project.add("README.md", "One more.")
     yield
-    environ = os.environ | {"GIT_SEQUENCE_EDITOR": "printf 'break\\n' >"}
+    environ = os.environ | {"GIT_SEQUENCE_EDITOR": "echo break >>"}
     subprocess.run(
-        ["git", "rebase", "--interactive", "HEAD~1"], cwd=project.folder, env=environ, check=True, capture_output=True
+        ["git", "rebase", "--interactive", "--root"], cwd=project.folder, env=environ, check=True, capture_output=True
     )
 
 

@@ -139,8 +139,15 @@ class Run(Oracle):
             subprocess.run(["git", "config", "--file", configuration, *redirect], check=True)
         if command.startswith("make update"):
             return True
+        # A user whose own hooks refuse every commit would have to repair them first.
+        without_hooks = {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "core.hooksPath",
+            "GIT_CONFIG_VALUE_0": os.devnull,
+        }
+        environ = self.environ | without_hooks
         process = subprocess.run(
-            ["bash", "-c", command], cwd=self.project, env=self.environ, capture_output=True, text=True, check=False
+            ["bash", "-c", command], cwd=self.project, env=environ, capture_output=True, text=True, check=False
         )
         self.result.output += f"\n$ {command}\n{process.stdout}{process.stderr}"
         if process.returncode:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import history
 from update_matrix.checkouts import CHECKOUTS, Checkout, in_a_repository_of_its_own
 from update_matrix.configs import CONFIGS
-from update_matrix.edits import EDITS, Project
-from update_matrix.obstacles import COMMITTED, OBSTACLES, Obstacle, no_repository
+from update_matrix.edits import EDITS, Project, both_added
+from update_matrix.obstacles import COMMITTED, OBSTACLES, Obstacle, no_repository, other_letter_case
 
 TOOLS = ("sam", "cdk", "terraform")
 WAYS = ("make", "kill", "obstacle", "pipeline", "make", "obstacle", "kill")
@@ -57,12 +57,16 @@ def scenario(number: int) -> Scenario:
     )
     if obstacle is no_repository:
         checkout = in_a_repository_of_its_own
+    answer = rng.choice([tool for tool in TOOLS if tool != iac]) if rng.random() < 0.15 else ""
+    edits = {EDITS[number % len(EDITS)]: 0} | dict.fromkeys(rng.sample(EDITS, 2))
+    if obstacle is other_letter_case:
+        edits.pop(both_added, None)  # a project that has both names already does not get the second by an update
     return Scenario(
         number=number,
         release=releases[number % len(releases)],
         iac=iac,
-        answer=rng.choice([tool for tool in TOOLS if tool != iac]) if rng.random() < 0.15 else "",
-        edits=tuple({EDITS[number % len(EDITS)]: 0} | dict.fromkeys(rng.sample(EDITS, 2))),
+        answer=answer,
+        edits=tuple(edits),
         obstacle=obstacle,
         config=CONFIGS[(number * 5 + number // len(CONFIGS)) % len(CONFIGS)],
         checkout=checkout,
