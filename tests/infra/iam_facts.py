@@ -2,8 +2,8 @@
 
 usage: iam_facts.py ACTION ... TYPE ...
 
-An action of IAM is told with the resources that it may be narrowed to, and one that there is not with none; a type of
-CloudFormation with the actions that make, read, change and remove it.
+For each IAM action: the resource ARN formats that it supports, none if the action does not exist. For each
+CloudFormation type: the actions that create, read, update and delete it.
 """
 
 import json

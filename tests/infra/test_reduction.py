@@ -15,18 +15,18 @@ from rendering import TEMPLATE
 
 UNSEEN = {
     "sam": {
-        r"Metadata\.": "what cfn-lint is told",
-        r"\.DependsOn": "the order of making",
-        r"\.Tags\.|\.tags\.": "each tool marks what it made in its own way",
+        r"Metadata\.": "cfn-lint's configuration",
+        r"\.DependsOn": "the order of creation",
+        r"\.Tags\.|\.tags\.": "each tool tags resources in its own way",
         r"(Document|Text)\.Version": "of the policies' language, of which there is one",
         r"\.(Managed)?PolicyName": "of a policy that stands in no one's way",
         r"SecurityGroupEgress\.\*\.Description": "a remark",
         r"AvailabilityZone.*GetAZs": "the zones of the stack's own region, named or not",
     },
     "cdk": {
-        r"Metadata\.": "what CDK and cfn-lint are told",
-        r"\.DependsOn": "the order of making",
-        r"\.(Resource)?Tags\.": "each tool marks what it made in its own way",
+        r"Metadata\.": "CDK's and cfn-lint's configuration",
+        r"\.DependsOn": "the order of creation",
+        r"\.(Resource)?Tags\.": "each tool tags resources in its own way",
         r"(Document|Text)\.Version": "of the policies' language, of which there is one",
         r"\.PolicyName|\.Sid": "of a role's own policy, which no one names",
         r"SecurityGroupEgress\.\*\.Description": "a remark",

@@ -1,7 +1,7 @@
 """`make deploy`, `rollback` and `destroy` with the real tools, against a local AWS that runs the image.
 
-What is not rehearsed, as no local AWS has it: Terraform (its real provider), the budget, IAM's permissions, the
-ticks of schedules (the time of a tick is not told), and stacks that a failure left half-made.
+Not rehearsed, because no local AWS supports it: Terraform with its real provider, the budget, IAM permissions, the
+ticks of schedules (their events have no time), and stacks left incomplete by a failure.
 """
 
 import json

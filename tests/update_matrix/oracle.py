@@ -1,6 +1,7 @@
 """Whether the result of an update is right, judged by the files before and after and by what was printed."""
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class Result:
     seconds: float = 0.0
 
 
-class Oracle:
+class Oracle(ABC):
     """Judges the updates of one project."""
 
     plan: Scenario
@@ -37,9 +38,9 @@ class Oracle:
     new: dict[str, bytes]
     """What the next version makes of the same answers."""
 
+    @abstractmethod
     def update(self, *arguments: str) -> tuple[int, str]:
         """Run what `make update` runs."""
-        raise NotImplementedError
 
     def report_problem(self, what: str) -> None:
         self.result.problems.append(what)

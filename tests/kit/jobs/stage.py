@@ -98,10 +98,10 @@ class Queue:
 
     def event(self, most: int = 10) -> dict[str, Any] | None:
         """Receive a batch, as Lambda hands it over."""
-        told = self.sqs.receive_message(
+        response = self.sqs.receive_message(
             QueueUrl=self.url, MaxNumberOfMessages=most, MessageSystemAttributeNames=["All"], WaitTimeSeconds=20
         )
-        if not told.get("Messages"):
+        if not response.get("Messages"):
             return None
         return {
             "Records": [
@@ -115,7 +115,7 @@ class Queue:
                     "eventSourceARN": sqs.arn(self.url),
                     "awsRegion": "eu-central-1",
                 }
-                for one in told["Messages"]
+                for one in response["Messages"]
             ]
         }
 
