@@ -17,7 +17,7 @@ from sqlalchemy.pool import QueuePool
 
 import mysql
 from kit.db import connection, database, limits
-from kit.db import mysql as kit_mysql
+from kit.db.mysql import connection as kit_mysql
 
 WRITES = 2000
 ROWS = "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) SELECT 1 FROM n, n AS m LIMIT {}) AS r"

@@ -41,16 +41,16 @@ EXPECTED_UPWARD: set[tuple[str, str]] = set()
 EXPECTED_CIRCULAR: set[tuple[str, str]] = set()
 """Imports that close a circle of modules."""
 
-EXPECTED_PRIVATE = {("kit.db.dialect", "_parse_server_version")}
+EXPECTED_PRIVATE = {("kit.db.mysql.dialect", "_parse_server_version")}
 """Private names of other libraries. SQLAlchemy's version is bounded: tests/kit/test_sqlalchemy_versions.py."""
 
 DOCUMENTED = {"_asdict", "_fields", "_make", "_replace", "_getframe"}
 """Public in spite of their underscore: methods of named tuples, and `sys._getframe`."""
 
 EXPECTED_OVERRIDDEN = {
-    ("kit.db.dialect.Dialect", "_fetch_setting"),
-    ("kit.db.dialect.Dialect", "_get_default_schema_name"),
-    ("kit.db.dialect.Dialect", "_get_server_version_info"),
+    ("kit.db.mysql.dialect.Dialect", "_fetch_setting"),
+    ("kit.db.mysql.dialect.Dialect", "_get_default_schema_name"),
+    ("kit.db.mysql.dialect.Dialect", "_get_server_version_info"),
 }
 """Private methods and attributes of another library's class that a class of the kit replaces; see above."""
 

@@ -9,8 +9,9 @@ import pymysql
 import pytest
 
 import mysql
-from kit.planetscale.lint import linter, render_sql, rules
-from kit.planetscale.lint.tables import Tables
+from kit.db.schema import render_sql
+from kit.db.schema.tables import Tables
+from kit.planetscale.lint import linter, rules
 
 CORPUS = Path(__file__).parent / "corpus"
 CHANGES = sorted(file.stem for file in CORPUS.glob("good_*.py"))

@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session, sessionmaker
 import mysql
 from kit import settings as kit_settings
 from kit.db import connection, database
-from kit.db import mysql as kit_mysql
-from kit.db.mysql import TransactionEnded
+from kit.db.mysql import connection as kit_mysql
+from kit.db.mysql.connection import TransactionEnded
 from kit.db.tables import metadata
 from kit.jobs import idempotency
 from mysql_rival import FIRST, SECOND, Rival

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from kit import settings
 from kit.db import limits, preconnect
 from kit.db.limits import NO_TRANSACTION
-from kit.db.mysql import READS, MySQLConnection, connect_options, starts_with
+from kit.db.mysql.connection import READS, MySQLConnection, connect_options, starts_with
 
 RECYCLE_SECONDS = 6 * 3600
 """The age at which a connection is replaced; PlanetScale closes each after 24 hours."""
@@ -28,7 +28,7 @@ def connect(url: str, *, ca: str | None = None, strict: bool = True) -> Engine:
     strict: whether what PlanetScale would refuse fails, or is only logged; see `limits.watch`.
     """
     if make_url(url).get_backend_name() == "sqlite":
-        from kit.db import sqlite  # where the database is MySQL, SQLite's library isn't loaded
+        from kit.db.sqlite import engine as sqlite  # where the database is MySQL, SQLite's library isn't loaded
 
         engine = sqlite.engine(url, strict=strict)
         limits.watch(engine, strict=strict)
@@ -86,7 +86,7 @@ class _StandaloneEngine(Engine):
 
 
 def _mysql(url: str, ca: str | None) -> Engine:
-    registry.register("mysql.kit", "kit.db.dialect", "Dialect")
+    registry.register("mysql.kit", "kit.db.mysql.dialect", "Dialect")
     engine = create_engine(
         make_url(url).set(drivername="mysql+kit", query={}),
         pool_size=1 if settings.on_lambda() else 5,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kit import settings
 
 if TYPE_CHECKING:
-    from kit.db.mysql import MySQLConnection
+    from kit.db.mysql.connection import MySQLConnection
 
 _opening: "_Opening | None" = None
 
@@ -42,7 +42,7 @@ class _Opening(Thread):
         try:
             config = settings.current()
             if config.database_url.startswith("mysql"):
-                from kit.db import mysql  # an app on SQLite does without it
+                from kit.db.mysql import connection as mysql  # an app on SQLite does without it
 
                 self.database = config.database_url, config.database_ca
                 self.connection = mysql.MySQLConnection(**mysql.connect_options(*self.database))

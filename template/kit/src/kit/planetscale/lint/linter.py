@@ -8,9 +8,10 @@ from typing import Any
 
 import sqlglot
 
-from kit.planetscale.lint import render_sql, rules
+from kit.db.schema import render_sql
+from kit.db.schema.tables import Tables
+from kit.planetscale.lint import rules
 from kit.planetscale.lint.rules import Problem
-from kit.planetscale.lint.tables import Tables
 
 
 @dataclass(frozen=True)

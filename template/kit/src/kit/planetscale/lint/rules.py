@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from kit.planetscale.lint.tables import Tables
+from kit.db.schema.tables import Tables
 
 CHARSETS = {"utf8mb4", "utf8mb3", "utf8", "latin1", "ascii", "binary"}
 MAX_COLUMNS = 1017

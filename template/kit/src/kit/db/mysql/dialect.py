@@ -1,4 +1,4 @@
-"""SQLAlchemy's MySQL dialect for `kit.db.mysql.MySQLConnection`.
+"""SQLAlchemy's MySQL dialect for `kit.db.mysql.connection.MySQLConnection`.
 
 It sends BEGIN, because those connections are in autocommit mode, and it gets what SQLAlchemy asks a new server in five
 queries with a single one: four round trips less in a cold start.
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.mysql.pymysql import MySQLDialect_pymysql
 from sqlalchemy.exc import DBAPIError
 
-from kit.db.mysql import TransactionEnded
+from kit.db.mysql.connection import TransactionEnded
 from kit.db.transactions import SavepointTracking
 
 _SERVER_VARIABLES = {

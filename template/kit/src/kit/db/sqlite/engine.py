@@ -35,7 +35,7 @@ def engine(url: str, *, strict: bool) -> Engine:
     if (file := make_url(url).database) and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True)
     connect_args = {"factory": _CountingConnection} if strict else {}
-    registry.register("sqlite.kit", "kit.db.sqlite", "Dialect")
+    registry.register("sqlite.kit", "kit.db.sqlite.engine", "Dialect")
     engine = create_engine(make_url(url).set(drivername="sqlite+kit"), connect_args=connect_args, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
@@ -48,7 +48,7 @@ def engine(url: str, *, strict: bool) -> Engine:
 
 
 def watch(engine: Engine) -> None:
-    """Begin this engine's transactions, and refuse statements after an error, as `kit.db.mysql.MySQLConnection` does.
+    """Begin this engine's transactions, and refuse statements after an error, as `MySQLConnection` does.
 
     The driver would begin a transaction only at the first write, and not for a savepoint. A released savepoint would
     then be committed, whatever becomes of the transaction. BEGIN in the event is SQLAlchemy's recipe for all versions

@@ -1,0 +1,1 @@
+"""MySQL: the connection and SQLAlchemy's dialect for it."""

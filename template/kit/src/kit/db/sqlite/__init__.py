@@ -1,0 +1,1 @@
+"""SQLite, for a laptop and for tests."""
