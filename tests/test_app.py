@@ -133,13 +133,13 @@ def assert_told(done: subprocess.CompletedProcess[str], *words: str) -> None:
         assert word in done.stdout, done.stdout
 
 
-def test_a_taken_port_is_told(installed_app: Path, taken_port: int) -> None:
+def test_a_taken_port_is_an_error(installed_app: Path, taken_port: int) -> None:
     done = make(installed_app, "dev", f"PORT={taken_port}", env=without_venv())
     assert_told(done, f"Port {taken_port} is in use", "make dev PORT=")
 
 
 @pytest.mark.parametrize("port", ["abc", "0", "70000", "-1", "8000; echo injected", ""])
-def test_a_port_that_is_none_is_told(installed_app: Path, port: str) -> None:
+def test_an_invalid_port_is_an_error(installed_app: Path, port: str) -> None:
     assert_told(
         make(installed_app, "dev", f"PORT={port}", env=without_venv()), f"Invalid PORT {port!r}", "make dev PORT=8001"
     )
@@ -154,26 +154,26 @@ def test_a_port_that_is_none_is_told(installed_app: Path, port: str) -> None:
         "mysql://app:hush-hush@host:port/app",
     ],
 )
-def test_a_database_url_that_is_nonsense_is_told(installed_app: Path, url: str) -> None:
+def test_an_invalid_database_url_is_an_error(installed_app: Path, url: str) -> None:
     done = make(installed_app, "dev", f"PORT={waiting.free_port()}", env=without_venv(DATABASE_URL=url))
     assert_told(done, "DATABASE_URL", "mysql://user:password@host/database")
     assert "hush-hush" not in done.stdout
 
 
 @pytest.mark.parametrize("target", ["dev", "migrate"])
-def test_a_database_whose_server_is_down_is_told(installed_app: Path, target: str) -> None:
+def test_an_unreachable_database_is_an_error(installed_app: Path, target: str) -> None:
     url = f"mysql://app:hush-hush@127.0.0.1:{waiting.free_port()}/app"
     done = make(installed_app, target, f"PORT={waiting.free_port()}", env=without_venv(DATABASE_URL=url))
     assert_told(done, "cannot be used", "Check DATABASE_URL")
     assert "hush-hush" not in done.stdout
 
 
-def test_an_image_without_docker_is_told(installed_app: Path, bare: dict[str, str]) -> None:
+def test_make_image_without_docker_is_an_error(installed_app: Path, bare: dict[str, str]) -> None:
     done = make(installed_app, "image", env=bare)
     assert_told(done, "The Docker engine is not running. Install or start Docker")
 
 
-def test_an_image_whose_docker_engine_is_away_is_told(installed_app: Path) -> None:
+def test_make_image_without_a_running_docker_engine_is_an_error(installed_app: Path) -> None:
     nowhere = f"tcp://127.0.0.1:{waiting.free_port()}"
     done = make(installed_app, "image", env=without_venv(DOCKER_HOST=nowhere))
     assert_told(done, "The Docker engine is not running. Install or start Docker")

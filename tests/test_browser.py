@@ -73,7 +73,7 @@ def test_a_message_is_posted_and_seen_as_it_was_written(
     assert page.locator("article b, article script").count() == 0
 
 
-def test_what_another_visitor_posts_arrives_without_a_reload(visitor: Callable[..., Page]) -> None:
+def test_a_message_of_another_client_arrives_without_a_reload(visitor: Callable[..., Page]) -> None:
     looking, writing = visitor(), visitor()
     looking.evaluate("window.neverReloaded = true")
     looking.get_by_label("Write on the wall").fill("a draft of my own")

@@ -51,7 +51,9 @@ def test_a_check_that_fails_keeps_the_project_and_says_how_to_go_on(template: Pa
     assert git(tmp_path / "my-app", "log", "--format=%s") == "Generate the project with Spikeproof"
 
 
-def test_a_person_whom_git_does_not_know_is_told_what_to_set(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_git_identity_is_an_error_that_names_the_settings(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
@@ -99,7 +101,7 @@ def test_without_docker_the_image_is_skipped(installed_app: Path, monkeypatch: p
         build.image(installed_app)
 
 
-def test_the_checks_never_touch_the_persons_own_database(installed_app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checks_never_touch_the_users_database(installed_app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "mysql://production:secret@127.0.0.1:9/production")
     monkeypatch.setenv("TEST_DATABASE_URL", "mysql://production:secret@127.0.0.1:9/production")
     build.migrate(installed_app)

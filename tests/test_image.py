@@ -47,7 +47,7 @@ def test_it_serves_the_web_without_lambda(image: str) -> None:
     assert (answer.status_code, answer.text) == (200, "ok")
 
 
-def test_it_runs_the_worker_which_waits_for_its_database_and_ends_when_it_is_told_to(image: str) -> None:
+def test_it_runs_the_worker_which_waits_for_its_database_and_ends_on_sigterm(image: str) -> None:
     options = ["--read-only", "--tmpfs", "/tmp", "--network", "none", "--entrypoint", "python"]
     options += ["--env", "DATABASE_URL=sqlite:////tmp/app.db"]
     with containers.running(image, ["-m", "kit", "jobs", "worker"], options=options) as container:

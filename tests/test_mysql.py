@@ -44,7 +44,7 @@ def test_a_server_of_another_name_than_its_certificates_is_not_trusted(image: st
     assert "Traceback" not in told
 
 
-def test_a_wrong_password_is_told_without_repeating_it(image: str, mysql_server: mysql.Server) -> None:
+def test_a_wrong_password_is_an_error_that_does_not_repeat_it(image: str, mysql_server: mysql.Server) -> None:
     url = mysql_server.url_on_network().replace(mysql.PASSWORD, "not-the-password")
     told = migrate(image, mysql_server, url, check=False)
     assert "Access denied" in told

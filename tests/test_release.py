@@ -43,7 +43,7 @@ def state(folder: Path) -> tuple[str, ...]:
     return tuple(git(folder, *call) for call in (("rev-parse", "HEAD"), ("tag",), ("status", "--porcelain")))
 
 
-def test_a_version_is_tagged_recorded_and_told_and_copier_takes_it(repository: Path, tmp_path: Path) -> None:
+def test_a_version_is_tagged_recorded_and_printed_and_copier_takes_it(repository: Path, tmp_path: Path) -> None:
     release(repository, "1000.1.0", PASSES)
     coming(repository, "1000.1.1")
     release(repository, "1000.1.1", PASSES)

@@ -69,7 +69,7 @@ def test_the_oracle_finds_a_lost_line_unless_its_file_is_named(judged: Run) -> N
 
 
 @pytest.mark.parametrize("untold", [NOTE, NEWS, STEP])
-def test_the_oracle_finds_what_is_not_told(judged: Run, untold: str) -> None:
+def test_the_oracle_detects_unreported_changes(judged: Run, untold: str) -> None:
     judged.judge(0, f"{REPORT}kit/pyproject.toml".replace(untold, ""))
     assert len(judged.result.problems) == 1
 

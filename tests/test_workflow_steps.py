@@ -230,7 +230,7 @@ def test_without_anything_new_nothing_is_pushed(app: Path, clone: Path) -> None:
         ("MERGED", 1, "::error::v1.1.0 was merged, but main does not have it: https://github.com/me/my-app/pull/1"),
     ],
 )
-def test_a_branch_that_is_there_is_left_as_it_is_and_its_state_told_every_week(
+def test_an_existing_branch_is_left_alone_and_its_state_reported_every_week(
     app: Path, clone: Path, state: str, code: int, message: str
 ) -> None:
     assert a_week(app, clone).returncode == 0

@@ -99,7 +99,7 @@ def test_nobodys_words_become_shell(repository: Path) -> None:
     assert not [one["run"] for _, one in steps(repository) if "${{" in one.get("run", "")]
 
 
-def test_every_step_calls_make_or_hands_on_what_it_said(app: Path) -> None:
+def test_every_step_calls_make_or_passes_on_its_output(app: Path) -> None:
     for name, one in steps(app):
         for line in one.get("run", "").splitlines():
             assert name in LONGER or line.startswith("make ") or any(line.startswith(word) for word in SHELL), line
@@ -145,7 +145,7 @@ def test_with_secrets_at_hand_nothing_of_a_pull_request_is_checked_out(app: Path
             assert checkouts == ["${{ github.event.repository.default_branch }}"]
 
 
-def test_what_github_has_to_be_told_is_documented(app: Path) -> None:
+def test_the_settings_that_github_needs_are_documented(app: Path) -> None:
     text = "\n".join(path.read_text() for path in sorted(app.glob(".github/workflows/*.yml")))
     guide = app.joinpath(".github/workflows/README.md").read_text(encoding="utf-8")
     names = set(re.findall(r"\b(?:vars|secrets)\.(\w+)", text))

@@ -71,7 +71,7 @@ def _make(session: boto3.Session) -> None:
     subnet, group = _network(session)
     variables = {
         "JOBS_QUEUES": f"default={urls['']}",
-        "JOBS_DEAD_QUEUES": f"default={urls['-dead']}",
+        "JOBS_DEAD_LETTER_QUEUES": f"default={urls['-dead']}",
         "JOBS_CLUSTER": cluster,
         "JOBS_SUBNETS": subnet,
         "JOBS_SECURITY_GROUPS": group,

@@ -59,7 +59,7 @@ def test_it_shows_no_password(installed_app: Path) -> None:
     assert "hidden" not in done.stderr
 
 
-def test_the_exit_code_is_the_persons(installed_app: Path, database: dict[str, str]) -> None:
+def test_the_exit_code_is_the_users(installed_app: Path, database: dict[str, str]) -> None:
     assert console(installed_app, "exit(4)\n", **database).returncode == 4
 
 

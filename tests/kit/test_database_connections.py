@@ -65,7 +65,7 @@ def test_lambda_keeps_one_connection_and_others_a_bounded_pool(monkeypatch: pyte
     assert pool.size() + pool._max_overflow == 10
 
 
-def test_a_connection_is_made_anew_before_planetscale_ends_it() -> None:
+def test_a_connection_is_replaced_before_planetscale_closes_it() -> None:
     assert connection.connect("mysql://u:p@host/db").pool._recycle < 24 * 3600
 
 
@@ -109,9 +109,7 @@ def test_rows_are_bounded_as_any_result_is(mysql_engine: Engine) -> None:
         database.rows(some(100_001))
 
 
-def test_what_the_server_dropped_is_made_anew_without_anyone_noticing(
-    mysql_engine: Engine, tls_server: mysql.Server
-) -> None:
+def test_a_dropped_connection_is_replaced_transparently(mysql_engine: Engine, tls_server: mysql.Server) -> None:
     for number in range(3):
         assert kill_all(tls_server) == 1
         with database.reading() as session:
@@ -136,7 +134,9 @@ def test_a_transaction_that_lost_its_connection_fails_and_leaves_nothing(
         assert session.execute(text("SELECT count(*) FROM writes WHERE token = 8")).scalar() == 0
 
 
-def test_a_commit_that_got_no_answer_is_told_and_not_sent_again(mysql_engine: Engine, tls_server: mysql.Server) -> None:
+def test_a_commit_without_a_response_raises_and_is_not_sent_again(
+    mysql_engine: Engine, tls_server: mysql.Server
+) -> None:
     with pytest.raises(DBAPIError), database.session() as session:
         session.execute(text("INSERT INTO writes VALUES (9)"))
         kill_all(tls_server)

@@ -80,7 +80,7 @@ def test_the_same_server_with_the_right_certificate_is_accepted(odd_server: mysq
     assert connects(odd_server.url(), odd_server.ca)
 
 
-def test_an_authority_that_the_system_does_not_know_is_refused(tls_server: mysql.Server) -> None:
+def test_a_ca_that_the_system_does_not_trust_is_refused(tls_server: mysql.Server) -> None:
     assert not connects(tls_server.url(), ca=None)
 
 
@@ -91,7 +91,7 @@ def test_a_server_without_tls_is_refused_before_the_password_is_sent(
     assert [url for url in tried if connects(url, tls_server.ca)] == []
 
 
-def test_an_authority_among_the_systems_own_is_trusted(
+def test_a_ca_of_the_system_is_trusted(
     tls_server: mysql.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The system keeps them in a folder, each under the hash of its name, from which OpenSSL takes what it needs."""

@@ -55,7 +55,7 @@ def test_a_transaction_that_sleeps_until_its_commit_fails_too_and_is_rolled_back
         assert opened.execute(text("SELECT count(*) FROM t")).scalar() == 0
 
 
-def test_20_seconds_are_allowed_and_each_transaction_begins_anew(clock: Clock) -> None:
+def test_20_seconds_are_allowed_for_each_transaction(clock: Clock) -> None:
     engine = engine_with(clock, strict=True)
     for _ in range(3):
         with engine.begin() as opened:
@@ -117,7 +117,7 @@ def test_what_runs_after_the_commit_may_open_its_own_session(project: None, monk
     assert seen == [1]
 
 
-def test_what_planetscale_ended_is_told_with_the_place_where_it_began(
+def test_a_transaction_that_planetscale_ended_is_logged_with_the_line_where_it_began(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = engine_with(clock, strict=False)

@@ -101,7 +101,7 @@ def test_in_the_cloud_the_service_token_is_a_secret(kept: Callable[[str], None])
     assert chosen.authorization == "one:two"
 
 
-def test_a_secret_with_half_a_token_is_told_without_its_text(kept: Callable[[str], None]) -> None:
+def test_an_incomplete_token_is_an_error_that_does_not_repeat_it(kept: Callable[[str], None]) -> None:
     kept("onlyhalf")
     with pytest.raises(UsageError, match="ID:TOKEN") as told:
         transport.choose()

@@ -217,7 +217,7 @@ def test_a_deployment_that_comes_first_in_the_queue_is_waited_for(scene: Scene) 
     assert scene.planetscale.live("theirs")
 
 
-def test_a_failure_of_somebody_else_that_blocks_the_queue_is_named_with_the_way_to_unblock_it(scene: Scene) -> None:
+def test_another_failed_deployment_that_blocks_the_queue_is_named_with_the_way_to_unblock_it(scene: Scene) -> None:
     scene.planetscale.add_branch("feature", theirs="int")
     scene.planetscale.add_request("feature", "complete_error", deploy_errors="Duplicate entry")
     with pytest.raises(Stopped, match="pscale deploy-request unblock my-app 1 --org my-org"):
@@ -237,7 +237,7 @@ def test_a_failure_of_an_earlier_migration_is_acknowledged(scene: Scene) -> None
     assert not scene.planetscale.live("theirs")
 
 
-def test_a_cutover_that_somebody_wants_to_confirm_is_never_confirmed_by_us(scene: Scene) -> None:
+def test_a_cutover_that_awaits_confirmation_is_never_confirmed_by_the_kit(scene: Scene) -> None:
     scene.interrupted(CREATE)
     request = scene.planetscale.requests[0]
     request.auto_cutover = False
@@ -250,7 +250,7 @@ def test_a_cutover_that_somebody_wants_to_confirm_is_never_confirmed_by_us(scene
     assert scene.planetscale.live(COLUMN)
 
 
-def test_a_gate_of_somebody_elses_deployment_is_named(scene: Scene) -> None:
+def test_a_gate_of_another_deployment_is_named(scene: Scene) -> None:
     scene.planetscale.add_branch("feature", theirs="int")
     scene.planetscale.add_request("feature", "pending_cutover", auto_cutover=False)
     with pytest.raises(Stopped, match="pscale deploy-request apply my-app 1 --org my-org"):
@@ -309,7 +309,7 @@ def test_a_revert_window_of_an_earlier_change_is_waited_for_or_ended(scene: Scen
     assert [one.deployment_state for one in scene.planetscale.requests] == ["complete", "complete"]
 
 
-def test_a_revert_window_of_somebody_else_is_theirs_to_end(scene: Scene) -> None:
+def test_another_deployments_revert_window_is_left_alone(scene: Scene) -> None:
     scene.planetscale.add_branch("feature", theirs="int")
     scene.planetscale.add_request("feature", "complete_pending_revert")
     with pytest.raises(Stopped, match="pscale deploy-request skip-revert my-app 1 --org my-org"):

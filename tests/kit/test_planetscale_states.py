@@ -197,14 +197,14 @@ def test_a_failure_whose_acknowledgement_failed_is_acknowledged_by_the_next_run(
     assert scene.planetscale.live(COLUMN)
 
 
-def test_a_request_that_somebody_closed_is_replaced() -> None:
+def test_a_deploy_request_that_was_closed_is_replaced() -> None:
     scene, _ = reaching("ready", {"state": "closed", "closed_by": "Ada"})
     scene.run()
     assert "closed by Ada" in scene.text
     assert scene.planetscale.live(COLUMN)
 
 
-def test_a_request_that_somebody_closes_meanwhile_ends_the_run() -> None:
+def test_a_deploy_request_that_is_closed_meanwhile_ends_the_run() -> None:
     scene, request = reaching("pending", {})
     scene.planetscale.events.append((scene.planetscale.now + 10, lambda: setattr(request, "state", "closed")))
     with pytest.raises(Stopped, match=r"(?s)#1 is pending.*To deploy it again: make migrate"):

@@ -133,7 +133,7 @@ def test_a_name_of_neither_kind_is_refused() -> None:
         secrets.read("database-url")
 
 
-def test_nobody_answering_is_told(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_endpoint_is_an_error_that_names_it(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(secrets.SecretUnavailable, match="does not answer"):
         secrets.read(PARAMETER)

@@ -13,17 +13,17 @@ locals {
 
   # The environment of both functions and, with a few differences, of tasks.
   environment = {
-    DATABASE_URL_SECRET  = local.secret
-    LOG_FORMAT           = "json"
-    JOBS                 = "sqs"
-    JOBS_QUEUES          = join(",", [for name, queue in aws_sqs_queue.jobs : "${name}=${queue.url}"])
-    JOBS_DEAD_QUEUES     = join(",", [for name, queue in aws_sqs_queue.dead : "${name}=${queue.url}"])
-    JOBS_SCHEDULER_GROUP = aws_scheduler_schedule_group.this.name
-    JOBS_SCHEDULER_ROLE  = aws_iam_role.delays.arn
-    JOBS_CLUSTER         = aws_ecs_cluster.this.arn
-    JOBS_SUBNETS         = join(",", local.subnets)
-    JOBS_SECURITY_GROUPS = aws_security_group.tasks.id
-    METRICS_NAMESPACE    = local.name
+    DATABASE_URL_SECRET     = local.secret
+    LOG_FORMAT              = "json"
+    JOBS                    = "sqs"
+    JOBS_QUEUES             = join(",", [for name, queue in aws_sqs_queue.jobs : "${name}=${queue.url}"])
+    JOBS_DEAD_LETTER_QUEUES = join(",", [for name, queue in aws_sqs_queue.dead : "${name}=${queue.url}"])
+    JOBS_SCHEDULER_GROUP    = aws_scheduler_schedule_group.this.name
+    JOBS_SCHEDULER_ROLE     = aws_iam_role.delays.arn
+    JOBS_CLUSTER            = aws_ecs_cluster.this.arn
+    JOBS_SUBNETS            = join(",", local.subnets)
+    JOBS_SECURITY_GROUPS    = aws_security_group.tasks.id
+    METRICS_NAMESPACE       = local.name
   }
 }
 

@@ -162,7 +162,7 @@ def queue(db: None, server: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..
             JOBS="sqs",
             AWS_ENDPOINT_URL=server,
             JOBS_QUEUES=f"{name}={made.url}",
-            JOBS_DEAD_QUEUES=f"{name}={made.dead_url}",
+            JOBS_DEAD_LETTER_QUEUES=f"{name}={made.dead_url}",
         )
         sqs._max_receive_count.cache_clear()
         return made

@@ -89,7 +89,7 @@ def test_a_transient_error_of_aws_is_retried(answers: Answers) -> None:
     assert answers.asked == [{"a": 1}] * 3
 
 
-def test_a_connection_that_was_closed_meanwhile_is_made_anew(answers: Answers) -> None:
+def test_a_connection_that_was_closed_meanwhile_is_replaced(answers: Answers) -> None:
     answers.planned = [(200, {}), (0, None), (200, {"done": True})]
     aws.call("sqs", "SendMessage", {})
     assert aws.call("sqs", "SendMessage", {}) == {"done": True}

@@ -238,7 +238,7 @@ def test_the_task_is_the_image_with_another_command(
     registry.jobs["app.jobs.export"].enqueue()
     work(default)
     [override] = asked[0]["overrides"]["containerOverrides"]
-    names = ("JOBS", "JOBS_QUEUES", "JOBS_DEAD_QUEUES", *(name for name in WIRED if name.startswith("AWS")))
+    names = ("JOBS", "JOBS_QUEUES", "JOBS_DEAD_LETTER_QUEUES", *(name for name in WIRED if name.startswith("AWS")))
     environ = {name: os.environ[name] for name in (*names, "AWS_ENDPOINT_URL")}
     environ |= {one["name"]: one["value"] for one in override["environment"]}
     environ["DATABASE_URL"] = "sqlite:////database/wall.db"

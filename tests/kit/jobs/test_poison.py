@@ -114,7 +114,7 @@ def sides(
     db: None, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[list[Side]]:
     made = Aws(emulator, "default")
-    places = {"JOBS_QUEUES": f"default={made.url}", "JOBS_DEAD_QUEUES": f"default={made.dead_url}"}
+    places = {"JOBS_QUEUES": f"default={made.url}", "JOBS_DEAD_LETTER_QUEUES": f"default={made.dead_url}"}
     use(monkeypatch, **WIRED, **places, AWS_ENDPOINT_URL=emulator.sqs.address, JOBS="sqs")
     sqs._max_receive_count.cache_clear()
     loading.load()

@@ -40,7 +40,7 @@ def side(
 
 def aws(emulator: Emulator, name: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
     made = Aws(emulator, name)
-    places = {"JOBS_QUEUES": f"{name}={made.url}", "JOBS_DEAD_QUEUES": f"{name}={made.dead_url}"}
+    places = {"JOBS_QUEUES": f"{name}={made.url}", "JOBS_DEAD_LETTER_QUEUES": f"{name}={made.dead_url}"}
     use(monkeypatch, **WIRED, **places, AWS_ENDPOINT_URL=emulator.sqs.address, JOBS="sqs")
     sqs._max_receive_count.cache_clear()
     return made

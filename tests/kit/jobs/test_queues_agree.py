@@ -36,7 +36,7 @@ class BothQueues(RuleBasedStateMachine):
             connection.execute(delete(tables.jobs))
         emulator.schedules.clear()
         self.local, self.aws = Local(name), Aws(emulator, name)
-        places = {"JOBS_QUEUES": f"{name}={self.aws.url}", "JOBS_DEAD_QUEUES": f"{name}={self.aws.dead_url}"}
+        places = {"JOBS_QUEUES": f"{name}={self.aws.url}", "JOBS_DEAD_LETTER_QUEUES": f"{name}={self.aws.dead_url}"}
         for variable, value in places.items():
             monkeypatch.setenv(variable, value)
         from kit import settings as kit_settings

@@ -66,7 +66,7 @@ def test_a_locked_database_is_waited_for_and_logged_once(caplog: pytest.LogCaptu
     other.close()
 
 
-def test_the_pauses_grow_up_to_a_limit_and_begin_anew_after_an_answer() -> None:
+def test_the_pauses_grow_up_to_a_limit_and_restart_after_a_response() -> None:
     sleep = Sleep()
     waits = outage.Outage(sleep)
     for _ in range(12):
@@ -179,7 +179,7 @@ def test_a_long_job_gets_a_process_with_the_workers_environment_and_the_delivery
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
-def test_a_reloading_worker_restarts_itself_unless_it_was_told_to_stop(
+def test_a_reloading_worker_restarts_itself_unless_it_was_stopped(
     interrupted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def work(self: Worker, go_on: Callable[[], bool]) -> None:

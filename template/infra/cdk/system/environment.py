@@ -32,7 +32,7 @@ class Environment(Construct):
             "LOG_FORMAT": "json",
             "JOBS": "sqs",
             "JOBS_QUEUES": ",".join(f"{name}={queue.queue_url}" for name, queue in queues.jobs.items()),
-            "JOBS_DEAD_QUEUES": ",".join(f"{name}={queue.queue_url}" for name, queue in queues.dead.items()),
+            "JOBS_DEAD_LETTER_QUEUES": ",".join(f"{name}={queue.queue_url}" for name, queue in queues.dead.items()),
             "JOBS_SCHEDULER_GROUP": self.group.schedule_group_name,
             "JOBS_SCHEDULER_ROLE": self.delays.role_arn,
             "JOBS_CLUSTER": cluster.cluster_arn,

@@ -167,7 +167,7 @@ class Settings:
         default=dict,
         parse=named_urls,
     )
-    jobs_dead_queues: Mapping[str, str] = setting(
+    jobs_dead_letter_queues: Mapping[str, str] = setting(
         "their dead-letter queues, by the same names", default=dict, parse=named_urls
     )
     jobs_scheduler_group: str | None = setting(

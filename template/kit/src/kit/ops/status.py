@@ -76,7 +76,7 @@ class Status:
 
     def _queues(self, variables: dict[str, str]) -> Iterator[str]:
         sqs = self.client("sqs")
-        queues, dead = _pairs(variables["JOBS_QUEUES"]), _pairs(variables["JOBS_DEAD_QUEUES"])
+        queues, dead = _pairs(variables["JOBS_QUEUES"]), _pairs(variables["JOBS_DEAD_LETTER_QUEUES"])
         yield f"  {'queue':<24}{'waiting':>9}{'running':>9}{'delayed':>9}{'dead':>9}"
         for name, url in queues.items():
             waiting, running, delayed = _message_counts(sqs, url)

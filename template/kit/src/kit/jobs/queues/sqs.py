@@ -109,7 +109,7 @@ class SqsQueues:
         return {queue: _count(address) for queue, address in settings.current().jobs_queues.items()}
 
     def count_dead_letters(self) -> int:
-        return sum(_count(address) for address in settings.current().jobs_dead_queues.values())
+        return sum(_count(address) for address in settings.current().jobs_dead_letter_queues.values())
 
     def dead_letters(self, limit: int = 1000) -> list[DeadLetter]:
         with self.receive_dead_letters(limit) as letters:
@@ -124,7 +124,7 @@ class SqsQueues:
         """
         letters: dict[str, DeadLetter] = {}
         try:
-            for queue, address in settings.current().jobs_dead_queues.items():
+            for queue, address in settings.current().jobs_dead_letter_queues.items():
                 while len(letters) < limit and (received := _receive(address)):
                     for letter in (_dead_letter(queue, message) for message in received):
                         letters[letter.message_id] = letter
@@ -234,9 +234,9 @@ def _queue_name(queue_arn: str) -> str:
 def url(queue: str, *, dead: bool = False) -> str:
     """The URL of a queue, or of its dead-letter queue."""
     config = settings.current()
-    urls = config.jobs_dead_queues if dead else config.jobs_queues
+    urls = config.jobs_dead_letter_queues if dead else config.jobs_queues
     if queue not in urls:
-        name = "JOBS_DEAD_QUEUES" if dead else "JOBS_QUEUES"
+        name = "JOBS_DEAD_LETTER_QUEUES" if dead else "JOBS_QUEUES"
         raise UsageError(f"{name} has no queue {queue!r}. Add it: {name}={queue}=https://sqs.…")
     return urls[queue]
 
@@ -309,7 +309,7 @@ def _schedule(message: Message, at: datetime) -> None:
     }
     if message.queue.endswith(".fifo"):
         target["Arn"] = f"arn:{_partition()}:scheduler:::aws-sdk:sqs:sendMessage"
-    elif message.queue in config.jobs_dead_queues:
+    elif message.queue in config.jobs_dead_letter_queues:
         target["DeadLetterConfig"] = {"Arn": arn(url(message.queue, dead=True))}
     at = from_timestamp(math.ceil(round(at.timestamp(), 3)))
     name = deduplication_id(message)
