@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Request, sync_playwright
 
 import parts
 
@@ -33,7 +33,12 @@ def watch(page: Page) -> list[str]:
     troubles: list[str] = []
     page.on("console", lambda message: troubles.append(message.text) if message.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("requestfailed", lambda request: troubles.append(f"{request.url} failed: {request.failure}"))
+
+    def failed(request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the page was left while it loaded its icon
+            troubles.append(f"{request.url} failed: {request.failure}")
+
+    page.on("requestfailed", failed)
 
     def dismiss(dialog: object) -> None:
         troubles.append(f"a dialog: {dialog}")

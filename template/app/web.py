@@ -9,17 +9,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from app import about, wall
 from app.models import MAX_TEXT
 from kit import web
 from kit.web import forms, templates
+from kit.web.static import StaticFiles
 
 log = logging.getLogger(__name__)
 
+static = StaticFiles(Path(__file__).parent / "static")
 pages = templates.load(Path(__file__).parent / "pages")
-pages.env.globals.update(about=about, max_text=MAX_TEXT)
+pages.env.globals.update(about=about, max_text=MAX_TEXT, static=static.url)
 
 
 def home(request: Request) -> Response:
@@ -92,6 +94,7 @@ app = web.wrap(
             Route("/", post, methods=["POST"]),
             Route("/messages", newest),
             Route("/health", health),
+            Mount("/static", static),
         ],
         exception_handlers={HTTPException: error, DBAPIError: error, Exception: error},
     )

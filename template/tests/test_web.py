@@ -111,3 +111,10 @@ def test_a_request_is_logged_as_one_json_line(client: TestClient) -> None:
     assert (line["message"], line["status"]) == ("GET /health", 200)
     assert line["request_id"] == response.headers["x-request-id"]
     assert "secret" not in str(line)
+
+
+def test_a_page_names_the_current_version_of_each_static_file(client: TestClient) -> None:
+    icon = client.get("/").text.partition('<link rel="icon" href="')[2].partition('"')[0]
+    response = client.get(icon)
+    assert response.headers["content-type"] == "image/svg+xml"
+    assert "immutable" in response.headers["cache-control"]

@@ -31,10 +31,14 @@ log = logging.getLogger("kit.web")
 
 
 POLICY = (
-    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; "
-    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
+    "media-src 'self'; font-src 'self'; manifest-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
-"""The default content security policy: only the app's own resources. `{nonce}` is replaced by the request's nonce."""
+"""The default content security policy: only the app's own resources. `{nonce}` is replaced by the request's nonce.
+
+Scripts need the nonce even if they are the app's own files, so that a file that a user uploaded can't be run as one.
+"""
 
 
 def wrap(app: ASGIApp, *, policy: str = POLICY, origins: Collection[str] = ()) -> ASGIApp:
@@ -60,7 +64,7 @@ def wrap(app: ASGIApp, *, policy: str = POLICY, origins: Collection[str] = ()) -
 class SafeHeaders:
     """Sets the security headers that a response doesn't set itself.
 
-    Scripts and styles run only with the request's nonce: `<script nonce="{{ request.state.csp_nonce }}">`.
+    Scripts and inline styles need the request's nonce: `<script nonce="{{ request.state.csp_nonce }}">`.
     """
 
     def __init__(self, app: ASGIApp, policy: str = POLICY) -> None:
