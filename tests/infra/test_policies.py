@@ -41,7 +41,7 @@ ALLOWED = {
     "ecs_task": "exec", "task_logs": "exec", "oneoff_task": "exec", "exec": "exec",
     "health_check": "deploy", "image": "deploy", "releases": "deploy", "secret": "deploy", "preview": "deploy",
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "cloudformation": "deploy", "deployed": "deploy",
-    "deployed_by": "deploy",
+    "deployed_by": "deploy", "stage_secrets": "deploy", "stage_settings": "deploy",
 }  # fmt: skip
 """The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 

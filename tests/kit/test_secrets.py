@@ -1,4 +1,4 @@
-"""The database's URL from SSM or Secrets Manager: read once, asked again when throttled, or no start at all."""
+"""The database's URL and the app's secrets from SSM or Secrets Manager: read in one call, which is retried."""
 
 import json
 import threading
@@ -23,14 +23,21 @@ class Aws:
         self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
         self.answers: list[tuple[int, dict[str, Any]]] = []
         self.waits: list[float] = []
+        self.parameters = {PARAMETER: URL}
 
     def answer(self, headers: dict[str, str], body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.requests.append((headers, body))
         if self.answers:
             return self.answers.pop(0)
-        if headers["x-amz-target"] == "AmazonSSM.GetParameter" and body["WithDecryption"]:
-            return 200, {"Parameter": {"Name": body["Name"], "Type": "SecureString", "Value": URL}}
+        if headers["x-amz-target"] == "AmazonSSM.GetParameters" and body["WithDecryption"]:
+            return 200, parameters({name: self.parameters.get(name) for name in body["Names"]})
         return 200, {"ARN": body["SecretId"], "SecretString": URL}
+
+
+def parameters(values: dict[str, str | None]) -> dict[str, Any]:
+    """GetParameters' response. Source: docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html"""
+    existing = [{"Name": name, "Type": "SecureString", "Value": value} for name, value in values.items() if value]
+    return {"Parameters": existing, "InvalidParameters": [name for name, value in values.items() if not value]}
 
 
 @pytest.fixture
@@ -60,7 +67,9 @@ def aws(project: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(kit_aws, "sleep", behind.waits.append)
+    secrets.forget()
     yield behind
+    secrets.forget()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -72,6 +81,41 @@ def test_the_url_is_read_once_for_a_process(aws: Aws, monkeypatch: pytest.Monkey
     assert settings.current().database_url == URL
     assert settings.current().database_url == URL
     assert len(aws.requests) == 1
+
+
+def test_all_secrets_of_a_stage_are_read_in_one_call(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL_SECRET", PARAMETER)
+    monkeypatch.setenv("APP_SECRETS", "/my-app/prod/secrets")
+    aws.parameters["/my-app/prod/secrets"] = json.dumps({f"SECRET_{number}": "x" for number in range(30)})
+    threads = [threading.Thread(target=read) for read in (settings.current, secrets.of_stage, secrets.of_stage)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert secrets.of_stage()["SECRET_29"] == "x"
+    assert settings.current().database_url == URL
+    assert [body["Names"] for _, body in aws.requests] == [["/my-app/database-url", "/my-app/prod/secrets"]]
+
+
+def test_a_stage_without_secrets_has_none(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_SECRETS", "/my-app/prod/secrets")
+    assert secrets.of_stage() == {}
+
+
+def test_a_laptop_has_no_stage_and_asks_nobody(aws: Aws) -> None:
+    assert secrets.of_stage() == {}
+    assert aws.requests == []
+
+
+@pytest.mark.parametrize("text", ["hunter2", '["hunter2"]'])
+def test_a_parameter_that_make_secret_did_not_write_is_not_repeated(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("APP_SECRETS", "/my-app/prod/secrets")
+    aws.parameters["/my-app/prod/secrets"] = text
+    with pytest.raises(secrets.SecretUnavailable, match="not a JSON object") as failure:
+        secrets.of_stage()
+    assert "hunter2" not in str(failure.value)
 
 
 def test_a_url_that_is_set_needs_no_secret(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,11 +136,10 @@ def test_throttling_is_waited_out_a_little_longer_each_time(aws: Aws) -> None:
 @pytest.mark.parametrize(
     ("answer", "reason", "asked"),
     [
-        ((400, {"__type": "ParameterNotFound"}), "ParameterNotFound", 1),
+        ((200, parameters({PARAMETER: None})), "does not exist", 1),
         ((400, {"__type": "AccessDeniedException", "Message": "not authorized"}), "not authorized", 1),
         ((400, {"__type": "com.amazonaws#ThrottlingException", "message": "Rate exceeded"}), "Rate exceeded", 6),
         ((503, {}), "(503)", 6),
-        ((200, {"Parameter": {"Value": ""}}), "has no text", 1),
     ],
 )
 def test_the_start_fails_with_the_name_and_the_reason(
@@ -113,7 +156,7 @@ def test_the_start_fails_with_the_name_and_the_reason(
 
 def test_a_secret_that_is_no_url_is_never_repeated(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL_SECRET", PARAMETER)
-    aws.answers = [(200, {"Parameter": {"Value": "hunter2"}})]
+    aws.parameters = {PARAMETER: "hunter2"}
     with pytest.raises(settings.SettingsError) as failure:
         settings.current()
     assert "not a URL" in str(failure.value)

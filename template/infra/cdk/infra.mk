@@ -3,10 +3,10 @@
 
 CDK := npx --yes aws-cdk@2.1148.1
 CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
-STACK = $(NAME)-$$ARG_STAGE
+STACK = $(PROJECT)-$$ARG_STAGE
 STACKS := $(RUN) python -m kit stack
 # A placeholder where no image is deployed.
-NO_IMAGE := $(NAME)@sha256:0000000000000000000000000000000000000000000000000000000000000000
+NO_IMAGE := $(PROJECT)@sha256:0000000000000000000000000000000000000000000000000000000000000000
 CONTEXT = -c "region=$$AWS_REGION" -c "stage=$$ARG_STAGE"
 
 infra-check: infra-tool ## check the infrastructure, without AWS

@@ -3,10 +3,10 @@
 
 SAM := SAM_CLI_TELEMETRY=0 $(UV) tool run --quiet --from aws-sam-cli==1.170.0 sam
 CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
-STACK = $(NAME)-$$ARG_STAGE
+STACK = $(PROJECT)-$$ARG_STAGE
 STACKS := $(RUN) python -m kit stack
 SAM_DEPLOY = $(SAM) deploy --config-file "$$PWD/infra/sam/samconfig.toml" --region "$$AWS_REGION" \
-	--tags "project=$(NAME) stage=$$ARG_STAGE"
+	--tags "project=$(PROJECT) stage=$$ARG_STAGE"
 # A stage's own settings, if it has any.
 SETTINGS = $(if $(wildcard infra/sam/stages/$(STAGE).toml),"file://infra/sam/stages/$$ARG_STAGE.toml")
 
@@ -18,19 +18,19 @@ infra-template:
 	@$(UV) run --quiet python infra/sam/assemble.py
 
 infra-settings:
-	@$(UV) run --quiet python infra/sam/settings.py "$(NAME)" "$$ARG_STAGE"
+	@$(UV) run --quiet python infra/sam/settings.py "$(PROJECT)" "$$ARG_STAGE"
 
 infra-image:
 	@$(STACKS) prepare "$(STACK)-image"
 	@$(SAM_DEPLOY) --stack-name "$(STACK)-image" --template-file infra/sam/image.yaml \
-		--parameter-overrides "Project=$(NAME)" "Stage=$$ARG_STAGE" \
+		--parameter-overrides "Project=$(PROJECT)" "Stage=$$ARG_STAGE" \
 		|| { $(STACKS) failures "$(STACK)-image"; exit 1; }
 
 infra-apply: infra-template infra-image
 	@$(STACKS) prepare "$(STACK)"
 	@$(SAM_DEPLOY) --stack-name "$(STACK)" --template-file infra/sam/build/template.yaml \
 		--image-repository "$${ARG_IMAGE%%@*}" \
-		--parameter-overrides $(SETTINGS) "Project=$(NAME)" "Stage=$$ARG_STAGE" "Image=$$ARG_IMAGE" \
+		--parameter-overrides $(SETTINGS) "Project=$(PROJECT)" "Stage=$$ARG_STAGE" "Image=$$ARG_IMAGE" \
 		|| { $(STACKS) failures "$(STACK)"; exit 1; }
 
 infra-destroy:

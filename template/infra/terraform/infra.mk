@@ -5,7 +5,7 @@ TERRAFORM ?= terraform
 TEXT += TERRAFORM
 TF = "$$ARG_TERRAFORM" -chdir=infra/terraform
 # A placeholder where no image is deployed.
-NO_IMAGE := $(NAME)@sha256:0000000000000000000000000000000000000000000000000000000000000000
+NO_IMAGE := $(PROJECT)@sha256:0000000000000000000000000000000000000000000000000000000000000000
 # A stage's own settings, if it has any, and the common variables.
 VARS = $(if $(wildcard infra/terraform/$(STAGE).tfvars),"-var-file=$$ARG_STAGE.tfvars") \
 	-var "stage=$$ARG_STAGE" -var "aws_region=$$AWS_REGION"

@@ -9,10 +9,14 @@ locals {
   arn      = "arn:${data.aws_partition.current.partition}"
   secret   = var.database_url_secret != "" ? var.database_url_secret : "/${var.project}/${var.stage}/database-url"
 
+  secrets = "/${var.project}/${var.stage}/secrets"
+
   secret_is_arn = startswith(local.secret, "arn:") # of Secrets Manager; otherwise it is the name of an SSM parameter
 
   # The environment of both functions and, with a few differences, of tasks.
   environment = {
+    APP_STAGE               = var.stage
+    APP_SECRETS             = local.secrets
     DATABASE_URL_SECRET     = local.secret
     LOG_FORMAT              = "json"
     JOBS                    = "sqs"
@@ -27,11 +31,20 @@ locals {
   }
 }
 
-# Permissions of both functions and of tasks: read the database URL, enqueue jobs, delay them by more than 15 minutes.
+# Permissions of both functions and of tasks: read the secrets, enqueue jobs, delay them by more than 15 minutes.
 data "aws_iam_policy_document" "app" {
   statement {
-    actions   = [local.secret_is_arn ? "secretsmanager:GetSecretValue" : "ssm:GetParameter"]
-    resources = [local.secret_is_arn ? local.secret : "${local.arn}:ssm:${var.aws_region}:${local.account}:parameter${local.secret}"]
+    actions   = ["ssm:GetParameters"]
+    resources = [for name in compact([local.secrets, local.secret_is_arn ? "" : local.secret]) : "${local.arn}:ssm:${var.aws_region}:${local.account}:parameter${name}"]
+  }
+
+  dynamic "statement" {
+    for_each = local.secret_is_arn ? [local.secret] : []
+
+    content {
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = [statement.value]
+    }
   }
 
   statement {

@@ -80,7 +80,7 @@ data "aws_iam_policy_document" "task" {
 
   # For migrations of a PlanetScale database.
   statement {
-    actions   = ["ssm:GetParameter"]
+    actions   = ["ssm:GetParameters"]
     resources = ["${local.arn}:ssm:${var.aws_region}:${local.account}:parameter${local.token}"]
   }
 

@@ -28,6 +28,8 @@ class Environment(Construct):
         queues.grant_send(self.delays)
         queues.grant_dead_letter(self.delays)
         self.variables = {
+            "APP_STAGE": settings.stage,
+            "APP_SECRETS": settings.app_secrets,
             "DATABASE_URL_SECRET": settings.secret,
             "LOG_FORMAT": "json",
             "JOBS": "sqs",
@@ -42,20 +44,27 @@ class Environment(Construct):
         }
 
     def grant(self, role: iam.Role) -> None:
-        """Allow it to read the database URL, enqueue jobs, and delay them by more than 15 minutes."""
+        """Allow it to read the secrets, enqueue jobs, and delay them by more than 15 minutes."""
         stack = cdk.Stack.of(self)
         schedules = stack.format_arn(service="scheduler", resource="schedule", resource_name=f"{self.settings.name}/*")
-        role.add_to_policy(self._read_secret())
+        for statement in self._read_secrets():
+            role.add_to_policy(statement)
         role.add_to_policy(iam.PolicyStatement(actions=["scheduler:CreateSchedule"], resources=[schedules]))
         role.add_to_policy(pass_role([self.delays], "scheduler.amazonaws.com"))
         self.queues.grant_send(role)
 
-    def _read_secret(self) -> iam.PolicyStatement:
-        secret = self.settings.secret
-        if secret.startswith("arn:"):
-            return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[secret])
-        parameter = cdk.Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=secret[1:])
-        return iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[parameter])
+    def _read_secrets(self) -> list[iam.PolicyStatement]:
+        names = [self.settings.app_secrets, self.settings.secret]
+        parameters = [
+            cdk.Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=name[1:])
+            for name in names
+            if not name.startswith("arn:")
+        ]
+        secrets = [name for name in names if name.startswith("arn:")]
+        statements = [iam.PolicyStatement(actions=["ssm:GetParameters"], resources=parameters)]
+        if secrets:
+            statements.append(iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=secrets))
+        return statements
 
 
 def assumed_by(scope: Construct, service: str) -> iam.IPrincipal:

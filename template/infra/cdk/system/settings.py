@@ -90,6 +90,11 @@ class Settings:
         return self.database_url_secret or f"/{self.project}/{self.stage}/database-url"
 
     @property
+    def app_secrets(self) -> str:
+        """The SSM parameter with the secrets that app/settings.py declares."""
+        return f"/{self.project}/{self.stage}/secrets"
+
+    @property
     def digest(self) -> str:
         """The image's digest."""
         return self.image.partition("@")[2]

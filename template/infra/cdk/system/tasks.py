@@ -37,7 +37,7 @@ class Tasks(Construct):
         # For migrations of a PlanetScale database.
         token = f"/{settings.project}/{settings.stage}/planetscale-token"
         parameter = cdk.Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=token[1:])
-        self.role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[parameter]))
+        self.role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameters"], resources=[parameter]))
         # For ECS Exec; these actions support no resources.
         self.role.add_to_policy(
             iam.PolicyStatement(

@@ -14,6 +14,9 @@ WEB_APP = "app.web:app"
 METADATA = "app.models:Base.metadata"
 """The SQLAlchemy metadata from which migrations are generated."""
 
+SETTINGS = "app.settings:settings"
+"""The app's own settings. This file is optional."""
+
 JOBS = "app.jobs"
 """The module that declares jobs and schedules."""
 

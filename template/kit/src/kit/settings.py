@@ -1,56 +1,32 @@
-"""Settings from environment variables, checked once when the app starts.
-
-A setting is a field of a dataclass, and its variable is the field's name in upper case. Declare your own in a subclass:
-
-    @dataclass(frozen=True, kw_only=True)
-    class MySettings(Settings):
-        greeting: str = setting("the first line of the page", default="Hello")
-
-    my_settings = MySettings.load()
-"""
+"""The kit's own settings, and parsers for yours. See `kit.base_settings` for how settings are declared and read."""
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
-from typing import Any, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from kit import references
-from kit.errors import UsageError
+from kit.base_settings import BaseSettings, SettingsError, secret, setting
 
 __all__ = [
     "PROJECT",
+    "BaseSettings",
     "Settings",
     "SettingsError",
+    "check",
     "current",
     "database_url",
     "existing_file",
     "named_urls",
     "names",
     "one_of",
+    "secret",
     "setting",
 ]
 
 PROJECT = references.project()
 """The folder that holds `app/` and `migrations/`."""
-
-
-class SettingsError(UsageError):
-    """Settings are wrong or missing. The message has a line for each, with a valid example."""
-
-
-def setting(help: str, *, default: Any = MISSING, parse: Callable[[str], Any] = str) -> Any:
-    """Declare a setting.
-
-    help: what it is for; part of the error if it is wrong or missing.
-    default: its value if the variable isn't set, or a function that returns the value or raises `ValueError`.
-    parse: converts the variable's text, or raises `ValueError`.
-
-    Example: `max_size: int = setting("the largest upload, in MB", default=10, parse=int)`
-    """
-    return field(metadata={"help": help, "default": default, "parse": parse})
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
@@ -93,7 +69,7 @@ def _check_mysql(text: str, example: str) -> None:
 def _database_elsewhere() -> str:
     """The URL in DATABASE_URL_SECRET, or a SQLite file where files can be written."""
     if name := os.environ.get("DATABASE_URL_SECRET", "").strip():
-        from kit import secrets
+        from kit import secrets  # on a laptop, HTTP and TLS need not be loaded
 
         return database_url(secrets.read(name).strip())
     if not os.access(PROJECT, os.W_OK):
@@ -124,11 +100,10 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(BaseSettings):
     """The kit's own settings."""
 
-    database_url: str = setting(
+    database_url: str = secret(
         "the database, as PlanetScale shows it; without it, a SQLite file in data/ is used",
         default=_database_elsewhere,
         parse=database_url,
@@ -182,53 +157,56 @@ class Settings:
     )
     metrics_namespace: str = setting("the CloudWatch namespace of the jobs' metrics", default="app")
 
-    @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Read all settings from `environ`, by default the process's environment.
-
-        Raises `SettingsError` with everything that is wrong or missing.
-        """
-        environ = os.environ if environ is None else environ
-        values, problems = {}, []
-        for declared in fields(cls):
-            name = declared.name.upper()
-            try:
-                values[declared.name] = _read(environ.get(name, "").strip(), **declared.metadata)
-            except ValueError as error:
-                problems.append(f"  {name}: {error}\n  {'':{len(name)}}  ({declared.metadata['help']})")
-        if problems:
-            raise SettingsError("\n".join(["The app can't start with these settings:", *problems]))
-        return cls(**values)
-
-
-def _read(text: str, *, default: Any, parse: Callable[[str], Any], help: str) -> Any:
-    if text:
-        return parse(text)
-    if default is MISSING:
-        raise ValueError("it is not set")
-    return default() if callable(default) else default
-
 
 class _Current:
-    """Returns the settings of this process when called: read once, on first use, by whichever thread is first."""
+    """Returns the settings of this process when called; see `current`."""
 
     def __init__(self) -> None:
-        self._read: Settings | None = None
-        self._reading = Lock()
+        self._settings = Settings()
 
     def __call__(self) -> Settings:
-        if self._read is None:
-            with self._reading:
-                self._read = self._read or Settings.load()
-        return self._read
+        self._settings.values()
+        return self._settings
 
     def cache_clear(self) -> None:
         """Read them again on the next use."""
-        self._read = None
+        self._settings.cache_clear()
 
 
 current = _Current()
-"""Return the kit's settings of this process, read from the environment on first use."""
+"""Return the kit's settings of this process, read from the environment on first use; raises `SettingsError`."""
+
+
+def of_app() -> BaseSettings | None:
+    """Return the settings that the app declares in app/settings.py; `None` if it has no such file."""
+    if find_spec(references.SETTINGS.partition(":")[0]) is None:
+        return None
+    app: BaseSettings = references.load(references.SETTINGS)
+    if clashes := sorted(app.declared.keys() & Settings.declared.keys()):
+        raise SettingsError(
+            f"app/settings.py declares {', '.join(clashes)}, which the kit has already. Choose another name."
+        )
+    return app
+
+
+def variables() -> set[str]:
+    """Return the names of all variables that settings are read from, the app's included."""
+    app = of_app()
+    declared = [*Settings.declared.values(), *(app.declared.values() if app else ())]
+    return {each.variable for each in declared}
+
+
+def check() -> None:
+    """Read all settings, the kit's and the app's; raises `SettingsError` with all that is wrong or missing."""
+    problems = []
+    for read in (current, of_app):
+        try:
+            if found := read():
+                found.values()
+        except SettingsError as error:
+            problems.append(str(error))
+    if problems:
+        raise SettingsError("\n".join(problems))
 
 
 def on_lambda() -> bool:

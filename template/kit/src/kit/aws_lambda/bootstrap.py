@@ -27,10 +27,14 @@ def main() -> None:
 
 
 def import_complete() -> None:
-    """Turn garbage collection on again; objects that exist by now are never examined.
+    """Check the settings, and turn garbage collection on again; objects that exist by now are never examined.
 
-    A handler's module calls this at its end.
+    A handler's module calls this at its end. Raises `SettingsError`, which ends the start.
     """
+    if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # while an image is built, a stage's settings are unknown
+        from kit import settings
+
+        settings.check()
     gc.freeze()
     gc.enable()
 

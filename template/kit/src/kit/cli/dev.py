@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     from kit import references, settings
     from kit.db import database, migrations
 
+    settings.check()
     if not database.is_planetscale(settings.current().database_url):
         migrations.upgrade()
     print(f"\n  Open http://{HOST}:{port}   (Ctrl-C ends it)\n", file=sys.stderr, flush=True)

@@ -8,13 +8,14 @@ from typing import Any
 
 from kit.errors import UsageError
 
-LOCAL = ("cold", "console", "dev", "jobs", "migrate", "migration", "schema")
+LOCAL = ("cold", "console", "dev", "jobs", "migrate", "migration", "schema", "settings")
 """Commands of kit.cli, which work on the app and its database."""
 OPS = {
     "deploy": "deploy the project's current state to a stage",
     "rollback": "switch a stage back to the previous version",
     "destroy": "delete a stage, but not its database",
     "secret": "store a secret for a stage",
+    "secrets": "list a stage's secrets",
     "preview": "deploy a preview of a pull request",
     "preview-end": "delete a preview",
     "status": "show a stage's versions, queues, alarms and tasks",
@@ -25,7 +26,7 @@ OPS = {
     "stack": "repair or explain a failed stack; for infra/*/infra.mk",
 }
 """Commands of kit.ops, which need AWS; the image has no boto3, so their modules are imported only when used."""
-MODULES = {"preview-end": "preview", "stack": "cloudformation"}
+MODULES = {"preview-end": "preview", "secrets": "secret", "stack": "cloudformation"}
 """Where a module of kit.ops has another name than its command."""
 
 

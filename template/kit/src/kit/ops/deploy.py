@@ -27,6 +27,7 @@ from kit.ops import (
     oneoff_task,
     retry,
     secret,
+    stage_settings,
 )
 from kit.ops.cost_model import DeployedResources, TrafficModel
 from kit.ops.ecs_task import HOUR, TaskSpec
@@ -85,6 +86,7 @@ def check_prerequisites(stage: Stage) -> tuple[aws_account.Account, iac.Settings
     note = deployed_by.require(account, stage)
     settings = iac.settings(stage)
     secret.require(account, stage, settings.database_secret)
+    stage_settings.require(account, stage)
     image.require_engine()
     return account, settings, note
 

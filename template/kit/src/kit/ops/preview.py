@@ -2,7 +2,7 @@
 
 The SSM parameter with the branch's URL is created before the stage and deleted after it. Its tag marks the stage as a
 preview: any other stage is left alone. Both commands continue where they were interrupted when they are run again, and
-`make preview-end` leaves nothing behind.
+`make preview-end` leaves nothing behind. All previews have the settings and secrets of the stage `preview`.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,6 +23,7 @@ from kit.errors import UsageError
 from kit.ops import aws_account, confirm, retry, secret
 from kit.ops.progress import step
 from kit.ops.stage import PROJECT, Stage
+from kit.ops.stage_secrets import StageSecrets
 from kit.planetscale import production, project, transport
 from kit.planetscale.branches import Branch, Patience
 from kit.planetscale.client import ApiError, Client
@@ -117,6 +118,8 @@ class Preview:
         with step("database password"):
             if not self._is_valid(url):
                 self._store(self.branch.new_url(PASSWORD, PASSWORD_DAYS * 24 * 3600), new=url is None)
+        with step("secrets"):
+            StageSecrets(self.ssm, self.stage).copy_from(StageSecrets(self.ssm, replace(self.stage, name="preview")))
         return self.make("deploy", STAGE=self.stage.name, DIRECT="1", YES="1")
 
     def end(self) -> None:
@@ -126,6 +129,7 @@ class Preview:
             self.make("destroy", STAGE=self.stage.name, CONFIRM=self.stage.resource_prefix)
         with step("database branch"):
             self.branch.delete_and_wait()
+        StageSecrets(self.ssm, self.stage).delete_all()
         if url is not None:
             self.ssm.delete_parameter(Name=self.parameter)
 

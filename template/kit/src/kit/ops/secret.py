@@ -1,38 +1,121 @@
-"""`make secret`: store a secret for a stage in SSM, without leaving it in the shell's history.
+"""`make secret`: store a secret for a stage in SSM, without leaving it in the shell's history. `make secrets` lists them.
 
 database-url        what PlanetScale shows: mysql://user:password@host/database
 planetscale-token   a service token for migrations, as ID:TOKEN
+NAME=…              a secret that app/settings.py declares
 """
 
 import argparse
 import getpass
 import sys
+from pathlib import Path
 from typing import Any
 
 from kit import settings
+from kit.base_settings import Setting
 from kit.errors import UsageError
 from kit.ops import aws_account, retry
 from kit.ops.aws_account import Account
 from kit.ops.stage import Stage, add_command
+from kit.ops.stage_secrets import StageSecrets, declared
 
 PROMPTS = {"database-url": "Database URL: ", "planetscale-token": "Service token, as ID:TOKEN: "}
 
 
 def register(commands: Any) -> None:
-    """Add the command and its options."""
+    """Add both commands and their options."""
     parser = add_command(commands, "secret", "Store a secret for a stage; it is read from standard input.", run)
     parser.add_argument("kind", choices=PROMPTS, nargs="?", default="database-url", help="default: database-url")
+    parser.add_argument("--name", metavar="NAME", help="a secret that app/settings.py declares, such as STRIPE_KEY")
+    parser.add_argument("--file", metavar="FILE", help="read it from a file")
+    parser.add_argument("--delete", action="store_true", help="delete the one with this NAME")
+    add_command(commands, "secrets", "List a stage's secrets: stored, missing, and no longer declared.", list_secrets)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prompt for the secret, or read it from standard input, and store it as an encrypted SSM parameter."""
-    stage, kind = Stage.of(arguments.stage), arguments.kind
+    """Prompt for the secret, or read it from standard input or a file, and store it encrypted."""
+    stage = Stage.of(arguments.stage)
+    if arguments.name:
+        return _of_app(arguments, stage)
+    if arguments.delete:
+        raise UsageError(f"Say which secret to delete: make secret NAME=… DELETE=1 STAGE={stage.name}")
+    kind = arguments.kind
     account = aws_account.account()
-    value = (getpass.getpass(PROMPTS[kind]) if sys.stdin.isatty() else sys.stdin.read()).strip()
+    value = _value(arguments.file, PROMPTS[kind])
     check(kind, value)
-    ssm = account.session.client("ssm", config=retry.RETRY)
-    ssm.put_parameter(Name=parameter(stage, kind), Value=value, Type="SecureString", Overwrite=True)
+    _ssm(account).put_parameter(Name=parameter(stage, kind), Value=value, Type="SecureString", Overwrite=True)
     print(f"Stored as {parameter(stage, kind)} in {account.region} of account {account.number}.", file=sys.stderr)
+
+
+def _of_app(arguments: argparse.Namespace, stage: Stage) -> None:
+    name = arguments.name
+    if arguments.delete:
+        account = aws_account.account()
+        StageSecrets(_ssm(account), stage).delete(name)
+        print(f"{name} of {stage.name} is deleted. It takes effect with the next deployment.", file=sys.stderr)
+        return
+    secret = declared().get(name)
+    if secret is None:
+        raise UsageError(_undeclared(name))
+    account = aws_account.account()
+    value = _value(arguments.file, f"{name} ({secret.help}): ")
+    _check_value(name, secret, value)
+    StageSecrets(_ssm(account), stage).store(name, value)
+    print(
+        f"Stored {name} for {stage.name} in {account.region} of account {account.number}. "
+        f"It takes effect with the next deployment: make deploy STAGE={stage.name}",
+        file=sys.stderr,
+    )
+
+
+def _undeclared(name: str) -> str:
+    if name == "DATABASE_URL":
+        return "The database's URL is stored by: make secret"
+    names = ", ".join(declared()) or "none"
+    return (
+        f"app/settings.py declares no secret {name}. Declared: {names}. Nothing was stored.\n"
+        f'Declare it with a line like: {name.lower()}: str = secret("what it is for")'
+    )
+
+
+def _check_value(name: str, secret: Setting, value: str) -> None:
+    if not value:
+        raise UsageError(f"{name} is empty. Nothing was stored.")
+    if secret.parse is None:
+        return
+    try:
+        secret.parse(value)
+    except ValueError as error:
+        raise UsageError(f"Invalid {name}: {error}. Nothing was stored.") from None
+
+
+def _value(file: str | None, prompt: str) -> str:
+    if not file:
+        return (getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.read()).strip()
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"Can't read FILE={file}: {error}. Nothing was stored.") from None
+
+
+def list_secrets(arguments: argparse.Namespace) -> None:
+    """Print each secret's name and state; the values are not read."""
+    stage = Stage.of(arguments.stage)
+    stored = StageSecrets(_ssm(aws_account.account()), stage).names()
+    names = {**declared(), **dict.fromkeys(stored.keys() - declared().keys())}
+    if not names:
+        print("app/settings.py declares no secrets.", file=sys.stderr)
+    width = max(map(len, names), default=0)
+    for name, secret in sorted(names.items()):
+        if secret is None:
+            state = f"no longer declared; delete it: make secret NAME={name} DELETE=1 STAGE={stage.name}"
+        elif name in stored:
+            state = f"stored on {stored[name]}"
+        else:
+            state = (
+                f"missing; store it: make secret NAME={name} STAGE={stage.name}" if secret.required else "not stored"
+            )
+        print(f"{name:{width}}  {state}")
 
 
 def parameter(stage: Stage, kind: str) -> str:
@@ -69,9 +152,13 @@ def require(account: Account, stage: Stage, name: str) -> None:
         raise UsageError(f"{stage.resource_prefix} reads its database URL from {name}, which does not exist. {how}")
 
 
+def _ssm(account: Account) -> Any:
+    return account.session.client("ssm", config=retry.RETRY)
+
+
 def exists(account: Account, name: str) -> bool:
     """Whether there is an SSM parameter of this name; its value is not decrypted."""
-    ssm = account.session.client("ssm", config=retry.RETRY)
+    ssm = _ssm(account)
     try:
         ssm.get_parameter(Name=name)
     except ssm.exceptions.ParameterNotFound:

@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from sqlalchemy import MetaData
 
 from kit import references, settings
@@ -22,10 +23,17 @@ __all__ = [
 ]
 
 
+IN_TESTS = 'Where there is no .env, as in CI, set it in tests/conftest.py: os.environ.setdefault("NAME", "…")'
+
+
 def use_database(url: str) -> None:
-    """Use another database from now on, and migrate it to the newest schema."""
+    """Use another database from now on, and migrate it to the newest schema; the tests end here if settings are missing."""
     os.environ["DATABASE_URL"] = url
     settings.current.cache_clear()
+    try:
+        settings.check()
+    except settings.SettingsError as error:
+        pytest.exit(f"{error}\n\n{IN_TESTS}", returncode=2)
     database.engine.cache_clear()
     migrations.upgrade()
 

@@ -5,13 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import fields
 from typing import NoReturn
 
+from kit import settings
 from kit.errors import UsageError
 from kit.ops.exec import options
 from kit.ops.stage import PROJECT, project_name
-from kit.settings import Settings
 
 DATA = "/var/task/data"
 """The folder of the SQLite file in the image."""
@@ -39,7 +38,7 @@ def _has_image(image: str) -> bool:
 def docker_command(image: str, command: list[str], args: argparse.Namespace) -> list[str]:
     """`docker run …`; it takes settings from our environment by name, so that no secret is on the command line."""
     terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
-    names = {field.name.upper() for field in fields(Settings)} | args.environment.keys()
+    names = settings.variables() | args.environment.keys()
     options = [option for name in sorted(names & os.environ.keys()) for option in ("--env", name)]
     if not os.environ.get("DATABASE_URL") and not os.environ.get("DATABASE_URL_SECRET"):
         (PROJECT / "data").mkdir(exist_ok=True)

@@ -1,0 +1,232 @@
+"""Settings that are declared as attributes of a class, and read from the environment.
+
+    class Settings(BaseSettings):
+        greeting: str = setting("the first line of the page", default="Hello")
+        keep_days: int = setting("how long messages are kept")
+        stripe_key: str = secret("the key of the payment provider's API")
+
+    settings = Settings()
+    settings.greeting
+
+A setting's variable is its name in upper case. It is read on first use, from the first of these that has it: the
+process's environment, the stage's secrets (`kit.secrets.of_stage`), the stage's file (`kit.stage_file`), the default.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Lock
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
+
+from kit import stage_file
+from kit.errors import UsageError
+
+__all__ = ["BaseSettings", "SettingsError", "secret", "setting"]
+
+_REQUIRED = object()
+
+
+class SettingsError(UsageError):
+    """Settings are wrong or missing. The message has a line for each, with a valid example."""
+
+
+def setting(help: str, *, default: Any = _REQUIRED, parse: Callable[[str], Any] | None = None) -> Any:
+    """Declare a setting.
+
+    help: what it is for; part of the error if it is wrong or missing.
+    default: its value if the variable isn't set, or a function that returns the value or raises `ValueError`.
+    parse: converts the variable's text, or raises `ValueError`. By default it follows from the annotation: `str`, `int`,
+        `float`, `bool` or `Path`.
+
+    Example: `max_size: int = setting("the largest upload, in MB", default=10)`
+    """
+    return Setting(help, default, parse)
+
+
+def secret(help: str, *, default: Any = _REQUIRED, parse: Callable[[str], Any] | None = None) -> Any:
+    """Declare a secret: a setting whose value no representation shows, and that no file of the project may hold.
+
+    `make secret NAME=…` stores it for a stage; on a laptop it is in `.env`. For the parameters see `setting`.
+
+    Example: `stripe_key: str = secret("the key of the payment provider's API")`
+    """
+    return Setting(help, default, parse, is_secret=True)
+
+
+class SecretText(str):
+    """Text that is shown as asterisks wherever it is represented, as in a traceback with local variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'**********'"
+
+
+class Setting:
+    """A declared setting: the descriptor that `setting` and `secret` return."""
+
+    def __init__(
+        self, help: str, default: Any, parse: Callable[[str], Any] | None = None, *, is_secret: bool = False
+    ) -> None:
+        self.help, self.default, self.parse, self.is_secret = help, default, parse, is_secret
+        self.name = ""
+        self.owner: type = BaseSettings
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.owner, self.name = owner, name
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return self.name.upper()
+
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is _REQUIRED
+
+    def __get__(self, instance: "BaseSettings | None", owner: type) -> Any:
+        return self if instance is None else instance.values()[self.name]
+
+    def __set__(self, instance: "BaseSettings", value: object) -> None:
+        raise AttributeError(f"{self.name} can't be assigned. In a test, set the variable {self.variable} instead.")
+
+    def value(self, text: str) -> Any:
+        """Return the value of the variable's text, which is empty if it isn't set.
+
+        Raises `ValueError`, which doesn't contain a secret.
+        """
+        if text:
+            parse = self.parse or _parser(get_type_hints(self.owner).get(self.name, str))
+            try:
+                value = parse(text)
+            except ValueError:
+                if self.is_secret and self.parse is None:
+                    raise ValueError("its value has the wrong type") from None
+                raise
+        elif self.required:
+            raise ValueError("it is not set")
+        else:
+            value = self.default() if callable(self.default) else self.default
+        return SecretText(value) if self.is_secret and isinstance(value, str) else value
+
+
+class BaseSettings:
+    """Base of a class that declares settings with `setting` and `secret`.
+
+    environ: the variables, instead of the process's environment, the stage's secrets and its file.
+    """
+
+    declared: ClassVar[dict[str, Setting]] = {}
+    """The settings of the class by their names."""
+
+    def __init_subclass__(cls) -> None:
+        cls.declared = {**cls.declared, **{name: each for name, each in vars(cls).items() if isinstance(each, Setting)}}
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = environ
+        self._values: dict[str, Any] | None = None
+        self._reading = Lock()
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Return an instance that has read its values; raises `SettingsError` with all that is wrong or missing."""
+        instance = cls(environ)
+        instance.values()
+        return instance
+
+    def values(self) -> dict[str, Any]:
+        """Return all values by their names; read once, by whichever thread is first. Raises `SettingsError`."""
+        if self._values is None:
+            with self._reading:
+                if self._values is None:
+                    self._values = self._read()
+        return self._values
+
+    def cache_clear(self) -> None:
+        """Read them again on the next use."""
+        self._values = None
+
+    def _read(self) -> dict[str, Any]:
+        values, problems = {}, []
+        for name, declared in self.declared.items():
+            try:
+                values[name] = declared.value(self._text(declared))
+            except ValueError as error:
+                problems.append(
+                    f"  {declared.variable}: {error}{self._hint(declared, error)}\n  {'':{len(name)}}  ({declared.help})"
+                )
+        if problems:
+            raise SettingsError("\n".join(["The app can't start with these settings:", *problems]))
+        return values
+
+    def _text(self, declared: Setting) -> str:
+        name = declared.variable
+        if self._environ is not None:
+            return self._environ.get(name, "").strip()
+        if text := os.environ.get(name, "").strip():
+            return text
+        if declared.is_secret:
+            from kit import secrets  # on a laptop, HTTP and TLS need not be loaded
+
+            return secrets.of_stage().get(name, "")
+        return stage_file.current().get(name, "")
+
+    def _hint(self, declared: Setting, error: ValueError) -> str:
+        if str(error) != "it is not set":
+            return ""
+        stage = stage_file.stage()
+        if not stage:
+            return f". Add a line to .env: {declared.variable}=…"
+        if declared.is_secret:
+            return f". Store it: make secret NAME={declared.variable} STAGE={stage}"
+        return f". Add a line to {stage_file.FOLDER}/{stage}.env: {declared.variable}=…"
+
+    def __repr__(self) -> str:
+        values = self._values or {}
+        shown = (
+            f"{name}={'…' if name not in values else SecretText() if each.is_secret else values[name]!r}"
+            for name, each in self.declared.items()
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _parser(annotation: Any) -> Callable[[str], Any]:
+    """The function that converts text to an annotated type."""
+    if get_origin(annotation) in {Union, UnionType}:
+        annotation = next(each for each in get_args(annotation) if each is not NoneType)
+    return _PARSERS.get(annotation, str)
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"it is {text!r}, which is not a whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"it is {text!r}, which is not a number") from None
+
+
+def _boolean(text: str) -> bool:
+    try:
+        return {
+            "true": True,
+            "1": True,
+            "yes": True,
+            "on": True,
+            "false": False,
+            "0": False,
+            "no": False,
+            "off": False,
+        }[text.lower()]
+    except KeyError:
+        raise ValueError(f"it is {text!r}; write true or false") from None
+
+
+_PARSERS: dict[Any, Callable[[str], Any]] = {int: _integer, float: _number, bool: _boolean, Path: Path, str: str}

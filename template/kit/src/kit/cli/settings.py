@@ -1,0 +1,64 @@
+"""`python -m kit settings`: check the stages' settings files against what app/settings.py declares."""
+
+import argparse
+import difflib
+from pathlib import Path
+from typing import Any
+
+from kit.errors import UsageError
+
+
+def register(commands: Any) -> None:
+    """Add the command."""
+    command = commands.add_parser("settings", help="check the settings files of the stages")
+    command.set_defaults(run=run)
+
+
+def run(_: argparse.Namespace) -> None:
+    """Raise `UsageError` with a line for each problem: its file, and what to write instead."""
+    from kit import settings, stage_file
+
+    problems = []
+    folder = settings.PROJECT / stage_file.FOLDER
+    for file in sorted(folder.glob("*.env")):
+        problems += _check(file, f"{stage_file.FOLDER}/{file.name}")
+    example = settings.PROJECT / ".env.example"
+    problems += [
+        f".env.example: {name} is a secret, and this file is committed. Leave its value out."
+        for name, value in stage_file.read(example).items()
+        if value and name in _declared() and _declared()[name].is_secret
+    ]
+    if problems:
+        raise UsageError("\n".join(problems))
+
+
+def _check(file: Path, shown: str) -> list[str]:
+    from kit import stage_file
+
+    problems = []
+    declared = _declared()
+    for name, text in stage_file.read(file).items():
+        if (setting := declared.get(name)) is None:
+            close = difflib.get_close_matches(name, declared, 1)
+            hint = f"Did you mean {close[0]}?" if close else "Declare it, or delete the line."
+            problems.append(f"{shown}: app/settings.py declares no setting {name}. {hint}")
+        elif setting.is_secret:
+            problems.append(
+                f"{shown}: {name} is a secret, and this file is committed. Delete the line, and store it: "
+                f"make secret NAME={name} STAGE={file.stem}"
+            )
+        else:
+            try:
+                setting.value(text)
+            except ValueError as error:
+                problems.append(f"{shown}: {name}: {error} ({setting.help})")
+    return problems
+
+
+def _declared() -> dict[str, Any]:
+    from kit import settings
+
+    app = settings.of_app()
+    return {
+        each.variable: each for each in (*settings.Settings.declared.values(), *(app.declared.values() if app else ()))
+    }
