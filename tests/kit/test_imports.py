@@ -16,7 +16,19 @@ from rendering import TEMPLATE
 
 SOURCE = TEMPLATE / "kit" / "src" / "kit"
 
-BASE = {"aws", "base_settings", "clock", "errors", "logs", "references", "secrets", "settings", "stage_file", "tls"}
+BASE = {
+    "aws",
+    "base_settings",
+    "clock",
+    "errors",
+    "generated_secrets",
+    "logs",
+    "references",
+    "secrets",
+    "settings",
+    "stage_file",
+    "tls",
+}
 FEATURES = BASE | {"db", "web", "jobs", "planetscale"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, BASE),

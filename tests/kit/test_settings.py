@@ -24,10 +24,11 @@ class Shop(BaseSettings):
     uploads: Path = setting("where uploads are kept", default=Path("/tmp"))
     limit: int | None = setting("the most orders a day", default=None)
     stripe_key: str = secret("the key of the payment provider's API")
+    session_keys: tuple[str, ...] = secret("the keys of sessions", parse=settings.names, generate=True)
     pin: int = secret("the safe's number", default=0)
 
 
-MINIMUM = {"KEEP_DAYS": "30", "STRIPE_KEY": "sk_live_1234"}
+MINIMUM = {"KEEP_DAYS": "30", "STRIPE_KEY": "sk_live_1234", "SESSION_KEYS": "canary-1,canary-2"}
 
 
 def test_values_have_their_annotated_types() -> None:
@@ -68,6 +69,8 @@ def test_secrets_are_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     shown = f"{shop} {shop!r} {caplog.text}"
     assert "sk_live_1234" not in shown
     assert "4711" not in repr(shop)
+    assert "canary" not in f"{shop!r} {shop.session_keys}"
+    assert shop.session_keys == ("canary-1", "canary-2")
     assert "keep_days=30" in repr(shop)
     assert shop.stripe_key == "sk_live_1234"
 
@@ -131,7 +134,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
 @pytest.fixture
 def stored(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The stage's secrets in AWS."""
-    values: dict[str, str] = {}
+    values = {"SESSION_KEYS": "key"}
     monkeypatch.setattr(secrets, "of_stage", lambda: values)
     return values
 

@@ -19,7 +19,7 @@ from threading import Lock
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
-from kit import stage_file
+from kit import generated_secrets, stage_file
 from kit.errors import UsageError
 
 __all__ = ["BaseSettings", "SettingsError", "secret", "setting"]
@@ -44,14 +44,19 @@ def setting(help: str, *, default: Any = _REQUIRED, parse: Callable[[str], Any] 
     return Setting(help, default, parse)
 
 
-def secret(help: str, *, default: Any = _REQUIRED, parse: Callable[[str], Any] | None = None) -> Any:
+def secret(
+    help: str, *, default: Any = _REQUIRED, parse: Callable[[str], Any] | None = None, generate: bool = False
+) -> Any:
     """Declare a secret: a setting whose value no representation shows, and that no file of the project may hold.
 
-    `make secret NAME=…` stores it for a stage; on a laptop it is in `.env`. For the parameters see `setting`.
+    `make secret NAME=…` stores it for a stage; on a laptop it is in `.env`. For the other parameters see `setting`.
+
+    generate: whether it is a random key that nobody has to choose. `make deploy` generates it once for each stage,
+        and a laptop has one of its own.
 
     Example: `stripe_key: str = secret("the key of the payment provider's API")`
     """
-    return Setting(help, default, parse, is_secret=True)
+    return Setting(help, default, parse, is_secret=True, generate=generate)
 
 
 class SecretText(str):
@@ -67,9 +72,15 @@ class Setting:
     """A declared setting: the descriptor that `setting` and `secret` return."""
 
     def __init__(
-        self, help: str, default: Any, parse: Callable[[str], Any] | None = None, *, is_secret: bool = False
+        self,
+        help: str,
+        default: Any,
+        parse: Callable[[str], Any] | None = None,
+        *,
+        is_secret: bool = False,
+        generate: bool = False,
     ) -> None:
-        self.help, self.default, self.parse, self.is_secret = help, default, parse, is_secret
+        self.help, self.default, self.parse, self.is_secret, self.generate = help, default, parse, is_secret, generate
         self.name = ""
         self.owner: type = BaseSettings
 
@@ -109,7 +120,7 @@ class Setting:
             raise ValueError("it is not set")
         else:
             value = self.default() if callable(self.default) else self.default
-        return SecretText(value) if self.is_secret and isinstance(value, str) else value
+        return _masked(value) if self.is_secret else value
 
 
 class BaseSettings:
@@ -170,7 +181,8 @@ class BaseSettings:
         if declared.is_secret:
             from kit import secrets  # on a laptop, HTTP and TLS need not be loaded
 
-            return secrets.of_stage().get(name, "")
+            text = secrets.of_stage().get(name, "")
+            return generated_secrets.of_laptop(name) if declared.generate and not (text or stage_file.stage()) else text
         return stage_file.current().get(name, "")
 
     def _hint(self, declared: Setting, error: ValueError) -> str:
@@ -190,6 +202,12 @@ class BaseSettings:
             for name, each in self.declared.items()
         )
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_masked, value))
+    return SecretText(value) if isinstance(value, str) else value
 
 
 def _parser(annotation: Any) -> Callable[[str], Any]:

@@ -6,6 +6,7 @@ defaults. Secrets don't belong here: `make secret NAME=…` stores them.
 
 import os
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -38,20 +39,37 @@ def current() -> dict[str, str]:
 
 @cache
 def read(file: Path) -> dict[str, str]:
-    """Return a file's variables, none if it doesn't exist; raises `UsageError` for a line that is not `NAME=value`."""
-    if not file.is_file():
-        return {}
+    """Return a stage's variables, none if there is no file.
+
+    Raises `UsageError` for a line that is not `NAME=value`, and for a name that is set twice.
+    """
+    shown = f"{FOLDER}/{file.name}"
     values: dict[str, str] = {}
+    for number, name, value in _lines(file):
+        if not name:
+            raise UsageError(f"{shown}:{number}: expected NAME=value, with the name in upper case.")
+        if name in values:
+            raise UsageError(f"{shown}:{number}: {name} is set twice.")
+        values[name] = value
+    return values
+
+
+def parse(file: Path) -> dict[str, str]:
+    """Return the variables of another file of the same form; of a name that is set twice, the first one."""
+    values: dict[str, str] = {}
+    for _, name, value in _lines(file):
+        values.setdefault(name, value)
+    return values
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str, str]]:
+    """Each line's number, name and value; the name is empty if it has another form. Comments are left out."""
+    if not file.is_file():
+        return
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        match = _LINE.fullmatch(text)
-        if match is None:
-            raise UsageError(f"{FOLDER}/{file.name}:{number}: expected NAME=value, with the name in upper case.")
-        name, value = match[1], match[2]
-        if name in values:
-            raise UsageError(f"{FOLDER}/{file.name}:{number}: {name} is set twice.")
-        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
-        values[name] = value[1:-1] if quoted else value
-    return values
+        if text and not text.startswith("#"):
+            match = _LINE.fullmatch(text)
+            name, value = match.groups() if match else ("", "")
+            quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+            yield number, name, value[1:-1] if quoted else value

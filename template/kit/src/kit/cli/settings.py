@@ -25,7 +25,7 @@ def run(_: argparse.Namespace) -> None:
     example = settings.PROJECT / ".env.example"
     problems += [
         f".env.example: {name} is a secret, and this file is committed. Leave its value out."
-        for name, value in stage_file.read(example).items()
+        for name, value in stage_file.parse(example).items()
         if value and name in _declared() and _declared()[name].is_secret
     ]
     if problems:

@@ -144,6 +144,8 @@ class Deployment:
         record = self.releases.history()
         state = f"Version {record[0].web} is still live." if record else "Nothing is live yet."
         with self._explain_failures(state):
+            if generated := stage_settings.generate(self.account, self.stage):
+                print(f"Generated {', '.join(generated)}.")
             self.apply(self.push())
             self.migrate()
             new = self.publish()

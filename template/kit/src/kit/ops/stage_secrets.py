@@ -6,7 +6,7 @@ Its tags have the secrets' names and when they were stored, so that listing them
 import json
 from typing import Any
 
-from kit import clock, settings
+from kit import clock, generated_secrets, settings
 from kit.base_settings import Setting
 from kit.errors import UsageError
 from kit.ops.stage import Stage
@@ -39,8 +39,13 @@ class StageSecrets:
     def store(self, name: str, value: str) -> None:
         """Store a secret beside the others; raises `UsageError` if they don't fit into the parameter."""
         self._change(lambda values: values | {name: value})
-        tag = {"Key": name, "Value": clock.now().date().isoformat()}
-        self.ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=self.parameter, Tags=[tag])
+        self._tag(name)
+
+    def rotate(self, name: str) -> None:
+        """Put a new key before the current one, which still verifies what it has signed; an older one is deleted."""
+        new = generated_secrets.new()
+        self._change(lambda values: values | {name: ",".join([new, *values.get(name, "").split(",")[:1]]).strip(",")})
+        self._tag(name)
 
     def delete(self, name: str) -> None:
         """Delete a secret; one that isn't stored is ignored."""
@@ -80,6 +85,10 @@ class StageSecrets:
                 return
             version = response["Version"]
             values, _ = self._read(f"{self.parameter}:{version - 1}")
+
+    def _tag(self, name: str) -> None:
+        tag = {"Key": name, "Value": clock.now().date().isoformat()}
+        self.ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=self.parameter, Tags=[tag])
 
     def _read(self, parameter: str) -> tuple[dict[str, str], int]:
         try:

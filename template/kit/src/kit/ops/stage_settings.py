@@ -1,11 +1,21 @@
 """Whether a stage has a value for each setting that the app declares, before it is deployed."""
 
-from kit import settings, stage_file
+from kit import generated_secrets, settings, stage_file
 from kit.errors import UsageError
 from kit.ops.aws_account import Account
 from kit.ops.retry import RETRY
 from kit.ops.stage import PROJECT, Stage
 from kit.ops.stage_secrets import StageSecrets, declared
+
+
+def generate(account: Account, stage: Stage) -> list[str]:
+    """Generate the stage's secrets that nobody chooses and that are not stored yet; return their names."""
+    generated = [name for name, secret in declared().items() if secret.generate]
+    store = StageSecrets(account.session.client("ssm", config=RETRY), stage)
+    missing = sorted(set(generated) - store.names().keys()) if generated else []
+    for name in missing:
+        store.store(name, generated_secrets.new())
+    return missing
 
 
 def require(account: Account, stage: Stage) -> None:
@@ -14,7 +24,7 @@ def require(account: Account, stage: Stage) -> None:
     problems = [
         f"  {name}: not stored ({secret.help}). Store it: make secret NAME={name} STAGE={stage.name}"
         for name, secret in declared().items()
-        if secret.required and name not in stored
+        if secret.required and not secret.generate and name not in stored
     ]
     file = PROJECT / stage_file.FOLDER / f"{stage_file.shared_by_previews(stage.name)}.env"
     app, values = settings.of_app(), stage_file.read(file)
