@@ -1,0 +1,1 @@
+"""The app's jobs; see kit/docs/jobs.md."""
