@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 from app import about, wall
 from app.models import MAX_TEXT
 from kit import web
-from kit.web import forms, templates
+from kit.web import forms, problems, templates
 from kit.web.static import StaticFiles
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def _number(text: str | None) -> int | None:
 
 
 def error(request: Request, problem: Exception) -> Response:
-    """Show an error page without internal details."""
+    """Answer with an error page, or JSON if the client asks for it, without internal details."""
     if isinstance(problem, HTTPException):
         status, message, headers = problem.status_code, problem.detail, problem.headers
     elif isinstance(problem, DBAPIError):
@@ -84,6 +84,8 @@ def error(request: Request, problem: Exception) -> Response:
         status, message, headers = 503, "The wall is temporarily unavailable. Try again in a moment.", None
     else:
         status, message, headers = 500, "Something went wrong on our side.", None
+    if problems.wants_json(request.headers):
+        return problems.response(status, message, headers)
     return pages.TemplateResponse(request, "error.html", {"message": message}, status_code=status, headers=headers)
 
 

@@ -104,6 +104,15 @@ def test_the_text_is_kept_while_the_database_is_unavailable(
     assert "long thought of" in response.text
 
 
+@pytest.mark.parametrize(("path", "status"), [("/nowhere", 404), ("/?before=x", 400), ("/health", 405)])
+def test_a_client_that_asks_for_json_gets_json_errors(client: TestClient, path: str, status: int) -> None:
+    method = "DELETE" if status == 405 else "GET"
+    response = client.request(method, path, headers={"accept": "application/json"})
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["status"] == status
+
+
 def test_a_request_is_logged_as_one_json_line(client: TestClient) -> None:
     logs.configure(stream := io.StringIO())
     response = client.get("/health?token=secret")

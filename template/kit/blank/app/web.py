@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route
 
 from app import about
 from kit import web
-from kit.web import templates
+from kit.web import problems, templates
 from kit.web.static import StaticFiles
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def health(request: Request) -> Response:
 
 
 def error(request: Request, problem: Exception) -> Response:
-    """Show an error page without internal details."""
+    """Answer with an error page, or JSON if the client asks for it, without internal details."""
     if isinstance(problem, HTTPException):
         status, message, headers = problem.status_code, problem.detail, problem.headers
     elif isinstance(problem, DBAPIError):
@@ -41,6 +41,8 @@ def error(request: Request, problem: Exception) -> Response:
         status, message, headers = 503, "The database is temporarily unavailable. Try again in a moment.", None
     else:
         status, message, headers = 500, "Something went wrong on our side.", None
+    if problems.wants_json(request.headers):
+        return problems.response(status, message, headers)
     return pages.TemplateResponse(request, "error.html", {"message": message}, status_code=status, headers=headers)
 
 

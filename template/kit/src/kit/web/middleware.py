@@ -24,6 +24,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kit import logs, settings
+from kit.web import problems
 from kit.web.asgi import RESTART, check_headers
 from kit.web.compression import Compression
 
@@ -140,12 +141,18 @@ class RequestLog:
                 await send({"type": RESTART})
                 status = 0
             if not status:
-                response = PlainTextResponse("Something went wrong on our side.", status_code=500)
-                await response(scope, receive, send_with_id)
+                await _plain(scope, 500, "Something went wrong on our side.")(scope, receive, send_with_id)
         finally:
             fields = {"status": status, "ms": round((perf_counter() - start) * 1000, 1)}
             log.info("%s %s", scope["method"], scope["path"], extra=fields)
             logs.request_id.reset(token)
+
+
+def _plain(scope: Scope, status: int, message: str) -> Response:
+    """The response of a layer, which has no pages."""
+    if problems.wants_json(Headers(scope=scope)):
+        return problems.response(status, message)
+    return PlainTextResponse(message, status)
 
 
 def _id_of(scope: Scope) -> str:
@@ -184,7 +191,7 @@ class SameOrigin:
                 if scope["type"] == "websocket":
                     return await send({"type": "websocket.close", "code": 1008})
                 refusal = "Cross-site request refused. Open this site in the browser and try again."
-                return await PlainTextResponse(refusal, status_code=403)(scope, receive, send)
+                return await _plain(scope, 403, refusal)(scope, receive, send)
         await self.app(scope, receive, send)
 
 
