@@ -12,7 +12,7 @@ resource "aws_sqs_queue" "jobs" {
 
   name                       = "${local.name}-${each.value.title}${each.value.suffix}"
   fifo_queue                 = each.value.fifo
-  visibility_timeout_seconds = 6 * local.jobs_timeout # as AWS recommends, to outlast Lambda's own retries
+  visibility_timeout_seconds = 6 * local.jobs_timeout # as AWS recommends, to outlast Lambda's own retries; the function hides a message for its job's time
   message_retention_seconds  = 14 * 86400
   sqs_managed_sse_enabled    = true
 

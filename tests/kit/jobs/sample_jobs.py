@@ -146,6 +146,13 @@ def two_steps(name: str, fail: bool = False) -> None:
     note(f"{name} 2")
 
 
+@job(attempts=3, backoff=0, max_runtime=60)
+def crash(name: str) -> None:
+    """Kill the environment, as running out of memory does."""
+    note(name)
+    os._exit(9)
+
+
 @job
 def travel(value: object, kind: Colour | Point | None = None) -> None:
     pass

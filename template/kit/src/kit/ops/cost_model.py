@@ -21,8 +21,8 @@ Source: AWS Lambda Developer Guide, "Using Lambda with Amazon SQS": long polling
 METRICS = 5
 """Metrics that a successful job writes: see `kit.jobs.metrics`."""
 YEAR, MANY = timedelta(days=365), 500
-REQUESTS_PER_MESSAGE = 3
-"""To SQS: send, receive, delete."""
+REQUESTS_PER_MESSAGE = 4
+"""To SQS: send, receive, hide for as long as its job may take, delete."""
 
 Usage = defaultdict[str, float]
 """Units by their names in prices.toml."""

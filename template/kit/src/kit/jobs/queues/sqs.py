@@ -91,6 +91,21 @@ class SqsQueues:
             while not _hide(delivery, hidden):
                 hidden //= 2
 
+    def hide(self, deliveries: list[tuple[Delivery, float]]) -> None:
+        """Hide up to ten messages of one queue, each for so many seconds, with one call."""
+        entries = [
+            {
+                "Id": str(number),
+                "ReceiptHandle": delivery.receipt,
+                "VisibilityTimeout": min(math.ceil(seconds), MAX_HIDDEN),
+            }
+            for number, (delivery, seconds) in enumerate(deliveries)
+        ]
+        response = _call("ChangeMessageVisibilityBatch", url(deliveries[0][0].queue), Entries=entries)
+        for failure in response.get("Failed", ()):
+            delivery = deliveries[int(failure["Id"])][0]
+            log.warning("could not hide a message: %s", failure.get("Code"), extra={"message_id": delivery.id})
+
     def dead_letter(self, delivery: Delivery, reason: str, message: Message | None) -> None:
         """Send a copy to the dead-letter queue, with as much of the reason as the message has room for."""
         group = delivery.group or delivery.id
