@@ -23,7 +23,8 @@ demo: ## generate an app into $DEMO (build/demo), check it, and serve it on http
 	@if [ -e "$$ARG_DEMO" ]; then \
 		echo "Serving the existing app in $$ARG_DEMO. For a new one: make demo DEMO=build/demo2"; \
 	else \
-		$(UV) run --quiet --no-dev copier copy --quiet --trust --defaults --no-cleanup --vcs-ref HEAD "$$PWD" "$$ARG_DEMO"; \
+		$(UV) run --quiet --no-dev copier copy --quiet --trust --defaults --no-cleanup --vcs-ref HEAD \
+			--data project_name=my-app "$$PWD" "$$ARG_DEMO"; \
 	fi
 	@$(MAKE) --no-print-directory -C "$$ARG_DEMO" dev PORT="$$ARG_PORT"
 

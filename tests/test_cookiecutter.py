@@ -60,6 +60,7 @@ def test_cookiecutter_and_copier_ask_the_same() -> None:
     assert list(public) == list(QUESTIONS)
     for name, question in QUESTIONS.items():
         default = question["default"].replace("{{ project_name }}", "{{ cookiecutter.project_name }}")
+        default = default.replace("{{ folder_name }}", "my-app")  # cookiecutter's folder is named after the project
         if choices := question.get("choices"):
             assert public[name] == list(choices.values())
             assert public[name][0] == default

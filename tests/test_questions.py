@@ -113,3 +113,27 @@ def test_a_folder_with_a_fresh_repository_is_taken(tmp_path: Path) -> None:
 
 def test_the_template_is_where_copier_looks() -> None:
     assert CONFIG["_subdirectory"] == TEMPLATE.name
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("photo-wall", "photo-wall"),
+        ("x1", "x1"),
+        ("Photo Wall", "my-app"),
+        ("photo_wall", "my-app"),
+        ("kit", "my-app"),
+        ("a", "my-app"),
+        ("x" * 31, "my-app"),
+    ],
+)
+def test_the_name_that_is_offered_is_the_folders_if_it_is_valid(tmp_path: Path, folder: str, expected: str) -> None:
+    project = tomllib.loads((render(tmp_path / folder) / "pyproject.toml").read_text())["project"]
+    assert project["name"] == expected
+
+
+def test_the_name_of_the_current_folder_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.joinpath("photo-wall").mkdir()
+    monkeypatch.chdir(tmp_path / "photo-wall")
+    project = tomllib.loads((render(Path()) / "pyproject.toml").read_text())["project"]
+    assert project["name"] == "photo-wall"
