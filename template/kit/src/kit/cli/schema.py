@@ -58,12 +58,12 @@ def check(folder: Path) -> list[str]:
 
 def run_rename(arguments: argparse.Namespace) -> None:
     """Write the migration that adds the new column, and the one that drops the old."""
-    from kit.db import migrations
+    from kit.db.schema import new_migration
 
     table, _, column = arguments.column.partition(".")
     if not column:
         raise UsageError("Name the column with its table, for example: python -m kit schema rename messages.text body")
-    for file in migrations.rename(table, column, arguments.new):
+    for file in new_migration.rename(table, column, arguments.new):
         print(_relative(file, Path.cwd()))
     print(
         "\nDeploy the first. Then write both columns, backfill with kit.db.bulk and read the new one only.\n"
