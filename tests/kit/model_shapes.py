@@ -120,6 +120,14 @@ CHANGES = {
     "an index with a prefix": ('C("a", sa.Text)', 'C("a", sa.Text), sa.Index(f"{T}_a", "a", mysql_length=20)'),
     "a longer prefix": ('C("a", sa.Text), sa.Index(f"{T}_a", "a", mysql_length=20)', 'C("a", sa.Text), sa.Index(f"{T}_a", "a", mysql_length={"a": 30})'),
     "an index for words": ('C("a", sa.Text)', 'C("a", sa.Text), sa.Index(f"{T}_a", "a", mysql_prefix="FULLTEXT")'),
+    "another parser for words": (
+        'C("a", sa.Text), sa.Index(f"{T}_a", "a", mysql_prefix="FULLTEXT")',
+        'C("a", sa.Text), sa.Index(f"{T}_a", "a", mysql_prefix="FULLTEXT", mysql_with_parser="ngram")',
+    ),
+    "a check and an index of functions": (
+        'C("a", sa.String(9)), C("b", sa.String(9))',
+        'C("a", sa.String(9)), C("b", sa.String(9)), sa.CheckConstraint(sa.func.char_length(sa.column("a")) > 2, name=f"{T}_a"), sa.Index(f"{T}_ab", sa.column("a", sa.String) + sa.column("b", sa.String))',
+    ),
     # Uniqueness and foreign keys
     "unique": ('C("a", sa.String(10))', 'C("a", sa.String(10), unique=True)'),
     "unique no more": ('C("a", sa.String(10), unique=True)', 'C("a", sa.String(10))'),
@@ -142,6 +150,10 @@ CHANGES = {
     "another primary key": (
         'C("a", sa.Integer, nullable=False), C("b", sa.Integer, nullable=False), sa.PrimaryKeyConstraint("a"), without_id=True',
         'C("a", sa.Integer, nullable=False), C("b", sa.Integer, nullable=False), sa.PrimaryKeyConstraint("a", "b"), without_id=True',
+    ),
+    "a table's collation": ('C("a", sa.String(9)), mysql_collate="utf8mb4_0900_ai_ci"', 'C("a", sa.String(9)), mysql_collate="utf8mb4_0900_bin"'),
+    "a check that a type brings": (
+        'C("b", sa.Boolean)', 'C("b", sa.Boolean), C("c", sa.Boolean(create_constraint=True, name=f"{T}_c"))',
     ),
     "a table more": ("", 'C("a", sa.String(10), unique=True), C("b", sa.Text), sa.CheckConstraint("a <> \'\'")'),
     "a table less": ('C("a", sa.Enum("x", name="s"), nullable=False, server_default="x"), C("at", UtcDateTime, index=True)', ""),

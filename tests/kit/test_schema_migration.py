@@ -1,37 +1,16 @@
 """Writing migrations: from the models, numbered, checked at once."""
 
 import ast
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import BigInteger, MetaData, String, Table, Text
 from sqlalchemy import Column as SqlColumn
 
-from kit import references, settings
 from kit.db import migrations
 from kit.db import types as columns
 from kit.db.schema import new_migration
 from kit.errors import UsageError
-
-
-@pytest.fixture
-def metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MetaData]:
-    """The models of a project that has the wall's migrations so far."""
-    shutil.copytree(settings.PROJECT / "migrations", tmp_path / "migrations")
-    monkeypatch.setattr(settings, "PROJECT", tmp_path)
-    models = MetaData()
-    monkeypatch.setattr(references, "load", lambda _: models)
-    Table(
-        "messages",
-        models,
-        SqlColumn("id", columns.BigKey, primary_key=True),
-        SqlColumn("text", String(280), nullable=False),
-        SqlColumn("posted_at", columns.UtcDateTime, nullable=False),
-        SqlColumn("picture", Text),
-    )
-    yield models
 
 
 def test_a_migration_is_written_from_the_models_and_runs(metadata: MetaData, tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ class Difference:
         if isinstance(before, Column) and isinstance(after, Column):
             pairs = zip(_aspects(before), _aspects(after), strict=True)
             changed = [(old, new) for old, new in pairs if old != new]
-            before, after = (" ".join(part) for part in zip(*changed, strict=True)) if changed else ("", "")
+            if not changed:  # both have their table's collation
+                return f"{what} has another collation in {models} than in the migrations"
+            before, after = (" ".join(part) for part in zip(*changed, strict=True))
         return f"{what} is {_text(after)} in {models}, and {_text(before)} in the migrations"
 
 

@@ -9,7 +9,7 @@ import secrets
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from kit.db.schema import compare, laptop, models
 from kit.db.schema.compare import Difference
 from kit.db.schema.migrated import Migrated, follow
 from kit.db.schema.operations import operations
+from kit.db.schema.report import models_file, not_followed, relative
 from kit.db.schema.sources import Definitions, Models
 from kit.db.schema.written import render_item
 from kit.errors import UsageError
@@ -37,14 +38,24 @@ BY_HAND = (
 )
 
 
-def write(message: str) -> Path | None:
+def write(message: str, *, note: Callable[[str], object] = lambda _: None) -> Path | None:
     """Write a migration for the difference between the migrations and the models; `None` if there is none.
+
+    note: is called with a sentence for each statement that could not be followed.
 
     Raises `UsageError` for a difference that one of the databases can't have, and leaves no file then.
     """
     with _at_head() as engine:
         metadata = [references.load(references.METADATA), tables.metadata]
         declared, migrated = models.declared(metadata), follow(_folder())
+        if migrated.unreadable:
+            error = migrated.unreadable[0]
+            raise UsageError(
+                f"{relative(error.file)}:{error.line} cannot be read without a database ({error.reason}), so the models "
+                f"cannot be compared with the migrations. Write it without queries, with op.… or op.execute(…)."
+            )
+        for sentence in not_followed(migrated):
+            note(sentence)
         if not (different := compare.differences(declared, migrated.tables)):
             return None
         before, new = Definitions(migrated.tables.tables, laptop.read(engine)), Models(metadata)
@@ -106,11 +117,11 @@ def _upgrade(
         upgrade += operations(different, new, before, before.laptop, now.tables.tables)
         draft.write(upgrade, [])
         now = follow(_folder())
-        if now.unreadable[len(migrated.unreadable) :]:
+        if now.unreadable:
             raise UsageError(f"The migration cannot be written for MySQL: {now.unreadable[-1].reason}\n{BY_HAND}")
         if not (different := compare.differences(declared, now.tables)):
             return upgrade, now
-    left = "\n".join(f"  {one.sentence('the models')}" for one in different)
+    left = "\n".join(f"  {one.sentence(models_file(one.table))}" for one in different)
     raise UsageError(f"No operation makes this change:\n{left}\n{BY_HAND}")
 
 
