@@ -1,6 +1,8 @@
 """Writing migrations: from the models, numbered, checked at once."""
 
 import ast
+import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,18 @@ def test_any_message_becomes_the_docstring(metadata: MetaData, message: str) -> 
     docstring = ast.get_docstring(ast.parse(file.read_text()), clean=False)
     assert docstring is not None
     assert docstring.startswith(message)
+
+
+@pytest.mark.parametrize("name", [name for name in columns.__all__ if isinstance(getattr(columns, name), type)])
+def test_a_type_of_the_kits_is_written_by_its_short_name(name: str, metadata: MetaData) -> None:
+    cls = getattr(columns, name)
+    kind = cls(10) if "length" in inspect.signature(cls).parameters else cls()
+    metadata.tables["messages"].append_column(SqlColumn("more", kind))
+    file = new_migration.write("more")
+    assert file is not None
+    assert re.search(rf"^from kit\.db\.types import .*\b{name}\b", file.read_text(), re.MULTILINE)
+    assert f'sa.Column("more", {kind!r}' in file.read_text()
+    assert new_migration.write("nothing more") is None
 
 
 class Slug(String):

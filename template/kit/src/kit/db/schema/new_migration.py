@@ -129,10 +129,9 @@ def _run_on_sqlite(engine: Engine) -> None:
     """Run the new migration; raises `UsageError` for what SQLite cannot have."""
     try:
         migrations.upgrade(engine)
-    except UsageError:
-        raise
     except Exception as error:  # whatever Alembic, SQLAlchemy or the driver raise
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        cause = error.__cause__ if isinstance(error, UsageError) and error.__cause__ else error
+        reason = str(getattr(cause, "orig", None) or cause).partition("\n")[0]
         raise UsageError(
             f"SQLite, the database on a laptop, cannot have this change: {reason}\n"
             "Give a column whose type is MySQL's own a type for both, such as SmallInteger().with_variant(TINYINT(), "

@@ -174,8 +174,8 @@ def _per_database(for_sqlite: str, for_mysql: str, context: Any) -> str:
 def _type(item: Any, context: Any) -> Any:
     """Write the kit's types by their short name; Alembic writes others in full, so their module is imported."""
     cls = type(item)
-    if cls.__module__ == types.__name__:
-        context.imports.add(f"from {cls.__module__} import {cls.__name__}")
+    if cls.__name__ in types.__all__ and getattr(types, cls.__name__) is cls:
+        context.imports.add(f"from {types.__name__} import {cls.__name__}")
         return repr(item)
     if not cls.__module__.startswith("sqlalchemy."):
         context.imports.add(f"import {cls.__module__}")
