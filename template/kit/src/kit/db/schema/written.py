@@ -74,11 +74,12 @@ class Execute(ops.MigrateOperation):
 @renderers.dispatch_for(Batch)
 def _batch(context: Any, operation: Batch) -> list[str]:
     plain = ops.ModifyTableOps(operation.table_name, operation.ops)
-    lines = list(renderers.dispatch(plain)(context, plain))
-    if lines:
-        arguments = f", {operation.arguments}" if operation.arguments else ""
-        lines[0] = f"with op.batch_alter_table({operation.table_name!r}{arguments}) as batch_op:"
-    return lines
+    arguments = f", {operation.arguments}" if operation.arguments else ""
+    block = f"with op.batch_alter_table({operation.table_name!r}{arguments}) as batch_op:"
+    if not operation.ops:
+        return [block.replace(" as batch_op", ""), "pass", ""]
+    _, *lines = renderers.dispatch(plain)(context, plain)
+    return [block, *lines]
 
 
 @renderers.dispatch_for(CreateCheck)
