@@ -115,6 +115,24 @@ def test_what_sqlite_cannot_have_is_refused_and_leaves_no_file(metadata: MetaDat
     assert versions(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [("n INT", Computed("id + 1"), "computed"), ("n INT AS (id + 1)", None, "an ordinary column")],
+    ids=["to computed", "from computed"],
+)
+def test_values_that_would_be_lost_are_refused(
+    before: str, after: Computed | None, words: str, metadata: MetaData, tmp_path: Path
+) -> None:
+    write_by_hand(tmp_path, EARLIER.format(before))
+    files = versions(tmp_path)
+    Table("notes", metadata, Column("id", Integer, primary_key=True), Column("n", Integer, *([after] if after else [])))
+    with pytest.raises(
+        UsageError, match=rf"notes\.n can't become {words} and keep its values\. Add a column of another"
+    ):
+        new_migration.write("lost")
+    assert versions(tmp_path) == files
+
+
 def test_what_mysql_cannot_have_is_refused_and_leaves_no_file(metadata: MetaData, tmp_path: Path) -> None:
     before = versions(tmp_path)
     metadata.tables["messages"].append_column(Column("a", String()))

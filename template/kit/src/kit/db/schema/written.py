@@ -29,10 +29,17 @@ class Both(TextClause):
         self.sqlite, self.mysql = sqlite, mysql
 
 
+class Code(str):
+    """Python that is written as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class Batch(ops.ModifyTableOps):
     """Changes of a table that SQLite makes by copying it; `arguments` are those of `batch_alter_table`."""
 
-    def __init__(self, table_name: str, operations: list[Any], arguments: str = "") -> None:
+    def __init__(self, table_name: str, operations: list[Any], **arguments: Any) -> None:
         super().__init__(table_name, operations)
         self.arguments = arguments
 
@@ -74,7 +81,7 @@ class Execute(ops.MigrateOperation):
 @renderers.dispatch_for(Batch)
 def _batch(context: Any, operation: Batch) -> list[str]:
     plain = ops.ModifyTableOps(operation.table_name, operation.ops)
-    arguments = f", {operation.arguments}" if operation.arguments else ""
+    arguments = "".join(f", {name}={value!r}" for name, value in operation.arguments.items())
     block = f"with op.batch_alter_table({operation.table_name!r}{arguments}) as batch_op:"
     if not operation.ops:
         return [block.replace(" as batch_op", ""), "pass", ""]
