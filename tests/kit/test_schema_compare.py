@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     Computed,
     Enum,
+    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -113,6 +114,23 @@ def test_what_sqlite_cannot_have_is_refused_and_leaves_no_file(metadata: MetaDat
     with pytest.raises(UsageError, match=r"(?s)SQLite, .*TINYINT.*with_variant\(TINYINT\(\), \"mysql\"\)"):
         new_migration.write("tiny")
     assert versions(tmp_path) == before
+
+
+def test_a_foreign_key_to_text_of_another_collation_is_refused(metadata: MetaData, tmp_path: Path) -> None:
+    file = tmp_path / "migrations" / "versions" / "0003_users.py"
+    file.write_text(
+        'import sqlalchemy as sa\nfrom alembic import op\nrevision, down_revision = "0003", "0002"\n'
+        "def upgrade():\n"
+        '    op.create_table("users", sa.Column("name", sa.String(20), primary_key=True), mysql_charset="utf8mb4")\n'
+    )
+    Table("users", metadata, Column("name", String(20), primary_key=True))
+    pets = Table("pets", metadata, Column("id", Integer, primary_key=True), Column("owner", ForeignKey("users.name")))
+    files = versions(tmp_path)
+    with pytest.raises(UsageError, match=r"pets\.owner to users\.name \(error 3780\).*0900_bin and utf8mb4_0900_ai_ci"):
+        new_migration.write("pets")
+    assert versions(tmp_path) == files
+    pets.dialect_kwargs["mysql_collate"] = "utf8mb4_0900_ai_ci"
+    assert new_migration.write("pets")
 
 
 @pytest.mark.parametrize(

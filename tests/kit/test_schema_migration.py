@@ -69,6 +69,18 @@ def test_nothing_changed_writes_nothing(metadata: MetaData, tmp_path: Path) -> N
     assert sorted((tmp_path / "migrations" / "versions").glob("*.py")) == files
 
 
+def test_a_number_that_is_used_again_is_another_revision(metadata: MetaData) -> None:
+    metadata.tables["messages"].append_column(SqlColumn("slug", String(40)))
+    first = new_migration.write("slugs")
+    assert first is not None
+    revision = re.search(r"^revision = .*", first.read_text(), re.MULTILINE)
+    first.unlink()
+    second = new_migration.write("slugs")
+    assert second == first
+    assert revision is not None
+    assert revision[0] not in second.read_text()
+
+
 def test_a_rename_becomes_two_migrations_that_the_check_accepts(metadata: MetaData, tmp_path: Path) -> None:
     from kit.cli import schema
 

@@ -62,6 +62,8 @@ def write(message: str, *, note: Callable[[str], object] = lambda _: None) -> Pa
         draft = _Draft(message, engine)
         try:
             upgrade, after = _upgrade(draft, different, declared, migrated, new, before)
+            if refused := list(compare.refused_references(after.tables, migrated.tables)):
+                raise UsageError("\n".join(refused))
             _run_on_sqlite(engine)
             back = compare.differences(migrated.tables, after.tables)
             draft.write(upgrade, operations(back, before, new, laptop.read(engine), after.tables.tables))
