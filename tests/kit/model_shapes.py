@@ -86,6 +86,10 @@ CHANGES = {
         'C("n", sa.Integer), C("m", sa.Integer, sa.Computed("n + 1"), index=True)',
         'C("n", sa.Integer), C("m", sa.Integer, sa.Computed("n + 2"), index=True)',
     ),
+    "another type of a computed column": (
+        'C("n", sa.Integer), C("m", sa.Integer, sa.Computed("n + 1"))',
+        'C("n", sa.Integer), C("m", sa.BigInteger, sa.Computed("n + 1"), comment="one more")',
+    ),
     # Checks
     "a check more": ('C("n", sa.Integer)', 'C("n", sa.Integer), sa.CheckConstraint("n > 0", name=f"{T}_n")'),
     "another check": ('C("n", sa.Integer), sa.CheckConstraint("n > 0", name=f"{T}_n")', 'C("n", sa.Integer), sa.CheckConstraint("n >= 0", name=f"{T}_n")'),

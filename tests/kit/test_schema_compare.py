@@ -159,6 +159,16 @@ def test_what_mysql_cannot_have_is_refused_and_leaves_no_file(metadata: MetaData
     assert versions(tmp_path) == before
 
 
+def test_a_table_of_another_schema_is_refused(metadata: MetaData, tmp_path: Path) -> None:
+    before = versions(tmp_path)
+    Table("notes", metadata, Column("id", Integer, primary_key=True), schema="shop")
+    with pytest.raises(UsageError, match=r"notes has schema='shop'.*1142.*shop_notes"):
+        new_migration.write("notes")
+    with pytest.raises(UsageError, match="notes has schema='shop'"):
+        report.report()
+    assert versions(tmp_path) == before
+
+
 def test_what_no_operation_changes_is_refused_and_leaves_no_file(
     metadata: MetaData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -299,7 +299,7 @@ def _recreated(one: Difference) -> bool:
             f"{one.table}.{one.name} can't become {'computed' if after.computed else 'an ordinary column'} and keep its "
             "values. Add a column of another name, fill it with kit.db.bulk, use that one, and drop the old one."
         )
-    return (before.computed, before.stored) != (after.computed, after.stored)
+    return after.computed is not None
 
 
 def _batches(operations: list[Any]) -> Iterator[Batch]:
