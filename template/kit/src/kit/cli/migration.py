@@ -18,6 +18,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the file, and print its name; raises `UsageError` for what PlanetScale would refuse."""
     from kit import settings
     from kit.cli import schema
+
+    if not schema.can_check():
+        raise UsageError("A migration needs sqlglot, which is not installed here: write it on a laptop.")
     from kit.db.schema import new_migration
 
     if not arguments.message.strip():
