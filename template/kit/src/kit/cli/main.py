@@ -9,7 +9,7 @@ from typing import Any
 from kit.errors import UsageError
 
 LOCAL = ("cold", "console", "dev", "jobs", "migrate", "migration", "schema", "with_database")
-"""Commands of kit.cli, which work on the app and its database."""
+"""Modules of kit.cli, each with a command that works on the app and its database."""
 OPS = {
     "deploy": "deploy the project's current state to a stage",
     "rollback": "switch a stage back to the previous version",
