@@ -34,6 +34,9 @@ class Recipe(NamedTuple):
 
 RECIPES = [
     Recipe("dev", "PORT"),
+    Recipe("dev", "DB", "--db={}"),
+    Recipe("test", "DB"),
+    Recipe("check", "DB"),
     Recipe("migration", "m"),
     Recipe("image", "IMAGE"),
     Recipe("cold", "IMAGE", others=("DOCKER=1",)),

@@ -1,9 +1,5 @@
 """The image and the rendered app on a real MySQL server, through TLS that is verified by host name."""
 
-import os
-import subprocess
-from pathlib import Path
-
 import containers
 import events
 import mysql
@@ -50,10 +46,3 @@ def test_a_wrong_password_is_an_error_that_does_not_repeat_it(image: str, mysql_
     assert "Access denied" in told
     assert "not-the-password" not in told
     assert "Traceback" not in told
-
-
-def test_the_apps_own_tests_pass_on_mysql(installed_app: Path, mysql_server: mysql.Server) -> None:
-    settings = {"TEST_DATABASE_URL": mysql_server.with_database("own").url(), "DATABASE_CA": mysql_server.ca}
-    environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"} | settings
-    done = subprocess.run(["make", "test"], cwd=installed_app, env=environ, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr

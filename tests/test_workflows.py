@@ -54,6 +54,13 @@ def test_the_app_has_a_pipeline_for_each_purpose(app: Path) -> None:
     assert workflows(app).keys() == {"check", "deploy", "preview", "preview-end", "rollback", "update"}
 
 
+def test_a_pull_request_is_checked_on_the_laptops_database_and_on_a_real_one(app: Path) -> None:
+    checks = workflows(app)["check"]["jobs"]
+    run = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in checks.items()}
+    assert run["check"] == ["make check"]
+    assert run["mysql"] == ["make test DB=mysql"]
+
+
 def test_every_action_is_pinned_by_its_commit_with_its_version_beside_it(repository: Path) -> None:
     used = [one["uses"] for _, one in steps(repository) if "uses" in one]
     assert used

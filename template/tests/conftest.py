@@ -1,4 +1,4 @@
-"""Shared fixtures. TEST_DATABASE_URL runs the tests on a MySQL server, whose tables are emptied."""
+"""Shared fixtures. `make test DB=mysql` sets TEST_DATABASE_URL; the tests empty the tables of that database."""
 
 import os
 from collections.abc import Iterator

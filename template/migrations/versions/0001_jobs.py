@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Index("kit_jobs_receipt", "receipt"),
         comment="The database queue: messages that are waiting, running or dead.",
         mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_0900_bin",
         mysql_engine="InnoDB",
     )
     op.create_table(
@@ -41,6 +42,7 @@ def upgrade() -> None:
         sa.Index("kit_outbox_claimed_until", "claimed_until"),
         comment="Messages that are committed and not yet sent to SQS.",
         mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_0900_bin",
         mysql_engine="InnoDB",
     )
     op.create_table(
@@ -51,6 +53,7 @@ def upgrade() -> None:
         sa.Index("kit_idempotency_keys_done_at", "done_at"),
         comment="Idempotency keys of jobs that have succeeded.",
         mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_0900_bin",
         mysql_engine="InnoDB",
     )
     op.create_table(
@@ -61,6 +64,7 @@ def upgrade() -> None:
         sa.Column("next_at", UtcDateTime()),
         comment="Which run of a schedule is in progress, and (locally) when the next is due.",
         mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_0900_bin",
         mysql_engine="InnoDB",
     )
 

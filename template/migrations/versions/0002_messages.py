@@ -16,6 +16,8 @@ def upgrade() -> None:
         sa.Column("text", sa.String(280), nullable=False),
         sa.Column("posted_at", UtcDateTime(), nullable=False),
         sa.Column("picture", sa.Text(), nullable=True),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_0900_bin",
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from kit.cli import with_database
 from kit.errors import UsageError
 
 HOST = "127.0.0.1"
@@ -20,12 +21,15 @@ def register(commands: Any) -> None:
     """Add the command."""
     dev = commands.add_parser("dev", help="migrate, then serve the web app and reload it on change")
     dev.add_argument("--port", default=os.environ.get("PORT") or "8000", help="default: $PORT or 8000")
+    dev.add_argument("--db", metavar="NAME", help="mysql: a server in a container, which ends with the command")
     dev.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Serve on `http://127.0.0.1:PORT` until Ctrl-C."""
     port = free_port(arguments.port)
+    if arguments.db:
+        with_database.use(arguments.db)
 
     import uvicorn
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from kit.errors import UsageError
 
-LOCAL = ("blank", "cold", "console", "dev", "jobs", "migrate", "migration", "schema", "settings")
-"""Commands of kit.cli, which work on the app and its database."""
+LOCAL = ("blank", "cold", "console", "dev", "jobs", "migrate", "migration", "schema", "settings", "with_database")
+"""Modules of kit.cli, each with a command that works on the app and its database."""
 OPS = {
     "deploy": "deploy the project's current state to a stage",
     "rollback": "switch a stage back to the previous version",

@@ -7,6 +7,7 @@ next migration. They follow PlanetScale's rules: a primary key each, no foreign 
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
+from kit.db.mysql import COLLATION
 from kit.db.types import BigKey, UtcDateTime
 
 metadata = MetaData()
@@ -32,6 +33,7 @@ jobs = Table(
     Index("kit_jobs_receipt", "receipt"),
     comment="The database queue: messages that are waiting, running or dead.",
     mysql_charset="utf8mb4",
+    mysql_collate=COLLATION,
     mysql_engine="InnoDB",
 )
 outbox = Table(
@@ -43,6 +45,7 @@ outbox = Table(
     Index("kit_outbox_claimed_until", "claimed_until"),
     comment="Messages that are committed and not yet sent to SQS.",
     mysql_charset="utf8mb4",
+    mysql_collate=COLLATION,
     mysql_engine="InnoDB",
 )
 idempotency_keys = Table(
@@ -54,6 +57,7 @@ idempotency_keys = Table(
     Index("kit_idempotency_keys_done_at", "done_at"),
     comment="Idempotency keys of jobs that have succeeded.",
     mysql_charset="utf8mb4",
+    mysql_collate=COLLATION,
     mysql_engine="InnoDB",
 )
 schedule_runs = Table(
@@ -65,5 +69,6 @@ schedule_runs = Table(
     Column("next_at", UtcDateTime()),
     comment="Which run of a schedule is in progress, and (locally) when the next is due.",
     mysql_charset="utf8mb4",
+    mysql_collate=COLLATION,
     mysql_engine="InnoDB",
 )

@@ -8,7 +8,9 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Integer
 from sqlalchemy.dialects.mysql import DATETIME
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["BigKey", "UtcDateTime"]
+from kit.db.text_types import CaseInsensitive, fold_case
+
+__all__ = ["BigKey", "CaseInsensitive", "UtcDateTime", "fold_case"]
 
 BigKey = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit auto-increment key; on SQLite an INTEGER primary key has 64 bits."""

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import OperationalError
 
 from kit.db import limits
+from kit.db.sqlite import text
 from kit.db.transactions import SavepointTracking
 
 BEGIN = "kit_begin"
@@ -43,6 +44,7 @@ def engine(url: str, *, strict: bool) -> Engine:
         connection.isolation_level = None  # the driver begins no transactions; see `watch`
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
             connection.execute(f"PRAGMA {pragma}")
+        text.register(connection)
 
     return engine
 
