@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kit.db.mysql import CHARSET, COLLATION
 from kit.db.schema.definitions import TEXTS, Column, ForeignKey, Key, Table
 from kit.db.schema.tables import Tables
-
-CHARSET, COLLATION = "utf8mb4", "utf8mb4_0900_bin"
-"""What a new table gets if its model names none: strings are equal and ordered by code point, as in Python."""
 
 SERVERS = "the server's"
 """What a table has that names no collation."""

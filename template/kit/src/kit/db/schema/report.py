@@ -8,8 +8,8 @@ from typing import Any
 
 from kit import references, settings
 from kit.db import tables
+from kit.db.mysql import CHARSET, COLLATION
 from kit.db.schema import compare, models
-from kit.db.schema.compare import CHARSET, COLLATION
 from kit.db.schema.migrated import Migrated, follow
 
 SHOWN = 70

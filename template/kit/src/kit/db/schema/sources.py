@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 import sqlglot
 
+from kit.db.mysql import CHARSET, COLLATION
 from kit.db.schema.column_types import type_of
-from kit.db.schema.compare import CHARSET, COLLATION
 from kit.db.schema.definitions import Check, Column, Table
 from kit.db.schema.laptop import Laptop
 from kit.db.schema.models import DIALECT, checks
