@@ -66,11 +66,9 @@ def test_every_schedule_reaches_its_job_where_its_runtime_needs_it(index: int) -
 
 @over_cases
 def test_the_environment_has_only_settings_that_the_app_knows(index: int) -> None:
-    from dataclasses import fields
-
     from kit.settings import Settings
 
-    known = {field.name.upper() for field in fields(Settings)}
+    known = {declared.variable for declared in Settings.declared.values()}
     system = describe_case("sam", index)
     environments = [one["environment"] for one in [*system["functions"].values(), *system["tasks"].values()]]
     assert all(variables.keys() <= known for variables in environments)

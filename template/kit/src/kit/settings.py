@@ -112,6 +112,8 @@ class Settings(BaseSettings):
         "where DATABASE_URL is stored: an SSM parameter such as /my-app/database-url, or the ARN of a secret",
         default=None,
     )
+    app_stage: str | None = setting("the stage, whose settings are in app/stages/<stage>.env", default=None)
+    app_secrets: str | None = setting("the SSM parameter with the app's own secrets", default=None)
     database_ca: str | None = setting(
         "a file with the certificate authority of the MySQL server, if the system doesn't trust it",
         default=None,
