@@ -1,1 +1,1 @@
-"""MySQL: the connection and SQLAlchemy's dialect for it."""
+"""MySQL: the connection and SQLAlchemy's dialect for it; `rules` are what it refuses of a schema."""
