@@ -86,7 +86,10 @@ CHANGES = {
         'C("n", sa.Integer), C("m", sa.Integer, sa.Computed("n + 1"), index=True)',
         'C("n", sa.Integer), C("m", sa.Integer, sa.Computed("n + 2"), index=True)',
     ),
-    "computed no more": ('C("n", sa.Integer), C("m", sa.Integer, sa.Computed("n + 1"))', 'C("n", sa.Integer), C("m", sa.Integer)'),
+    "another type of a computed column": (
+        'C("n", sa.Integer), C("m", sa.Integer, sa.Computed("n + 1"))',
+        'C("n", sa.Integer), C("m", sa.BigInteger, sa.Computed("n + 1"), comment="one more")',
+    ),
     # Checks
     "a check more": ('C("n", sa.Integer)', 'C("n", sa.Integer), sa.CheckConstraint("n > 0", name=f"{T}_n")'),
     "another check": ('C("n", sa.Integer), sa.CheckConstraint("n > 0", name=f"{T}_n")', 'C("n", sa.Integer), sa.CheckConstraint("n >= 0", name=f"{T}_n")'),
@@ -120,6 +123,14 @@ CHANGES = {
     "an index with a prefix": ('C("a", sa.Text)', 'C("a", sa.Text), sa.Index(f"{T}_a", "a", mysql_length=20)'),
     "a longer prefix": ('C("a", sa.Text), sa.Index(f"{T}_a", "a", mysql_length=20)', 'C("a", sa.Text), sa.Index(f"{T}_a", "a", mysql_length={"a": 30})'),
     "an index for words": ('C("a", sa.Text)', 'C("a", sa.Text), sa.Index(f"{T}_a", "a", mysql_prefix="FULLTEXT")'),
+    "another parser for words": (
+        'C("a", sa.Text), sa.Index(f"{T}_a", "a", mysql_prefix="FULLTEXT")',
+        'C("a", sa.Text), sa.Index(f"{T}_a", "a", mysql_prefix="FULLTEXT", mysql_with_parser="ngram")',
+    ),
+    "a check and an index of functions": (
+        'C("a", sa.String(9)), C("b", sa.String(9))',
+        'C("a", sa.String(9)), C("b", sa.String(9)), sa.CheckConstraint(sa.func.char_length(sa.column("a")) > 2, name=f"{T}_a"), sa.Index(f"{T}_ab", sa.column("a", sa.String) + sa.column("b", sa.String))',
+    ),
     # Uniqueness and foreign keys
     "unique": ('C("a", sa.String(10))', 'C("a", sa.String(10), unique=True)'),
     "unique no more": ('C("a", sa.String(10), unique=True)', 'C("a", sa.String(10))'),
@@ -143,8 +154,16 @@ CHANGES = {
         'C("a", sa.Integer, nullable=False), C("b", sa.Integer, nullable=False), sa.PrimaryKeyConstraint("a"), without_id=True',
         'C("a", sa.Integer, nullable=False), C("b", sa.Integer, nullable=False), sa.PrimaryKeyConstraint("a", "b"), without_id=True',
     ),
+    "a table's collation": ('C("a", sa.String(9)), mysql_collate="utf8mb4_0900_ai_ci"', 'C("a", sa.String(9)), mysql_collate="utf8mb4_0900_bin"'),
+    "a check that a type brings": (
+        'C("b", sa.Boolean)', 'C("b", sa.Boolean), C("c", sa.Boolean(create_constraint=True, name=f"{T}_c"))',
+    ),
     "a table more": ("", 'C("a", sa.String(10), unique=True), C("b", sa.Text), sa.CheckConstraint("a <> \'\'")'),
     "a table less": ('C("a", sa.Enum("x", name="s"), nullable=False, server_default="x"), C("at", UtcDateTime, index=True)', ""),
+    "a column with a foreign key and an index less": (
+        'C("a", sa.Integer), C("u", sa.BigInteger, sa.ForeignKey("users.id"), index=True), sa.CheckConstraint("a > 0")',
+        'C("a", sa.Integer), sa.CheckConstraint("a > 0")',
+    ),
     "many things at once": (
         'C("a", sa.String(10), index=True), C("b", sa.Integer), C("c", sa.Text), sa.CheckConstraint("b > 0", name=f"{T}_b")',
         'C("a", sa.String(12), unique=True), C("b", sa.BigInteger, server_default="7"), C("d", sa.Text(100_000), comment="d"), sa.CheckConstraint("b > 1", name=f"{T}_b"), sa.Index(f"{T}_d", "b", "a")',

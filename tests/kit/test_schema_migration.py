@@ -1,37 +1,18 @@
 """Writing migrations: from the models, numbered, checked at once."""
 
 import ast
-import shutil
-from collections.abc import Iterator
+import inspect
+import re
 from pathlib import Path
 
 import pytest
 from sqlalchemy import BigInteger, MetaData, String, Table, Text
 from sqlalchemy import Column as SqlColumn
 
-from kit import references, settings
 from kit.db import migrations
 from kit.db import types as columns
 from kit.db.schema import new_migration
 from kit.errors import UsageError
-
-
-@pytest.fixture
-def metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MetaData]:
-    """The models of a project that has the wall's migrations so far."""
-    shutil.copytree(settings.PROJECT / "migrations", tmp_path / "migrations")
-    monkeypatch.setattr(settings, "PROJECT", tmp_path)
-    models = MetaData()
-    monkeypatch.setattr(references, "load", lambda _: models)
-    Table(
-        "messages",
-        models,
-        SqlColumn("id", columns.BigKey, primary_key=True),
-        SqlColumn("text", String(280), nullable=False),
-        SqlColumn("posted_at", columns.UtcDateTime, nullable=False),
-        SqlColumn("picture", Text),
-    )
-    yield models
 
 
 def test_a_migration_is_written_from_the_models_and_runs(metadata: MetaData, tmp_path: Path) -> None:
@@ -57,6 +38,18 @@ def test_any_message_becomes_the_docstring(metadata: MetaData, message: str) -> 
     assert docstring.startswith(message)
 
 
+@pytest.mark.parametrize("name", [name for name in columns.__all__ if isinstance(getattr(columns, name), type)])
+def test_a_type_of_the_kits_is_written_by_its_short_name(name: str, metadata: MetaData) -> None:
+    cls = getattr(columns, name)
+    kind = cls(10) if "length" in inspect.signature(cls).parameters else cls()
+    metadata.tables["messages"].append_column(SqlColumn("more", kind))
+    file = new_migration.write("more")
+    assert file is not None
+    assert re.search(rf"^from kit\.db\.types import .*\b{name}\b", file.read_text(), re.MULTILINE)
+    assert f'sa.Column("more", {kind!r}' in file.read_text()
+    assert new_migration.write("nothing more") is None
+
+
 class Slug(String):
     """A type of an app's own."""
 
@@ -74,6 +67,18 @@ def test_nothing_changed_writes_nothing(metadata: MetaData, tmp_path: Path) -> N
     files = sorted((tmp_path / "migrations" / "versions").glob("*.py"))
     assert new_migration.write("nothing") is None
     assert sorted((tmp_path / "migrations" / "versions").glob("*.py")) == files
+
+
+def test_a_number_that_is_used_again_is_another_revision(metadata: MetaData) -> None:
+    metadata.tables["messages"].append_column(SqlColumn("slug", String(40)))
+    first = new_migration.write("slugs")
+    assert first is not None
+    revision = re.search(r"^revision = .*", first.read_text(), re.MULTILINE)
+    first.unlink()
+    second = new_migration.write("slugs")
+    assert second == first
+    assert revision is not None
+    assert revision[0] not in second.read_text()
 
 
 def test_a_planetscale_database_is_never_changed_directly(project: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import model_shapes
 import pytest
+import server_tables
 from alembic import command
 from sqlalchemy import Engine, MetaData, create_engine, inspect, text
 from sqlalchemy.exc import SAWarning
@@ -22,7 +23,6 @@ from kit import references, settings
 from kit.db import connection, migrations, tables
 from kit.db.schema import compare, models, new_migration
 from kit.db.schema.migrated import follow
-from kit.db.schema.tables import Tables
 
 OWN = set(tables.metadata.tables) | {"alembic_version"}
 NUMBERS = {f"t{number:02}": name for number, name in enumerate(model_shapes.CHANGES)}
@@ -85,25 +85,11 @@ def test_the_migrations_create_what_the_models_would(
         states.append(database.schema(engine))
         assert differing(states[side], database.created(model_shapes.metadata(side))) == {}
     if isinstance(database, Mysql):
-        assert followed_otherwise(project_of_shapes, list(database.statements(engine).values())) == []
+        followed = follow(project_of_shapes.folder / "migrations").tables
+        assert server_tables.differences(followed, list(database.statements(engine).values())) == ""
     command.downgrade(migrations.config(engine), project_of_shapes.revisions[0])
     assert differing(database.schema(engine), states[0]) == {}
     engine.dispose()
-
-
-def followed_otherwise(project: Project, statements: list[str]) -> list[str]:
-    """What the kit believes about the tables after all migrations, and a server says otherwise."""
-    on_server, mine = Tables(), follow(project.folder / "migrations").tables
-    for sql in statements:
-        on_server.apply_sql(sql.replace("_utf8mb4'", "'"))  # a server prints each text's character set
-    for table in on_server.tables.values():  # what a server adds by itself
-        table.options.pop("ENGINE", None)
-        table.keys = {name: key for name, key in table.keys.items() if name not in table.foreign_keys}
-    on_server.tables.pop("alembic_version")
-    for table in (*on_server.tables.values(), *mine.tables.values()):
-        for check in table.checks.values():
-            check.expression = normal(check.expression)
-    return [one.sentence("MySQL") for one in compare.differences(on_server, mine)]
 
 
 def differing(mine: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
@@ -138,12 +124,16 @@ class Sqlite:
             for name in set(inspector.get_table_names()) - OWN:
                 parts: list[Any] = []
                 for column in inspector.get_columns(name):
-                    default = column["default"] and normal(column["default"])
-                    computed = column.get("computed") and {"sqltext": normal(column["computed"]["sqltext"])}
+                    default = column["default"] and server_tables.normal(column["default"])
+                    computed = column.get("computed") and {
+                        "sqltext": server_tables.normal(column["computed"]["sqltext"])
+                    }
                     parts.append((column["name"], str(column["type"]), column["nullable"], default, computed))
                 parts.append(("primary", *inspector.get_pk_constraint(name)["constrained_columns"]))
                 parts += [("unique", *one["column_names"]) for one in inspector.get_unique_constraints(name)]
-                parts += [("check", normal(one["sqltext"])) for one in inspector.get_check_constraints(name)]
+                parts += [
+                    ("check", server_tables.normal(one["sqltext"])) for one in inspector.get_check_constraints(name)
+                ]
                 parts += [
                     ("foreign key", *one["constrained_columns"], one["referred_table"], str(one["options"]))
                     for one in inspector.get_foreign_keys(name)
@@ -153,7 +143,7 @@ class Sqlite:
             query = text("SELECT tbl_name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
             for name, sql in opened.execute(query):
                 if name in result:
-                    result[name].add(normal(sql))
+                    result[name].add(server_tables.normal(sql))
         return result
 
 
@@ -189,8 +179,3 @@ class Mysql:
             if name not in OWN:
                 result[name] = set(lines)
         return result
-
-
-def normal(sql: str) -> str:
-    """The SQL without what two spellings of one expression can differ in."""
-    return re.sub(r"[()\s\"`]", "", sql).lower()

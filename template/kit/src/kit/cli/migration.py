@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     if not arguments.message.strip():
         raise UsageError('Describe the migration: make migration m="add a title to messages"')
-    file = new_migration.write(arguments.message.strip())
+    file = new_migration.write(arguments.message.strip(), note=lambda note: print(f"{note}\n", file=sys.stderr))
     if file is None:
         print("The models have not changed, so there is nothing to migrate.", file=sys.stderr)
         return

@@ -1,4 +1,4 @@
-"""`python -m kit schema`: check the migrations, and rename and drop columns in steps that the live version survives."""
+"""`python -m kit schema`: check the migrations, compare them with the models, rename and drop columns in steps."""
 
 import argparse
 import sys
@@ -18,7 +18,8 @@ def register(commands: Any) -> None:
     schema = commands.add_parser("schema", help="check the migrations, rename or drop a column")
     verbs = schema.add_subparsers(required=True, metavar="VERB")
     check = verbs.add_parser(
-        "check", help="list what MySQL, PlanetScale or the live version can't take, with alternatives"
+        "check",
+        help="list what MySQL, PlanetScale or the live version can't take, and where migrations and models differ",
     )
     check.set_defaults(run=run_check)
     rename = verbs.add_parser(
@@ -36,12 +37,28 @@ def run_check(_: argparse.Namespace) -> None:
     """Print each finding with its file and line; raises `UsageError` when there is one."""
     from kit import settings
 
-    if findings := check(settings.PROJECT / "migrations"):
-        end = f"\n\n{len(findings)} of your migrations' changes must not reach production."
-        if any(": LIVE_" in finding.partition("\n")[0] for finding in findings):
-            end += "\n" + OVERRULE
-        raise UsageError("\n\n".join(findings) + end)
-    print("MySQL and PlanetScale accept these migrations, and the live version survives them.", file=sys.stderr)
+    found = check(settings.PROJECT / "migrations")
+    from kit.db.schema.report import report
+
+    compared = report()
+    for note in compared.notes:
+        print(f"{note}\n", file=sys.stderr)
+    paragraphs = list(found)
+    if found:
+        paragraphs.append(f"{len(found)} of your migrations' changes must not reach production.")
+    if any(": LIVE_" in finding.partition("\n")[0] for finding in found):
+        paragraphs.append(OVERRULE)
+    if compared.problems:
+        paragraphs += [
+            ".\n".join(compared.problems) + ".",
+            'Write the migration, or correct the models: make migration m="…"',
+        ]
+    if paragraphs:
+        raise UsageError("\n\n".join(paragraphs))
+    print(
+        "MySQL, PlanetScale and the live version take these migrations, and they create what the models declare.",
+        file=sys.stderr,
+    )
 
 
 OVERRULE = (

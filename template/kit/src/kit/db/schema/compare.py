@@ -12,6 +12,9 @@ from kit.db.schema.tables import Tables
 CHARSET, COLLATION = "utf8mb4", "utf8mb4_0900_bin"
 """What a new table gets if its model names none: strings are equal and ordered by code point, as in Python."""
 
+SERVERS = "the server's"
+"""What a table has that names no collation."""
+
 _DEFAULT_COLLATIONS = {"utf8mb4": "utf8mb4_0900_ai_ci", "utf8mb3": "utf8mb3_general_ci", "latin1": "latin1_swedish_ci"}
 """MySQL's collation of a character set alone."""
 
@@ -43,7 +46,9 @@ class Difference:
         if isinstance(before, Column) and isinstance(after, Column):
             pairs = zip(_aspects(before), _aspects(after), strict=True)
             changed = [(old, new) for old, new in pairs if old != new]
-            before, after = (" ".join(part) for part in zip(*changed, strict=True)) if changed else ("", "")
+            if not changed:  # both have their table's collation
+                return f"{what} has another collation in {models} than in the migrations"
+            before, after = (" ".join(part) for part in zip(*changed, strict=True))
         return f"{what} is {_text(after)} in {models}, and {_text(before)} in the migrations"
 
 
@@ -76,6 +81,33 @@ def other_collations(models: Tables, migrated: Tables) -> dict[str, str]:
         and collation_of(table) != COLLATION
         and any(column.type in TEXTS for column in table.columns.values())
     }
+
+
+def refused_references(after: Tables, before: Tables) -> Iterator[str]:
+    """Say which new foreign keys MySQL refuses (error 3780), because text columns have unlike collations."""
+    for name, table in sorted(after.tables.items()):
+        known = before.tables[name].foreign_keys if name in before.tables else {}
+        for key, foreign in table.foreign_keys.items():
+            referred = after.tables.get(foreign.table)
+            if foreign == known.get(key) or referred is None:
+                continue
+            for own, other in zip(foreign.columns, foreign.referred, strict=False):
+                ours, theirs = _effective(own, table), _effective(other, referred)
+                if ours is not None and theirs is not None and ours != theirs:
+                    yield (
+                        f"MySQL refuses the foreign key {name}.{own} to {foreign.table}.{other} (error 3780): their "
+                        f"collations are {ours or SERVERS} and {theirs or SERVERS}. Change the older "
+                        f'table first, in a migration of its own: give its model __table_args__ = {{"mysql_charset": '
+                        f'"{CHARSET}", "mysql_collate": "{COLLATION}"}}.'
+                    )
+
+
+def _effective(column: str, table: Table) -> str | None:
+    """A text column's collation; "" if it depends on the server, `None` for other columns."""
+    definition = table.columns.get(column)
+    if definition is None or definition.type not in TEXTS:
+        return None
+    return definition.collation or _DEFAULT_COLLATIONS.get(definition.charset or "") or collation_of(table)
 
 
 def collation_of(table: Table) -> str:

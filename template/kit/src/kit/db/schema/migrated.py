@@ -1,5 +1,6 @@
 """The tables after all migrations, as far as their statements can be followed."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,8 +16,8 @@ class Migrated:
     tables: Tables = field(default_factory=Tables)
     last: dict[str, Statement] = field(default_factory=dict)
     """For each table, the last statement that changed it."""
-    unfollowed: list[Statement] = field(default_factory=list)
-    """The statements that could not be followed."""
+    unfollowed: list[tuple[Statement, str]] = field(default_factory=list)
+    """The statements that could not be followed, each with its table, or "" if that is not known either."""
     unreadable: list[render_sql.Unreadable] = field(default_factory=list)
     """The migrations that can't be run without a database."""
 
@@ -34,10 +35,12 @@ def follow(folder: Path) -> Migrated:
             before = _unfollowed(migrated.tables)
             for name in migrated.tables.apply_sql(statement.sql):
                 migrated.last[name] = statement
-            if _unfollowed(migrated.tables) > before:
-                migrated.unfollowed.append(statement)
+            for name in _unfollowed(migrated.tables) - before:
+                migrated.unfollowed.append((statement, name))
     return migrated
 
 
-def _unfollowed(tables: Tables) -> int:
-    return len(tables.unfollowed) + sum(len(table.unfollowed) for table in tables.tables.values())
+def _unfollowed(tables: Tables) -> Counter[str]:
+    """How many statements of each table could not be followed."""
+    counts = {name: len(table.unfollowed) for name, table in tables.tables.items()}
+    return Counter({**counts, "": len(tables.unfollowed)})

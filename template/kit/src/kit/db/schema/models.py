@@ -36,6 +36,12 @@ def declared(metadata: Iterable[MetaData]) -> Tables:
 
 def statements(table: SqlTable) -> Iterator[str]:
     """The statements that create a table and its indexes on MySQL."""
+    if table.schema:
+        raise UsageError(
+            f"The table {table.name} has schema={table.schema!r}. On MySQL a schema is another database, which the app "
+            "may not use (error 1142), and SQLite has none. Put it into the table's name, such as "
+            f"{table.schema}_{table.name}."
+        )
     try:
         yield str(CreateTable(table).compile(dialect=DIALECT))
         for constraint in table.foreign_key_constraints:

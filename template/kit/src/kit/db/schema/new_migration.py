@@ -9,7 +9,7 @@ import secrets
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from kit.db.schema import compare, laptop, models
 from kit.db.schema.compare import Difference
 from kit.db.schema.migrated import Migrated, follow
 from kit.db.schema.operations import operations
+from kit.db.schema.report import models_file, not_followed, relative
 from kit.db.schema.sources import Definitions, Models
 from kit.db.schema.written import render_item
 from kit.errors import UsageError
@@ -36,20 +37,32 @@ BY_HAND = (
 )
 
 
-def write(message: str) -> Path | None:
+def write(message: str, *, note: Callable[[str], object] = lambda _: None) -> Path | None:
     """Write a migration for the difference between the migrations and the models; `None` if there is none.
+
+    note: is called with a sentence for each statement that could not be followed.
 
     Raises `UsageError` for a difference that one of the databases can't have, and leaves no file then.
     """
     with at_head() as engine:
         metadata = [references.load(references.METADATA), tables.metadata]
         declared, migrated = models.declared(metadata), follow(_folder())
+        if migrated.unreadable:
+            error = migrated.unreadable[0]
+            raise UsageError(
+                f"{relative(error.file)}:{error.line} cannot be read without a database ({error.reason}), so the models "
+                f"cannot be compared with the migrations. Write it without queries, with op.… or op.execute(…)."
+            )
+        for sentence in not_followed(migrated):
+            note(sentence)
         if not (different := compare.differences(declared, migrated.tables)):
             return None
         before, new = Definitions(migrated.tables.tables, laptop.read(engine)), Models(metadata)
         draft = Draft(message, engine)
         try:
             upgrade, after = _upgrade(draft, different, declared, migrated, new, before)
+            if refused := list(compare.refused_references(after.tables, migrated.tables)):
+                raise UsageError("\n".join(refused))
             _run_on_sqlite(engine)
             back = compare.differences(migrated.tables, after.tables)
             draft.write(upgrade, operations(back, before, new, laptop.read(engine), after.tables.tables))
@@ -89,11 +102,11 @@ def _upgrade(
         upgrade += operations(different, new, before, before.laptop, now.tables.tables)
         draft.write(upgrade, [])
         now = follow(_folder())
-        if now.unreadable[len(migrated.unreadable) :]:
+        if now.unreadable:
             raise UsageError(f"The migration cannot be written for MySQL: {now.unreadable[-1].reason}\n{BY_HAND}")
         if not (different := compare.differences(declared, now.tables)):
             return upgrade, now
-    left = "\n".join(f"  {one.sentence('the models')}" for one in different)
+    left = "\n".join(f"  {one.sentence(models_file(one.table))}" for one in different)
     raise UsageError(f"No operation makes this change:\n{left}\n{BY_HAND}")
 
 
@@ -101,10 +114,9 @@ def _run_on_sqlite(engine: Engine) -> None:
     """Run the new migration; raises `UsageError` for what SQLite cannot have."""
     try:
         migrations.upgrade(engine)
-    except UsageError:
-        raise
     except Exception as error:  # whatever Alembic, SQLAlchemy or the driver raise
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        cause = error.__cause__ if isinstance(error, UsageError) and error.__cause__ else error
+        reason = str(getattr(cause, "orig", None) or cause).partition("\n")[0]
         raise UsageError(
             f"SQLite, the database on a laptop, cannot have this change: {reason}\n"
             "Give a column whose type is MySQL's own a type for both, such as SmallInteger().with_variant(TINYINT(), "

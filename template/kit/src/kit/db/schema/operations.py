@@ -14,13 +14,16 @@ from kit.db.schema.models import DIALECT
 from kit.db.schema.sources import Source
 from kit.db.schema.written import (
     Batch,
+    Code,
     CreateCheck,
     CreateIndex,
     CreatePrimaryKey,
     Execute,
     ForDatabase,
     canonical,
+    escaped,
 )
+from kit.errors import UsageError
 
 COPY = "a copied table has no indexes on expressions"
 """Why a migration drops and creates them on SQLite alone."""
@@ -124,7 +127,8 @@ class _TableChange:
         self.table, self.source, self.before, self.now = table, source, before, now
         self.differences = differences
         self.laptop = laptop.table(table)
-        self.conventions: dict[str, str] = {}
+        self.conventions: dict[str, Any] = {}
+        """The argument of batches that gives a name to what has none on SQLite, so that it can be dropped."""
 
     def operations(self) -> list[Any]:
         recreated = {one.name for one in self._of("column") if _recreated(one)}
@@ -158,11 +162,37 @@ class _TableChange:
             last += self._option(one)
         if numbered:  # only in a key can MySQL number the rows
             last.append(Batch(self.table, [self._column(one, new=False) for one in numbered]))
-        if first:  # MySQL drops no index that a foreign key needs
-            first = [*([Batch(self.table, foreign_keys, self._conventions())] if foreign_keys else []), *first]
-        else:
-            batch = [*foreign_keys, *batch]
-        return [*first, *self._batch(batch, keys), *last]
+        groups = (
+            [[*foreign_keys, *batch]] if not first else [foreign_keys, batch]
+        )  # no index goes before its foreign key
+        blocks = [Batch(self.table, group, **self.conventions) for group in groups if group]
+        result = [*blocks[:-1], *first, *blocks[-1:], *last] if batch or not first else [*blocks, *first, *last]
+        return self._kept_on_sqlite(result, {one.name for one in keys})
+
+    def _kept_on_sqlite(self, operations: list[Any], changed_keys: set[str]) -> list[Any]:
+        """Add what SQLite needs to keep checks without a name, and indexes on expressions, when it copies the table."""
+        dropped = {one.before.expression for one in self._of("check") if one.before is not None}
+        unnamed = {text: canonical(text) for text in self.laptop.unnamed_checks}
+        copying = [block for block in _batches(operations) if not all(map(_in_place, block.ops))]
+        if not copying and dropped.intersection(unnamed.values()):
+            copying = [Batch(self.table, [], recreate="always")]
+            operations = [*operations, ForDatabase("sqlite", copying)]
+        if not copying:
+            return operations
+        names = {check.expression: name for name, check in self.now.checks.items()}
+        kept = [
+            f"sa.CheckConstraint({escaped(text)!r}, name={names.get(same)!r})"
+            for text, same in unnamed.items()
+            if same not in dropped
+        ]
+        if kept:
+            copying[0].arguments["table_args"] = Code(f"({', '.join(kept)},)")
+        indexes = [name for name in sorted(self.laptop.expression_indexes) if name not in changed_keys]
+        if not indexes:
+            return operations
+        again = [_create_index(self.table, name, self.now.keys[name], self.before) for name in indexes]
+        drops = [ops.DropIndexOp(name, self.table) for name in indexes]
+        return [ForDatabase("sqlite", drops, COPY), *operations, ForDatabase("sqlite", again)]
 
     def _of(self, kind: str) -> Iterator[Difference]:
         return (one for one in self.differences if one.kind == kind)
@@ -184,7 +214,7 @@ class _TableChange:
             else:
                 batch.append(ops.DropConstraintOp(one.name, self.table, type_="unique"))
                 if one.name not in self.laptop.uniques:
-                    self.conventions["uq"] = "%(column_0_name)s"
+                    self._name("uq", "%(column_0_name)s")
         for one in self._of("column"):
             if one.after is None or one.name in recreated:
                 batch.append(ops.DropColumnOp(self.table, one.name))
@@ -195,47 +225,13 @@ class _TableChange:
         changed = {one.name for one in self._of("column")}
         return bool(changed & check.after.columns) and self.source.comes_with_type(self.table, check.after)
 
+    def _name(self, kind: str, convention: str) -> None:
+        self.conventions.setdefault("naming_convention", {})[kind] = convention
+
     def _drop_foreign_key(self, one: Difference) -> Any:
         if one.name not in self.laptop.foreign_keys:
-            self.conventions["fk"] = one.name
+            self._name("fk", one.name)
         return ops.DropConstraintOp(one.name, self.table, type_="foreignkey")
-
-    def _conventions(self) -> str:
-        """The names of what has none on SQLite."""
-        return f"naming_convention={self.conventions!r}" if self.conventions else ""
-
-    def _batch(self, batch: list[Any], keys: list[Difference]) -> Iterator[Any]:
-        dropped = [one.before.expression for one in self._of("check") if one.before is not None]
-        unnamed = {text: canonical(text) for text in self.laptop.unnamed_checks}
-        if not batch and not any(same in dropped for same in unnamed.values()):
-            return
-        copied = any(not _in_place(one) for one in batch) or not batch
-        arguments = []
-        if unnamed and copied:
-            names = {check.expression: name for name, check in self.now.checks.items()}
-            kept = [
-                f"sa.CheckConstraint({text!r}, name={names.get(same)!r})"
-                for text, same in unnamed.items()
-                if same not in dropped
-            ]
-            arguments += [f"table_args=({', '.join(kept)},)"] if kept else []
-        if not batch:
-            arguments += ['recreate="always"']
-        if self.conventions:
-            arguments.append(self._conventions())
-        changed = {one.name for one in keys}
-        expressions = [name for name in sorted(self.laptop.expression_indexes) if name not in changed and copied]
-        if expressions:
-            yield ForDatabase("sqlite", [ops.DropIndexOp(name, self.table) for name in expressions], COPY)
-        block = Batch(self.table, batch, ", ".join(arguments))
-        yield block if batch else ForDatabase("sqlite", [block])
-        if expressions:
-            again = [
-                _create_index(self.table, name, self.now.keys[name], self.before)
-                for name in expressions
-                if name in self.now.keys
-            ]
-            yield ForDatabase("sqlite", again)
 
     def _column(self, one: Difference, *, new: bool) -> Any:
         column = self.source.column(self.table, one.name, one.after)
@@ -270,10 +266,10 @@ class _TableChange:
         parts += [f"ADD PRIMARY KEY ({', '.join(map(_QUOTE, columns))})"] if columns else []
         yield self._on_mysql(", ".join(parts))
         name = f"pk_{self.table}"
-        convention = "" if self.laptop.primary_key else f'naming_convention={{"pk": {name!r}}}'
+        convention: dict[str, Any] = {} if self.laptop.primary_key else {"naming_convention": {"pk": name}}
         drop = ops.DropConstraintOp(self.laptop.primary_key or name, self.table, type_="primary")
         create = [CreatePrimaryKey(name, columns)] if columns else []
-        yield ForDatabase("sqlite", [Batch(self.table, [drop, *create], convention)])
+        yield ForDatabase("sqlite", [Batch(self.table, [drop, *create], **convention)])
 
     def _option(self, one: Difference) -> Iterator[Any]:
         if one.name == "comment":
@@ -291,11 +287,27 @@ class _TableChange:
 
 
 def _recreated(one: Difference) -> bool:
-    """Whether a column is dropped and added again, which loses nothing: its values are computed."""
+    """Whether a column is dropped and added again, which loses nothing: its values are computed.
+
+    Raises `UsageError` where it would.
+    """
     before, after = one.before, one.after
     if not isinstance(before, Column) or not isinstance(after, Column):
         return False
-    return (before.computed, before.stored) != (after.computed, after.stored)
+    if bool(before.computed) != bool(after.computed):
+        raise UsageError(
+            f"{one.table}.{one.name} can't become {'computed' if after.computed else 'an ordinary column'} and keep its "
+            "values. Add a column of another name, fill it with kit.db.bulk, use that one, and drop the old one."
+        )
+    return after.computed is not None
+
+
+def _batches(operations: list[Any]) -> Iterator[Batch]:
+    for one in operations:
+        if isinstance(one, Batch):
+            yield one
+        elif isinstance(one, ForDatabase):
+            yield from _batches(one.operations)
 
 
 def _newly_numbered(one: Difference) -> bool:

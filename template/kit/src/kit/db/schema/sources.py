@@ -167,9 +167,11 @@ class Definitions:
         parts = sqlglot.parse_one(sql, dialect="sqlite").this.args["params"].args["columns"]
         return [sa.text(escaped(part.this.sql("sqlite"))) for part in parts]
 
-    def key_options(self, _table: str, _name: str) -> dict[str, Any]:
-        """None more than the definition has."""
-        return {}
+    def key_options(self, table: str, name: str) -> dict[str, Any]:
+        """The parser of an index for words."""
+        key = self.tables[table].keys.get(name)
+        parser = key.options.removeprefix("WITH PARSER ") if key else ""
+        return {"mysql_with_parser": parser} if parser else {}
 
     def is_index(self, table: str, name: str) -> bool:
         """Whether SQLite has an index of that name."""

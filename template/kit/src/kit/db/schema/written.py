@@ -29,10 +29,17 @@ class Both(TextClause):
         self.sqlite, self.mysql = sqlite, mysql
 
 
+class Code(str):
+    """Python that is written as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class Batch(ops.ModifyTableOps):
     """Changes of a table that SQLite makes by copying it; `arguments` are those of `batch_alter_table`."""
 
-    def __init__(self, table_name: str, operations: list[Any], arguments: str = "") -> None:
+    def __init__(self, table_name: str, operations: list[Any], **arguments: Any) -> None:
         super().__init__(table_name, operations)
         self.arguments = arguments
 
@@ -74,11 +81,12 @@ class Execute(ops.MigrateOperation):
 @renderers.dispatch_for(Batch)
 def _batch(context: Any, operation: Batch) -> list[str]:
     plain = ops.ModifyTableOps(operation.table_name, operation.ops)
-    lines = list(renderers.dispatch(plain)(context, plain))
-    if lines:
-        arguments = f", {operation.arguments}" if operation.arguments else ""
-        lines[0] = f"with op.batch_alter_table({operation.table_name!r}{arguments}) as batch_op:"
-    return lines
+    arguments = "".join(f", {name}={value!r}" for name, value in operation.arguments.items())
+    block = f"with op.batch_alter_table({operation.table_name!r}{arguments}) as batch_op:"
+    if not operation.ops:
+        return [block.replace(" as batch_op", ""), "pass", ""]
+    _, *lines = renderers.dispatch(plain)(context, plain)
+    return [block, *lines]
 
 
 @renderers.dispatch_for(CreateCheck)
@@ -174,8 +182,8 @@ def _per_database(for_sqlite: str, for_mysql: str, context: Any) -> str:
 def _type(item: Any, context: Any) -> Any:
     """Write the kit's types by their short name; Alembic writes others in full, so their module is imported."""
     cls = type(item)
-    if cls.__module__ == types.__name__:
-        context.imports.add(f"from {cls.__module__} import {cls.__name__}")
+    if cls.__name__ in types.__all__ and getattr(types, cls.__name__) is cls:
+        context.imports.add(f"from {types.__name__} import {cls.__name__}")
         return repr(item)
     if not cls.__module__.startswith("sqlalchemy."):
         context.imports.add(f"import {cls.__module__}")
