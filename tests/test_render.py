@@ -54,7 +54,7 @@ def test_two_renders_of_the_same_answers_are_equal(app: Path, tmp_path: Path) ->
     def contents(folder: Path) -> dict[str, bytes]:
         return {name: path.read_bytes() for name, path in rendered.files(folder) if name != rendered.ANSWERS}
 
-    assert contents(render(tmp_path / "again")) == contents(app)
+    assert contents(render(tmp_path / app.name)) == contents(app)
 
 
 @pytest.mark.parametrize("tool", QUESTIONS["iac"]["choices"].values())

@@ -81,22 +81,6 @@ def test_a_number_that_is_used_again_is_another_revision(metadata: MetaData) -> 
     assert revision[0] not in second.read_text()
 
 
-def test_a_rename_becomes_two_migrations_that_the_check_accepts(metadata: MetaData, tmp_path: Path) -> None:
-    from kit.cli import schema
-
-    expand, contract = new_migration.rename("messages", "text", "body")
-    assert 'op.add_column("messages", sa.Column("body", sa.String(length=280), nullable=True))' in expand.read_text()
-    assert 'op.drop_column("messages", "text")' in contract.read_text()
-    assert schema.check(tmp_path / "migrations") == []
-
-
-def test_a_rename_of_what_is_not_there_is_refused(metadata: MetaData) -> None:
-    with pytest.raises(UsageError, match=r"have no messages\.title"):
-        new_migration.rename("messages", "title", "headline")
-    with pytest.raises(UsageError, match=r"have no users\.a"):
-        new_migration.rename("users", "a", "b")
-
-
 def test_a_planetscale_database_is_never_changed_directly(project: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "mysql://u:p@aws.connect.psdb.cloud/app")
     with pytest.raises(UsageError, match="deploy request"):

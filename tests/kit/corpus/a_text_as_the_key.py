@@ -8,7 +8,7 @@ down_revision = "first"
 
 
 def upgrade() -> None:
-    op.create_table(  # expect: BLOB_IN_UNIQUE_KEY
+    op.create_table(  # expect: MYSQL_1170
         "pages",
         sa.Column("path", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("path"),

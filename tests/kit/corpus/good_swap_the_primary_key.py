@@ -7,4 +7,6 @@ down_revision = "first"
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE users DROP PRIMARY KEY, ADD COLUMN uid BINARY(16) NOT NULL, ADD PRIMARY KEY (uid)")
+    op.execute(
+        "ALTER TABLE users MODIFY id BIGINT NOT NULL, DROP PRIMARY KEY, ADD COLUMN uid BINARY(16) NOT NULL, ADD PRIMARY KEY (uid)"
+    )

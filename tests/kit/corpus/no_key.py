@@ -9,5 +9,5 @@ down_revision = "first"
 
 def upgrade() -> None:
     op.create_table(
-        "visits", sa.Column("user_id", sa.BigInteger()), sa.Column("at", sa.DateTime())
+        "visits", sa.Column("user_id", sa.BigInteger()), sa.Column("day", sa.Date())
     )  # expect: NO_UNIQUE_KEY

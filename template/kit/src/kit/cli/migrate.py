@@ -59,7 +59,7 @@ def planetscale(arguments: argparse.Namespace) -> None:
 
     # The image doesn't have the linter; `make check` has already run it elsewhere.
     if schema.can_check() and (findings := schema.check(settings.PROJECT / "migrations")):
-        raise UsageError("\n\n".join(findings) + "\n\nPlanetScale would refuse this, so nothing was changed.")
+        raise UsageError("\n\n".join(findings) + "\n\nNothing was changed.")
     database_project = project.read(settings.PROJECT)
 
     def migrate(url: str) -> None:

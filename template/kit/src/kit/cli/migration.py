@@ -15,7 +15,10 @@ def register(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the file, and print its name; raises `UsageError` for what PlanetScale would refuse."""
+    """Write the file, and print its name; raises `UsageError` for what must not be deployed.
+
+    What MySQL or PlanetScale refuses leaves no file behind.
+    """
     from kit import settings
     from kit.cli import schema
 
@@ -30,8 +33,14 @@ def run(arguments: argparse.Namespace) -> None:
         print("The models have not changed, so there is nothing to migrate.", file=sys.stderr)
         return
     name = file.relative_to(settings.PROJECT).as_posix()
+    found = [finding for finding in schema.findings(settings.PROJECT / "migrations") if finding.file == file]
+    problems = "\n\n".join(schema.paragraph(finding) for finding in found)
+    if any(not finding.can_be_overruled for finding in found):
+        new_migration.remove(file)
+        raise UsageError(f"{problems}\n\nNo file was written. Change the models, and try again.")
     print(name)
-    if problems := [problem for problem in schema.check(settings.PROJECT / "migrations") if problem.startswith(name)]:
+    if found:
         raise UsageError(
-            "\n\n".join(problems) + f"\n\nThe file was written. Change it, or delete it and start again: {name}"
+            f"{problems}\n\nThe file was written. Delete it and go another way, or say in it why this is safe, in a "
+            f'comment at the statement such as "# live: no version writes NULL any more": {name}'
         )

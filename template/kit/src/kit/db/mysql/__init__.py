@@ -1,4 +1,4 @@
-"""MySQL: the connection, and SQLAlchemy's dialect for it."""
+"""MySQL: the connection and SQLAlchemy's dialect for it; `rules` are what it refuses of a schema."""
 
 CHARSET, COLLATION = "utf8mb4", "utf8mb4_0900_bin"
 """The collation of new tables: text is compared and ordered by code point, and no spaces are appended.

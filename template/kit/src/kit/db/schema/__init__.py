@@ -15,4 +15,11 @@ sources        where their types and expressions come from: the models, or the d
 column_types   a definition as a type of SQLAlchemy's
 laptop         what SQLite has, where that is something else
 written        how a migration's file says what Alembic has no words for
+problem        what a rule says
+live           what the live version does not survive
+widths         whether a type that is changed still holds what it held
+unused         what is marked to be dropped
+needs          what the schema has for the live version, although the models don't
+reasons        the comments that overrule a rule
+steps          renames and drops in steps
 """

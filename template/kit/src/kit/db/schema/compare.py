@@ -7,6 +7,7 @@ from typing import Any
 
 from kit.db.mysql import CHARSET, COLLATION
 from kit.db.schema.definitions import TEXTS, Column, ForeignKey, Key, Table
+from kit.db.schema.needs import with_needs_of_live_version
 from kit.db.schema.tables import Tables
 
 SERVERS = "the server's"
@@ -50,6 +51,11 @@ class Difference:
 
 
 def differences(models: Tables, migrated: Tables) -> list[Difference]:
+    """Compare all tables, without those that can't be followed, and without what only the live version needs."""
+    return changes(with_needs_of_live_version(models, migrated), migrated)
+
+
+def changes(models: Tables, migrated: Tables) -> list[Difference]:
     """Compare all tables, without those that can't be followed."""
     found: list[Difference] = []
     for name in sorted(models.tables.keys() | migrated.tables.keys()):

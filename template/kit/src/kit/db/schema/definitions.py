@@ -35,6 +35,8 @@ class Column:
     """The character set that the column names itself; `None` for the table's."""
     collation: str | None = None
     """The collation that the column names itself; `None` for the table's."""
+    fallback: str | None = field(default=None, compare=False)
+    """The default that the app gives from Python, in the form of `default`, if it is the same for each row."""
     attributes: tuple[str, ...] = ()
     """What else is beside it, such as INVISIBLE."""
 

@@ -3,12 +3,17 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import CheckConstraint, MetaData
+from sqlalchemy import CheckConstraint, MetaData, literal
+from sqlalchemy import Column as SqlColumn
 from sqlalchemy import Table as SqlTable
 from sqlalchemy.dialects import mysql
-from sqlalchemy.exc import CompileError
+from sqlalchemy.exc import CompileError, SQLAlchemyError
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable
+from sqlglot import exp
 
+from kit.db.schema import columns
+from kit.db.schema.definitions import Column
+from kit.db.schema.parse import parse
 from kit.db.schema.tables import Tables
 from kit.errors import UsageError
 
@@ -23,6 +28,9 @@ def declared(metadata: Iterable[MetaData]) -> Tables:
         for table in each.tables.values():
             for sql in statements(table):
                 tables.apply_sql(sql)
+            for column in table.columns:
+                definition = tables.table(table.name).columns[column.name]
+                definition.fallback = fallback(column, definition)
     return tables
 
 
@@ -43,6 +51,19 @@ def statements(table: SqlTable) -> Iterator[str]:
             yield str(CreateIndex(index).compile(dialect=DIALECT))
     except CompileError as error:
         raise UsageError(f"MySQL cannot have the table {table.name}: {error}") from error
+
+
+def fallback(column: SqlColumn[Any], definition: Column) -> str | None:
+    """The default that a model gives from Python, such as `mapped_column(default=0)`; none for a function."""
+    given: Any = column.default
+    if given is None or not given.is_scalar:
+        return None
+    try:
+        value = literal(given.arg, column.type).compile(dialect=DIALECT, compile_kwargs={"literal_binds": True})
+    except (SQLAlchemyError, ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError):
+        return None
+    tree = parse(f"SELECT {f'({value})' if definition.blob else value}")
+    return columns.default(definition, tree.expressions[0]) if isinstance(tree, exp.Select) else None
 
 
 def checks(table: SqlTable) -> Iterator[CheckConstraint]:

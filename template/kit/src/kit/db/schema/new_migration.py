@@ -1,4 +1,4 @@
-"""Writes a migration: for the difference between models and migrations, or for renaming a column in two steps.
+"""Writes a migration for the difference between models and migrations.
 
 The file is read back, as MySQL and as SQLite would run it, before it is left in the project.
 """
@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic import command
-from alembic.operations import ops
-from sqlalchemy import Column, Engine, MetaData, create_engine
+from sqlalchemy import Engine, create_engine
 
 from kit import references, settings
 from kit.db import migrations, tables
@@ -45,7 +44,7 @@ def write(message: str, *, note: Callable[[str], object] = lambda _: None) -> Pa
 
     Raises `UsageError` for a difference that one of the databases can't have, and leaves no file then.
     """
-    with _at_head() as engine:
+    with at_head() as engine:
         metadata = [references.load(references.METADATA), tables.metadata]
         declared, migrated = models.declared(metadata), follow(_folder())
         if migrated.unreadable:
@@ -59,7 +58,7 @@ def write(message: str, *, note: Callable[[str], object] = lambda _: None) -> Pa
         if not (different := compare.differences(declared, migrated.tables)):
             return None
         before, new = Definitions(migrated.tables.tables, laptop.read(engine)), Models(metadata)
-        draft = _Draft(message, engine)
+        draft = Draft(message, engine)
         try:
             upgrade, after = _upgrade(draft, different, declared, migrated, new, before)
             if refused := list(compare.refused_references(after.tables, migrated.tables)):
@@ -73,26 +72,10 @@ def write(message: str, *, note: Callable[[str], object] = lambda _: None) -> Pa
         return draft.finish()
 
 
-def rename(table: str, old: str, new: str) -> list[Path]:
-    """Write the two migrations that rename a column: one adds the new column, one drops the old one.
-
-    Raises `UsageError` if the models have neither.
-    """
-    metadata: MetaData = references.load(references.METADATA)
-    known: Any = metadata.tables[table].columns if table in metadata.tables else {}
-    if (column := known.get(old)) is None and (column := known.get(new)) is None:
-        raise UsageError(f"The models have no {table}.{old}. Use the names of table and column in the database.")
-    added, dropped = Column(new, column.type, nullable=True), Column(old, column.type, nullable=True)
-    files = []
-    for message, upgrade, downgrade in (
-        (f"add {new} to {table}", ops.AddColumnOp(table, added), ops.DropColumnOp(table, new)),
-        (f"drop {old} from {table}", ops.DropColumnOp(table, old), ops.AddColumnOp(table, dropped)),
-    ):
-        with _at_head() as engine:
-            draft = _Draft(message, engine)
-            draft.write([upgrade], [downgrade])
-            files.append(draft.finish())
-    return files
+def remove(file: Path) -> None:
+    """Delete a migration, and its bytecode, which Python would use for one of the same second and size."""
+    Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)
+    file.unlink(missing_ok=True)
 
 
 def _folder() -> Path:
@@ -100,7 +83,7 @@ def _folder() -> Path:
 
 
 @contextmanager
-def _at_head() -> Iterator[Engine]:
+def at_head() -> Iterator[Engine]:
     """An in-memory database that has all migrations; the app's database isn't used."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = create_engine("sqlite://", hide_parameters=True)
@@ -110,7 +93,7 @@ def _at_head() -> Iterator[Engine]:
 
 
 def _upgrade(
-    draft: "_Draft", different: list[Difference], declared: Any, migrated: Migrated, new: Models, before: Definitions
+    draft: "Draft", different: list[Difference], declared: Any, migrated: Migrated, new: Models, before: Definitions
 ) -> tuple[list[Any], Migrated]:
     """Write operations until nothing is left of the difference."""
     upgrade: list[Any] = []
@@ -142,7 +125,7 @@ def _run_on_sqlite(engine: Engine) -> None:
         ) from error
 
 
-class _Draft:
+class Draft:
     """The migration's file, while it is written."""
 
     def __init__(self, message: str, engine: Engine) -> None:
@@ -174,10 +157,9 @@ class _Draft:
         self.files = [Path(script.path) for script in scripts if script]
 
     def remove(self) -> None:
-        """Delete the file, and its bytecode, which Python would use for one of the same second and size."""
+        """Delete the file."""
         for file in self.files:
-            Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)
-            file.unlink(missing_ok=True)
+            remove(file)
         self.files = []
 
     def finish(self) -> Path:

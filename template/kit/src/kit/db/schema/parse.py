@@ -1,5 +1,6 @@
 """Parses a statement of a migration for MySQL; sqlglot does it, but for a few phrases that it does not know."""
 
+import functools
 import logging
 import re
 from typing import Any
@@ -15,6 +16,11 @@ _EQUIVALENT = [
     (r"\bADD\s+CHECK\b", "ADD CONSTRAINT CHECK"),
     (r"\bUSING\s+(?:BTREE|HASH)\b", ""),  # InnoDB has B-trees only
     (r"^\s*CREATE\s+(FULLTEXT|SPATIAL)\s+INDEX\s+(\S+)\s+ON\s+([\w'.]+)", r"ALTER TABLE \3 ADD \1 INDEX \2 "),
+    (r"\b(?:MULTI)?(?:POINT|LINESTRING|POLYGON)\b(?=\s*[,)]|\s+(?:NOT|NULL|SRID)\b|$)", "GEOMETRY"),
+    (r"\bSRID\s+\d+", ""),
+    (r"\b(FLOAT|DOUBLE|REAL)(\s*\([^)]*\))?\s+UNSIGNED\b", r"\1\2"),  # sqlglot knows unsigned integers only
+    (r"\bZEROFILL\b", "UNSIGNED"),
+    (r"\bUNSIGNED\s+UNSIGNED\b", "UNSIGNED"),
     (
         r"^\s*CREATE\s+(UNIQUE\s+)?INDEX\s+(\S+)\s+ON\s+([\w'.]+)(.*\)\s*(?:COMMENT|VISIBLE|INVISIBLE)\b.*)$",
         r"ALTER TABLE \3 ADD \1INDEX \2 \4",
@@ -24,6 +30,7 @@ _EQUIVALENT = [
 """Phrases, and what means the same and is parsed."""
 
 
+@functools.lru_cache(maxsize=4)  # the rules and the tables look at the same statement
 def parse(sql: str) -> Any:
     """Return the statement's tree; `None` or an `exp.Command` if it cannot be parsed, or only in part."""
     logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns about what it keeps as plain text

@@ -49,12 +49,14 @@ class Models:
     def __init__(self, metadata: Iterable[sa.MetaData]) -> None:
         self.tables = {table.name: table for each in metadata for table in each.tables.values()}
 
-    def column(self, table: str, name: str, _: Column) -> sa.Column[Any]:
-        """A copy of the model's column, without constraints."""
+    def column(self, table: str, name: str, definition: Column) -> sa.Column[Any]:
+        """A copy of the model's column, without constraints; perhaps with a server default for the live version."""
         column = self._column(table, name)
         arguments: list[Any] = []
         default: Any = column.server_default
         text: Any = default.arg if isinstance(default, sa.DefaultClause) else None
+        if default is None and definition.default is not None:
+            text = _default(definition, definition.default).arg
         if isinstance(default, sa.Computed):
             arguments.append(sa.Computed(default.sqltext, persisted=default.persisted))
         return sa.Column(

@@ -1,18 +1,18 @@
 """What PlanetScale refuses: each rule's code, and the documented alternative.
 
 Codes in PlanetScale's own list (planetscale.com/docs/vitess/schema-changes/schema-lint-errors) are spelled as there.
-The others are the kit's: RENAME_…, DATA_CHANGE, ROUTINE, UNSUPPORTED_STATEMENT and NOT_CHECKABLE name what never
+The others are the kit's: RENAME_…, DATA_CHANGE, ROUTINE, UNSUPPORTED_STATEMENT, UNKNOWN_TYPE and NOT_CHECKABLE name what never
 reaches a deploy request, or reaches production as a different change.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
 
 from kit.db.schema.parse import bare
+from kit.db.schema.problem import Problem
 from kit.db.schema.tables import Tables
 
 CHARSETS = {"utf8mb4", "utf8mb3", "utf8", "latin1", "ascii", "binary"}
@@ -21,8 +21,8 @@ MAX_TABLES = 2048
 
 RENAME_COLUMN = (
     "PlanetScale compares schemas, so this arrives as one column dropped and another added, its data lost. Expand and "
-    "contract instead: `python -m kit schema rename {table}.{old} {new}` writes both migrations. Deploy the first, write "
-    "both columns, backfill with kit.db.bulk, read the new one only; then deploy the second."
+    "contract instead: `python -m kit schema rename {table}.{old} {new}` writes the first migration and prints the steps: "
+    "write both columns, backfill with kit.db.bulk, read the new one only, drop the old one."
 )
 RENAME_TABLE = (
     "PlanetScale compares schemas, so this arrives as one table dropped and another created, its rows lost. Create "
@@ -49,17 +49,12 @@ INSTEAD = {
         "Backfill with kit.db.bulk in a script or a job, after the deploy."
     ),
     "UNSUPPORTED_STATEMENT": "PlanetScale does not accept this statement; a migration changes tables and views.",
+    "UNKNOWN_TYPE": (
+        "Give the column a type that both databases have, with its length: String(255), Text, Integer, Uuid, JSON, … or a "
+        'variant: Text().with_variant(MEDIUMTEXT(), "mysql").'
+    ),
     "NOT_CHECKABLE": 'Write the migration so that it does not query the database, with op.… or op.execute("…").',
 }
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What a statement or a table does that PlanetScale refuses."""
-
-    code: str
-    what: str
-    instead: str
 
 
 def problem(code: str, what: str) -> Problem:
@@ -183,11 +178,14 @@ def of_tables(tables: Tables, touched: set[str]) -> Iterator[tuple[str, Problem]
         columns = (
             [(part.column, table.columns.get(part.column), part.length) for part in primary.parts] if primary else []
         )
-        if blob := next((column for column, its, _ in columns if its and its.blob), None):
+        blob = next((column for column, its, _ in columns if its and its.blob), None)
+        if blob and all(
+            prefix for column, _, prefix in columns if column == blob
+        ):  # without one MySQL refuses it: 1170
             yield name, problem("BLOB_IN_UNIQUE_KEY", f"the primary key of {name} has {blob}, a text or blob")
         elif partial := next((column for column, _, prefix in columns if prefix), None):
             yield name, problem("PARTIAL_KEY_IN_UNIQUE_KEY", f"the primary key of {name} has only a part of {partial}")
-        elif table.columns and not any(table.usable(key) for key in table.keys.values()):
+        elif not blob and table.columns and not any(table.usable(key) for key in table.keys.values()):
             yield name, problem("NO_UNIQUE_KEY", f"{name} has no unique key that is never null")
         if len(table.columns) > MAX_COLUMNS:
             yield name, problem("UNSUPPORTED_FEATURE", f"{name} has {len(table.columns):,} columns")
