@@ -164,7 +164,7 @@ def test_a_database_url_that_is_nonsense_is_told(installed_app: Path, url: str) 
 def test_a_database_whose_server_is_down_is_told(installed_app: Path, target: str) -> None:
     url = f"mysql://app:hush-hush@127.0.0.1:{waiting.free_port()}/app"
     done = make(installed_app, target, f"PORT={waiting.free_port()}", env=without_venv(DATABASE_URL=url))
-    assert_told(done, "cannot be used", "Check DATABASE_URL")
+    assert_told(done, "can't be reached", "Check DATABASE_URL and that the server runs")
     assert "hush-hush" not in done.stdout
 
 

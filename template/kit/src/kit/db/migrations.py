@@ -8,19 +8,26 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from alembic import command, context
 from alembic.config import Config
+from alembic.ddl.impl import DefaultImpl
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, create_engine, delete
+from sqlalchemy.exc import DBAPIError
 
 from kit import references, settings
 from kit.db import database, limits, tables
 from kit.db import types as columns
+from kit.db.apply import failure, progress
+from kit.db.apply.steps import Recorder
+from kit.db.sqlite import engine as sqlite
+from kit.db.sqlite import migrating
 from kit.errors import UsageError
 
 __all__ = ["run"]
@@ -36,24 +43,45 @@ def config(engine: Engine | None = None) -> Config:
     return options
 
 
-def upgrade(engine: Engine | None = None) -> None:
+def _ignore(_: Script) -> None: ...
+
+
+def upgrade(
+    engine: Engine | None = None, *, on_applied: Callable[[Script], None] = _ignore, resumable: bool = True
+) -> None:
     """Apply the migrations that the database doesn't have yet.
 
-    engine: a PlanetScale development branch, instead of the app's database.
+    engine: a database instead of the app's.
+    on_applied: called after each migration, with Alembic's script.
+    resumable: whether a run after a failure will go on with this database, and not with a new one.
 
-    Raises `UsageError` for a PlanetScale database, whose schema is changed only by deploy requests.
+    Raises `MigrationFailed` with what is done already and the next step, and `UsageError` for a PlanetScale database,
+    whose schema is changed only by deploy requests.
     """
     if engine is None and database.is_planetscale(settings.current().database_url):
         raise UsageError(
             "The schema of a PlanetScale database is changed by a deploy request, never directly: make migrate"
         )
-    command.upgrade(config(engine), "head")
+    target = engine or database.engine()
+    recorder = Recorder(on_applied)
+    options = config(target)
+    options.attributes |= {"recorder": recorder, "resumable": resumable}
+    try:
+        newest()
+        recorder.scripts = {script.path: script for script in ScriptDirectory.from_config(options).walk_revisions()}
+        command.upgrade(options, "head")
+    except UsageError:
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, DBAPIError) and not recorder.connected:
+            raise
+        raise failure.explain(error, recorder, target, resumable=resumable) from error
 
 
-def upgrade_branch(engine: Engine) -> None:
+def upgrade_branch(engine: Engine, *, resumable: bool = False) -> None:
     """Apply them to a PlanetScale branch, which has copies of production's rows in alembic_version."""
     forget_ancestors(engine)
-    upgrade(engine)
+    upgrade(engine, resumable=resumable)
 
 
 def newest() -> str:
@@ -69,9 +97,13 @@ def newest() -> str:
 def pending(engine: Engine) -> list[str]:
     """Return the migrations that this database doesn't have yet, in order."""
     with engine.connect() as connection:
-        applied = set(MigrationContext.configure(connection).get_current_heads())
+        return _pending(connection)
+
+
+def _pending(connection: Connection) -> list[str]:
+    applied = MigrationContext.configure(connection).get_current_heads()
     scripts = ScriptDirectory.from_config(config())
-    return [script.revision for script in reversed(list(scripts.iterate_revisions("heads", tuple(applied) or "base")))]
+    return [script.revision for script in reversed(list(scripts.iterate_revisions("heads", applied or "base")))]
 
 
 def forget_ancestors(engine: Engine) -> None:
@@ -99,15 +131,30 @@ def run() -> None:
 
 
 def run_over(connection: Connection) -> None:
-    """Run them on this connection."""
-    context.configure(
-        connection=connection,
-        target_metadata=[references.load(references.METADATA), tables.metadata],  # the app's, and the kit's own
-        render_as_batch=True,  # SQLite changes a column by copying the table; on MySQL this is an ordinary ALTER
-        render_item=_render,
-    )
-    with context.begin_transaction():
-        context.run_migrations()
+    """Run them on this connection, each in a transaction; where that isn't possible, keep what is done of each."""
+    attributes = context.config.attributes
+    recorder: Recorder = attributes.get("recorder") or Recorder(_ignore)  # for commands that run no migration
+    recorder.connected = True
+    transactional = DefaultImpl.get_by_dialect(connection.dialect).transactional_ddl
+    with ExitStack() as stack:
+        if connection.dialect.name == "sqlite":
+            connection = connection.execution_options(**{sqlite.BEGIN: sqlite.IMMEDIATE})
+            recorder.check = stack.enter_context(migrating.foreign_keys_deferred(connection))
+            transactional = True  # unlike Alembic's default: the kit begins transactions itself, not the driver
+        elif not transactional and attributes.get("resumable"):
+            recorder.progress = stack.enter_context(progress.recorded(connection, _pending))
+        stack.enter_context(recorder.watch(connection))
+        context.configure(
+            connection=connection,
+            target_metadata=[references.load(references.METADATA), tables.metadata],  # the app's, and the kit's own
+            render_as_batch=True,  # SQLite changes a column by copying the table; on MySQL this is an ordinary ALTER
+            render_item=_render,
+            transactional_ddl=transactional,
+            transaction_per_migration=True,
+            on_version_apply=recorder.finish,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
 
 
 def write(message: str) -> Path | None:
