@@ -23,7 +23,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     def ask(*words: str) -> list[Any]:
         migrated: list[Any] = []
         monkeypatch.setattr(settings, "current", lambda: settings.Settings.load({"DATABASE_URL": PLANETSCALE}))
-        monkeypatch.setattr(migrations, "upgrade_branch", migrated.append)
+        monkeypatch.setattr(migrations, "upgrade_branch", lambda engine, **_: migrated.append(engine))
         monkeypatch.setattr(project, "read", lambda folder: project.Project("my-org", "my-app"))
         database.engine.cache_clear()
         parser = argparse.ArgumentParser()

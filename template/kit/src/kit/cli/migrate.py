@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from kit.errors import UsageError
@@ -40,11 +41,34 @@ def run(arguments: argparse.Namespace) -> None:
     url = settings.current().database_url if not arguments.planetscale else ""
     if arguments.planetscale or (database.is_planetscale(url) and not arguments.direct):
         return planetscale(arguments)
-    if not arguments.dry_run:
-        return migrations.upgrade_branch(database.engine()) if arguments.direct else migrations.upgrade()
-    where = database.address()
-    for revision in migrations.pending(database.engine()):
-        print(f"Apply {revision} to {where}.", file=sys.stderr)
+    if arguments.dry_run:
+        revisions = migrations.pending(database.engine())
+        for revision in revisions:
+            print(f"Apply {revision} to {database.address()}.", file=sys.stderr)
+    else:
+        revisions = directly(on_branch=arguments.direct)
+    if not revisions:
+        print(f"{database.address()} is up to date: {migrations.newest()} is applied.", file=sys.stderr)
+
+
+def directly(*, on_branch: bool = False) -> list[str]:
+    """Migrate the app's database without a deploy request, and print a line for each migration; returns them.
+
+    on_branch: whether it is a PlanetScale branch, which takes schema changes without safe migrations.
+    """
+    from kit.db import database, migrations
+
+    applied = []
+
+    def report(script: Any) -> None:
+        applied.append(script.revision)
+        print(f"Applied {Path(script.path).name} to {database.address()}.", file=sys.stderr)
+
+    if on_branch:
+        migrations.upgrade_branch(database.engine(), on_applied=report, resumable=True)
+    else:
+        migrations.upgrade(on_applied=report)
+    return applied
 
 
 def planetscale(arguments: argparse.Namespace) -> None:

@@ -3,8 +3,8 @@
 `upgrade` is for every database but PlanetScale (see `kit.planetscale`). `migrations/env.py` calls `run`.
 """
 
+import argparse
 import io
-import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -35,7 +35,7 @@ __all__ = ["run"]
 
 def config(engine: Engine | None = None) -> Config:
     """Return Alembic's configuration for the scripts in `migrations/` and the app's database, or that of `engine`."""
-    options = Config(stdout=io.StringIO())
+    options = Config(stdout=io.StringIO(), cmd_opts=argparse.Namespace(quiet=True))
     options.set_main_option("script_location", str(settings.PROJECT / "migrations"))
     options.set_main_option("revision_environment", "true")
     options.set_main_option("file_template", "%%(rev)s_%%(slug)s")
@@ -78,10 +78,10 @@ def upgrade(
         raise failure.explain(error, recorder, target, resumable=resumable) from error
 
 
-def upgrade_branch(engine: Engine, *, resumable: bool = False) -> None:
-    """Apply them to a PlanetScale branch, which has copies of production's rows in alembic_version."""
+def upgrade_branch(engine: Engine, *, on_applied: Callable[[Script], None] = _ignore, resumable: bool = False) -> None:
+    """Apply them to a PlanetScale branch, which has copies of production's rows in alembic_version; see `upgrade`."""
     forget_ancestors(engine)
-    upgrade(engine, resumable=resumable)
+    upgrade(engine, on_applied=on_applied, resumable=resumable)
 
 
 def newest() -> str:
@@ -195,7 +195,6 @@ def _only(forward: Any, back: Any) -> Callable[[Any, Any, list[Any]], None]:
 
 def _revision(message: str, fill: Callable[..., None], *, autogenerate: bool = False) -> list[Path]:
     """Write a revision, compared with an in-memory database that has all migrations; the app's database isn't used."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = create_engine("sqlite://", hide_parameters=True)
     upgrade(engine)
     alembic = config(engine)

@@ -1,12 +1,14 @@
 """Helpers for your tests: a database of their own, and running jobs in the test's process."""
 
 import os
+import sys
 
 from sqlalchemy import MetaData
 
 from kit import references, settings
 from kit.coldstart.start import loaded as loaded_by_a_start
-from kit.db import database, migrations, tables
+from kit.db import database, errors, migrations, tables
+from kit.errors import UsageError
 from kit.testing.jobs import FrozenClock, JobFailed, assert_enqueued, enqueued, frozen_clock, run_jobs
 
 __all__ = [
@@ -23,11 +25,20 @@ __all__ = [
 
 
 def use_database(url: str) -> None:
-    """Use another database from now on, and migrate it to the newest schema."""
+    """Use another database from now on, and migrate it to the newest schema.
+
+    Ends a run of pytest with one message if that is not possible, and not with one for each test.
+    """
     os.environ["DATABASE_URL"] = url
     settings.current.cache_clear()
     database.engine.cache_clear()
-    migrations.upgrade()
+    try:
+        with errors.explained():
+            migrations.upgrade()
+    except UsageError as error:
+        if "pytest" in sys.modules:
+            sys.modules["pytest"].exit(str(error), returncode=2)
+        raise
 
 
 def empty_tables() -> None:
