@@ -10,8 +10,9 @@ import pytest
 
 import mysql
 from kit.db.schema import render_sql
+from kit.db.schema.parse import parse
 from kit.db.schema.tables import Tables
-from kit.planetscale.lint import linter, rules
+from kit.planetscale.lint import rules
 
 CORPUS = Path(__file__).parent / "corpus"
 CHANGES = sorted(file.stem for file in CORPUS.glob("good_*.py"))
@@ -85,7 +86,7 @@ def applied(cursor: Any, statements: list[str]) -> tuple[Any, Any]:
             cursor.execute(statement)
         except pymysql.Error:
             continue
-        tree = linter._parse(statement)
+        tree = parse(statement)
         if tree is not None:
             tables.apply(tree)
     return believed(tables), actual(cursor)
@@ -95,7 +96,11 @@ def believed(tables: Tables) -> dict[str, Any]:
     return {
         name: SimpleNamespace(
             columns={column: (one.nullable, one.blob) for column, one in table.columns.items()},
-            keys={name: list(key.columns.items()) for name, key in table.keys.items()},
+            keys={
+                name: [(part.column, part.length is not None) for part in key.parts]
+                for name, key in table.keys.items()
+                if key.unique
+            },
         )
         for name, table in tables.tables.items()
     }

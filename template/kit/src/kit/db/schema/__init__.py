@@ -1,5 +1,8 @@
-"""The schema that the migrations create on MySQL, read without a database.
+"""The schema on MySQL, read without a database.
 
-render_sql  each migration's SQL for MySQL with the line that it comes from
-tables      what the tables look like after each statement
+render_sql   each migration's SQL for MySQL with the line that it comes from
+parse        a statement's tree
+definitions  what a table consists of, as MySQL understands it
+columns      a column's definition, read from its tree
+tables       what the tables look like after each statement
 """

@@ -1,14 +1,14 @@
 """Checks the migrations from the first to the last, as a deploy request would."""
 
 import logging
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sqlglot
+from sqlglot import exp
 
 from kit.db.schema import render_sql
+from kit.db.schema.parse import parse
 from kit.db.schema.tables import Tables
 from kit.planetscale.lint import rules
 from kit.planetscale.lint.rules import Problem
@@ -51,8 +51,8 @@ def _check_script(script: Any, tables: Tables, foreign_keys: bool) -> list[Findi
     for statement in statements:
         problems = list(rules.of_text(statement.sql))
         if not problems:
-            tree = _parse(statement.sql)
-            if tree is None or isinstance(tree, sqlglot.exp.Command):
+            tree = parse(statement.sql)
+            if tree is None or isinstance(tree, exp.Command):
                 problems = list(rules.of_unparsed(statement.sql, foreign_keys=foreign_keys))
                 if tree is None and not problems:
                     problems = [rules.problem("NOT_CHECKABLE", f"`{statement.sql[:70]}` cannot be parsed")]
@@ -62,12 +62,3 @@ def _check_script(script: Any, tables: Tables, foreign_keys: bool) -> list[Findi
         findings += [Finding(file, statement.line, one) for one in problems]
     findings += [Finding(file, touched.get(name, 1), one) for name, one in rules.of_tables(tables, set(touched))]
     return findings
-
-
-def _parse(sql: str) -> Any:
-    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns about what it keeps as plain text
-    partitions = re.search(r"\bPARTITION\s+BY\b", rules.bare(sql), re.IGNORECASE)
-    try:
-        return sqlglot.parse_one(sql[: partitions.start()] if partitions else sql, dialect="mysql")
-    except sqlglot.errors.SqlglotError:
-        return None

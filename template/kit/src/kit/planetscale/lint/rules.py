@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from kit.db.schema.parse import bare
 from kit.db.schema.tables import Tables
 
 CHARSETS = {"utf8mb4", "utf8mb3", "utf8", "latin1", "ascii", "binary"}
@@ -76,11 +77,6 @@ _FIRST_WORDS = [
     ),
     (r"(GRANT|REVOKE|LOAD|KILL|LOCK|UNLOCK|SET|USE|HANDLER|INSTALL|DO|FLUSH)\b", "UNSUPPORTED_STATEMENT"),
 ]
-
-
-def bare(sql: str) -> str:
-    """The statement with strings and comments blanked out, so that keywords are only found where they count."""
-    return re.sub(r"'(?:[^'\\]|\\.|'')*'|/\*.*?\*/", lambda match: " " * len(match[0]), sql, flags=re.DOTALL)
 
 
 def of_text(sql: str) -> Iterator[Problem]:
@@ -185,9 +181,7 @@ def of_tables(tables: Tables, touched: set[str]) -> Iterator[tuple[str, Problem]
         table = tables.tables[name]
         primary = table.keys.get("PRIMARY")
         columns = (
-            [(column, table.columns.get(column), prefix) for column, prefix in primary.columns.items()]
-            if primary
-            else []
+            [(part.column, table.columns.get(part.column), part.length) for part in primary.parts] if primary else []
         )
         if blob := next((column for column, its, _ in columns if its and its.blob), None):
             yield name, problem("BLOB_IN_UNIQUE_KEY", f"the primary key of {name} has {blob}, a text or blob")
