@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
         revisions = directly(on_branch=arguments.direct)
     if not revisions:
         print(f"{database.address()} is up to date: {migrations.newest()} is applied.", file=sys.stderr)
+    report_drift(database.engine())
 
 
 def directly(*, on_branch: bool = False) -> list[str]:
@@ -57,6 +59,7 @@ def directly(*, on_branch: bool = False) -> list[str]:
     on_branch: whether it is a PlanetScale branch, which takes schema changes without safe migrations.
     """
     from kit.db import database, migrations
+    from kit.db.apply.failure import MigrationFailed
 
     applied = []
 
@@ -64,11 +67,34 @@ def directly(*, on_branch: bool = False) -> list[str]:
         applied.append(script.revision)
         print(f"Applied {Path(script.path).name} to {database.address()}.", file=sys.stderr)
 
-    if on_branch:
-        migrations.upgrade_branch(database.engine(), on_applied=report, resumable=True)
-    else:
-        migrations.upgrade(on_applied=report)
+    try:
+        if on_branch:
+            migrations.upgrade_branch(database.engine(), on_applied=report, resumable=True)
+        else:
+            migrations.upgrade(on_applied=report)
+    except MigrationFailed:
+        report_drift(database.engine())  # it may be the reason
+        raise
     return applied
+
+
+def report_drift(engine: Any) -> None:
+    """Print how the tables differ from those that the migrations create; nothing, if that can't be found out."""
+    from sqlalchemy.exc import DBAPIError
+
+    from kit.db import errors
+    from kit.db.apply import drift
+
+    lines = []
+    with suppress(DBAPIError):
+        lines = drift.lines(engine)
+    if lines:
+        print(
+            f"\n{errors.address(engine)} was changed otherwise than by its migrations, and stays so:\n"
+            + "".join(f"  {line}\n" for line in lines)
+            + "Write what was meant as a migration, or take it back by hand.",
+            file=sys.stderr,
+        )
 
 
 def planetscale(arguments: argparse.Namespace) -> None:
@@ -90,6 +116,7 @@ def planetscale(arguments: argparse.Namespace) -> None:
         engine = connection.connect(url)
         try:
             migrations.upgrade_branch(engine)
+            report_drift(engine)
         finally:
             engine.dispose()
 

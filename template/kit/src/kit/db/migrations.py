@@ -22,7 +22,7 @@ from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, crea
 from sqlalchemy.exc import DBAPIError
 
 from kit import references, settings
-from kit.db import database, limits, tables
+from kit.db import database, errors, limits, tables
 from kit.db import types as columns
 from kit.db.apply import failure, progress
 from kit.db.apply.steps import Recorder
@@ -103,6 +103,12 @@ def pending(engine: Engine) -> list[str]:
 def _pending(connection: Connection) -> list[str]:
     applied = MigrationContext.configure(connection).get_current_heads()
     scripts = ScriptDirectory.from_config(config())
+    if unknown := set(applied) - {script.revision for script in scripts.walk_revisions()}:
+        raise UsageError(
+            f"The database {errors.address(connection.engine)} has the migration {unknown.pop()}, and migrations/ does "
+            "not. Nothing was changed. Get its file back, from git or from the branch that has it; or use a new "
+            "database, if this one is only for development."
+        )
     return [script.revision for script in reversed(list(scripts.iterate_revisions("heads", applied or "base")))]
 
 
@@ -137,6 +143,9 @@ def run_over(connection: Connection) -> None:
     recorder.connected = True
     transactional = DefaultImpl.get_by_dialect(connection.dialect).transactional_ddl
     with ExitStack() as stack:
+        if attributes.get("recorder"):
+            _pending(connection)  # raises an error for a revision that is unknown
+            connection.rollback()
         if connection.dialect.name == "sqlite":
             connection = connection.execution_options(**{sqlite.BEGIN: sqlite.IMMEDIATE})
             recorder.check = stack.enter_context(migrating.foreign_keys_deferred(connection))
