@@ -46,6 +46,8 @@ def _where(error: BaseException, recorder: Recorder) -> str:
     """The migration's file, line and statement."""
     step = recorder.steps[-1] if recorder.steps else None
     place = _place(error)
+    if place is None and step and not recorder.finished:  # Alembic's own statement after the migration's
+        place = step.file, step.line
     if place is None and recorder.finished:  # a check of the whole migration, or its commit
         return f"{_relative(recorder.finished.path)}: {recorder.finished.revision} failed at its end."
     if place is None:

@@ -5,6 +5,7 @@ unfinished. A statement that changes rows is recorded in its own transaction. On
 before and after; in between, the schema itself shows whether it was done.
 """
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -57,26 +58,32 @@ class Progress:
 
     def __init__(self, connection: Connection, done: Sequence[Row[Any]]) -> None:
         self._connection = connection
-        self._done = {row.number: row for row in done}
-        self._last = 0
+        self._done = done
+        self._left = list(done)
+        """Those that this run has not come to yet."""
+        self._row: Row[Any] | None = None
+        """That of the statement that is being executed, if it is done."""
+        self._number = max((row.number for row in done), default=0)
 
     def begin(self, step: Step) -> bool:
         """Return whether an earlier run has done the statement; raises `UsageError` if it has done another one."""
-        self._last = step.number
-        if row := self._done.get(step.number):
-            if row.digest != step.digest:
-                raise UsageError(_conflict(list(self._done.values()), f"Statement {step.number} is now:\n{step.sql}"))
+        self._row = next((row for row in self._left if row.digest == step.digest), None)
+        if self._row:
+            self._left.remove(self._row)
             return True
+        if self._left and not (_creates_index(step.sql) and _creates_index(self._left[0].statement)):
+            raise UsageError(_conflict(self._done, f"The migration's statement {step.number} is now:\n{step.sql}"))
+        self._number += 1
         if first_word(step.sql) in implicit_commit.WORDS:
             self._insert(step, schema_before=implicit_commit.fingerprint(self._connection, step.sql))
         return False
 
     def end(self, step: Step, cursor: Any) -> None:
         """Record that it is done. After one that an earlier run has done, let the cursor have that one's result."""
-        if row := self._done.get(step.number):
-            cursor.rowcount, cursor.lastrowid = row.row_count, row.last_row_id
+        if self._row:
+            cursor.rowcount, cursor.lastrowid = self._row.row_count, self._row.last_row_id
         elif first_word(step.sql) in implicit_commit.WORDS:
-            this = (TABLE.c.revision == step.revision) & (TABLE.c.number == step.number)
+            this = (TABLE.c.revision == step.revision) & (TABLE.c.number == self._number)
             self._connection.execute(update(TABLE).where(this).values(schema_before=None))
             self._connection.exec_driver_sql("COMMIT")
         else:
@@ -87,14 +94,19 @@ class Progress:
 
         Raises `UsageError` if earlier runs have done more than its file has now.
         """
-        if any(number > self._last for number in self._done):
-            raise UsageError(_conflict(list(self._done.values()), "The file does not have all of them any more."))
+        if self._left:
+            raise UsageError(_conflict(self._done, "The file does not have all of them any more."))
         self._connection.execute(delete(TABLE))
-        self._done, self._last = {}, 0
+        self._done, self._number = [], 0
 
     def _insert(self, step: Step, **values: Any) -> None:
-        key = {"revision": step.revision, "number": step.number}
+        key = {"revision": step.revision, "number": self._number}
         self._connection.execute(insert(TABLE).values(**key, digest=step.digest, statement=step.sql, **values))
+
+
+def _creates_index(sql: str) -> bool:
+    """Whether it is a CREATE INDEX: Alembic creates those of a new table in any order."""
+    return re.match(r"\s*CREATE\s+(\w+\s+)?INDEX\b", sql, re.IGNORECASE) is not None
 
 
 @contextmanager

@@ -46,12 +46,14 @@ def create_table(connection: Connection, name: str) -> str:
 
 
 @contextmanager
-def locked(connection: Connection, *, seconds: int = LOCK_SECONDS) -> Iterator[None]:
-    """Keep other runs of the migrations out; raises `UsageError` if another one goes on for so many seconds.
+def locked(connection: Connection, *, seconds: int | None = None) -> Iterator[None]:
+    """Keep other runs of the migrations out; raises `UsageError` if another one goes on for so many seconds, `LOCK_SECONDS` by default.
 
     The server keeps the lock of a connection that was given up until it has finished its last statement.
     """
-    if not connection.exec_driver_sql(f"SELECT GET_LOCK({_LOCK}, {seconds})").scalar():
+    if not connection.exec_driver_sql(
+        f"SELECT GET_LOCK({_LOCK}, {LOCK_SECONDS if seconds is None else seconds})"
+    ).scalar():
         other = connection.exec_driver_sql(f"SELECT IS_USED_LOCK({_LOCK})").scalar()
         connection.rollback()
         raise UsageError(
