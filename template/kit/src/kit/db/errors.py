@@ -23,13 +23,14 @@ def explained() -> Iterator[None]:
         if is_missing_table(error, engine):
             message = f"The database {address(engine)} has no such table. Migrate it first: make migrate"
             raise UsageError(message) from error
-        if error.statement is None and error.orig:  # while connecting
-            host = f"{engine.url.host}:{engine.url.port or 3306}"
-            raise UsageError(_of(engine).unreachable(error.orig, address(engine), host)) from error
         if is_lost(error, engine):
             raise UsageError(
                 f"The connection to {address(engine)} broke: {words(error, engine)}. Try again."
             ) from error
+        host = f"{engine.url.host}:{engine.url.port or 3306}"
+        reason = error.orig and error.statement is None and _of(engine).unreachable(error.orig, address(engine), host)
+        if reason:
+            raise UsageError(reason) from error
         raise
 
 

@@ -36,8 +36,7 @@ def explain(error: BaseException, recorder: Recorder, engine: Engine, *, resumab
     resumable: whether another run will go on with this database. A PlanetScale branch is deleted instead.
     """
     paragraphs = [_where(error, recorder), _reason(error, engine)]
-    if resumable:
-        paragraphs += _outcome(error, recorder, engine)
+    paragraphs += _outcome(error, recorder, engine) if resumable else [_next_step(error, engine)]
     message = "\n\n".join(paragraphs)
     return MigrationStopped(message) if isinstance(error, KeyboardInterrupt) else MigrationFailed(message)
 
@@ -87,7 +86,7 @@ def _reason(error: BaseException, engine: Engine) -> str:
 
 def _outcome(error: BaseException, recorder: Recorder, engine: Engine) -> list[str]:
     """What is done of the migration already, and the next step."""
-    if not (recorder.steps or recorder.finished or _place(error)):
+    if not (recorder.steps or recorder.finished or _place(error) or _interrupted(error, engine)):
         return [f"Once that is solved, {AGAIN}"]
     if recorder.progress:
         return _recorded_outcome(error, engine)

@@ -8,13 +8,13 @@ import ssl
 
 from pymysql.constants import CR
 
-from kit.db.mysql.connection import is_lost
+from kit.db.mysql import connection
 
-__all__ = ["is_lost", "is_missing_table", "unreachable", "words"]
-
-_ACCESS_DENIED = {1044, 1045, 1698}
+_ACCESS_DENIED = {1044, 1045, 1130, 1698}
 _UNKNOWN_DATABASE = 1049
 _NO_SUCH_TABLE = 1146
+_NOT_ACCEPTED = {1040, 1129, 1203, 1226, CR.CR_CONN_HOST_ERROR}
+"""Too many connections, a host that is blocked after errors, or any other error while connecting."""
 
 
 def words(error: BaseException) -> str:
@@ -29,8 +29,13 @@ def is_missing_table(error: BaseException) -> bool:
     return error.args[:1] == (_NO_SUCH_TABLE,)
 
 
-def unreachable(error: BaseException, address: str, host: str) -> str:
-    """Say why no connection could be opened, and what to check.
+def is_lost(error: Exception) -> bool:
+    """Whether the connection broke, rather than the server having answered with an error."""
+    return connection.is_lost(error)
+
+
+def unreachable(error: BaseException, address: str, host: str) -> str | None:
+    """Say why no connection could be opened, and what to check; `None` for an error of another kind.
 
     address: the database's URL without its password. host: the server's name and port.
     """
@@ -53,4 +58,4 @@ def unreachable(error: BaseException, address: str, host: str) -> str:
         return f"The database {address} refuses access: {words(error)}. {check}: its user and password."
     if code == _UNKNOWN_DATABASE:
         return f"The server has no such database: {words(error)}. Create it, or check the name in DATABASE_URL."
-    return f"{start}: {words(error)}. {check} and that the server runs."
+    return f"{start}: {words(error)}. {check} and that the server runs." if code in _NOT_ACCEPTED else None

@@ -1,6 +1,7 @@
 """SQLite's errors in sentences. Source: sqlite.org/rescode.html"""
 
-__all__ = ["is_lost", "is_missing_table", "unreachable", "words"]
+_FILE = ("SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_IOERR", "SQLITE_NOTADB", "SQLITE_PERM", "SQLITE_READONLY")
+"""How the names of the errors of a file begin that can't be used."""
 
 
 def words(error: BaseException) -> str:
@@ -19,8 +20,10 @@ def is_lost(error: BaseException) -> bool:
     return False
 
 
-def unreachable(error: BaseException, address: str, host: str) -> str:
-    """Say why the file could not be opened, and what to check."""
+def unreachable(error: BaseException, address: str, host: str) -> str | None:
+    """Say why the file could not be opened, and what to check; `None` for an error of another kind."""
+    if not getattr(error, "sqlite_errorname", "").startswith(_FILE):
+        return None
     return (
         f"The database {address} can't be opened: {words(error)}. Check DATABASE_URL, and who may write the file and "
         "its folder. Without DATABASE_URL, a SQLite file in data/ is used."

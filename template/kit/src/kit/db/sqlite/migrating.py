@@ -5,6 +5,7 @@ foreign keys are enforced. They can only be switched between transactions.
 Source: sqlite.org/lang_altertable.html#otheralter and sqlite.org/foreignkeys.html#fk_schemacommands
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,10 +22,10 @@ def foreign_keys_deferred(connection: Connection) -> Iterator[Callable[[], None]
     """Don't enforce foreign keys in the block; the value raises `ForeignKeyViolation` for rows that violate one since."""
     driver: Any = connection.connection.driver_connection
     enforced = driver.execute("PRAGMA foreign_keys").fetchone()[0]
-    before = set(driver.execute("PRAGMA foreign_key_check")) if enforced else set()
+    before = _violations(driver) if enforced else None
 
     def check() -> None:
-        violated = set(driver.execute("PRAGMA foreign_key_check")) - before if enforced else set()
+        violated = (_violations(driver) or set()) - before if before is not None else set()
         if violated:
             table, _row, parent, _number = next(iter(violated))
             raise ForeignKeyViolation(f"{len(violated)} rows would refer to missing ones, such as {table} to {parent}")
@@ -36,3 +37,11 @@ def foreign_keys_deferred(connection: Connection) -> Iterator[Callable[[], None]
         connection.rollback()  # inside a transaction, the next line would do nothing
         if enforced:
             driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _violations(driver: Any) -> set[Any] | None:
+    """The rows without the row that they refer to; `None` if a foreign key refers to columns without a unique key."""
+    try:
+        return set(driver.execute("PRAGMA foreign_key_check"))
+    except sqlite3.OperationalError:
+        return None
