@@ -1,4 +1,4 @@
-"""A migration that is interrupted on MySQL, which commits each change of the schema: it goes on where it stopped."""
+"""A migration that is interrupted: on SQLite nothing of it is left, on MySQL it goes on where it stopped."""
 
 import os
 import signal
@@ -184,8 +184,7 @@ STATEMENTS = st.lists(
                 f"op.execute(\"INSERT INTO messages (text, posted_at) VALUES ('{n}', '2026-01-01 00:00:00')\")"
                 for n in range(3)
             ),
-            "op.execute(\"UPDATE messages SET text = CONCAT(text, '+')\")",
-            'op.execute("SET @kit_test = 1")',
+            'op.execute("INSERT INTO messages (text, posted_at) SELECT text, posted_at FROM messages")',
             'assert op.get_bind().execute(sa.text("SELECT 1")).scalar() == 1',
         ]
     ),
@@ -193,9 +192,10 @@ STATEMENTS = st.lists(
     max_size=6,
     unique=True,
 )
+ERRORS = st.tuples(st.sampled_from([WRONG, "raise ZeroDivisionError", "raise KeyboardInterrupt"]), st.integers(0, 6))
 FAULTS = st.lists(
     st.one_of(
-        st.tuples(st.sampled_from([WRONG, "raise ZeroDivisionError", "raise KeyboardInterrupt"]), st.integers(0, 6)),
+        ERRORS,
         st.tuples(st.sampled_from(["before", "after"]), st.integers(10, 60)),
     ),
     min_size=1,
@@ -254,3 +254,29 @@ def outcome(
     engine.dispose()
     # Alembic creates a new table's indexes in any order.
     return {name: sorted(line.rstrip(",") for line in sql.splitlines()) for name, sql in created.items()}, texts
+
+
+@given(statements=STATEMENTS, fault=ERRORS)
+@hypothesis_settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_interrupts_a_migration_on_sqlite_nothing_of_it_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statements: list[str], fault: tuple[str, int]
+) -> None:
+    (tmp_path / "migrations" / "versions" / "0003_change.py").unlink(missing_ok=True)
+    (tmp_path / "test.db").unlink(missing_ok=True)
+    engine = connection.connect(f"sqlite:///{tmp_path}/test.db")
+    project = Project.create(tmp_path, engine, monkeypatch)
+    before = dump(engine)
+    project.write(*statements[: fault[1]], fault[0], *statements[fault[1] :])
+    with pytest.raises((MigrationFailed, MigrationStopped), match=r"Nothing of it was applied\."):
+        project.migrate()
+    assert dump(engine) == before
+    project.write(*statements)
+    assert project.migrate() == ["0003"]
+    engine.dispose()
+
+
+def dump(engine: Engine) -> list[str]:
+    """All of a SQLite database as statements."""
+    with engine.connect() as opened:
+        driver: Any = opened.connection.driver_connection
+        return list(driver.iterdump())
