@@ -240,7 +240,7 @@ def outcome(
         project.write(
             *statements[:position], *([] if kills else [fault]), *([] if not kills else statements[position:])
         )
-        with suppress(MigrationFailed, MigrationStopped, DBAPIError):
+        with suppress(UsageError, MigrationStopped, DBAPIError):  # also for a statement before those that are done
             if kills:
                 with killed(server, engine, number, fault):
                     project.migrate()
