@@ -1,8 +1,11 @@
 """What the tests of the kit's database share."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from sqlalchemy import Column, MetaData, String, Table, Text
 
 import mysql
 
@@ -42,3 +45,24 @@ def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         database.engine().dispose()
     settings.current.cache_clear()
     database.engine.cache_clear()
+
+
+@pytest.fixture
+def metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MetaData:
+    """The models of a project that has the wall's migrations so far."""
+    from kit import references, settings
+    from kit.db.types import BigKey, UtcDateTime
+
+    shutil.copytree(settings.PROJECT / "migrations", tmp_path / "migrations")
+    monkeypatch.setattr(settings, "PROJECT", tmp_path)
+    models = MetaData()
+    monkeypatch.setattr(references, "load", lambda _: models)
+    Table(
+        "messages",
+        models,
+        Column("id", BigKey, primary_key=True),
+        Column("text", String(280), nullable=False),
+        Column("posted_at", UtcDateTime, nullable=False),
+        Column("picture", Text),
+    )
+    return models

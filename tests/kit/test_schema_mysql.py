@@ -7,10 +7,10 @@ from typing import Any
 
 import pymysql
 import pytest
+import server_tables
 
 import mysql
 from kit.db.schema import render_sql
-from kit.db.schema.parse import parse
 from kit.db.schema.tables import Tables
 from kit.planetscale.lint import rules
 
@@ -58,6 +58,22 @@ SCRIPTS = {
         "DROP TABLE v, w",
         "ALTER TABLE u ADD COLUMN c TINYBLOB, DROP COLUMN b",
     ],
+    "all else": [
+        "CREATE TABLE t (a INT PRIMARY KEY AUTO_INCREMENT, b NVARCHAR(9) DEFAULT 'x', c REAL, d NUMERIC, e BOOL DEFAULT TRUE, f TEXT(70000), g CHAR, h TIMESTAMP(6) NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6), i FLOAT(30))",
+        "ALTER TABLE t ADD CHECK (a > 1), ADD j INT AS (a + 1) STORED COMMENT 'one more'",
+        "ALTER TABLE t ADD CONSTRAINT k CHECK (b <> 'y')",
+        "ALTER TABLE t ADD INDEX l (f(20), b DESC), ADD FULLTEXT INDEX m (f), ADD INDEX n ((lower(b)))",
+        "CREATE INDEX o ON t (b) USING BTREE",
+        "CREATE INDEX p ON t (b) COMMENT 'a comment'",
+        "ALTER TABLE t RENAME INDEX o TO q",
+        "ALTER TABLE t ALTER COLUMN b SET DEFAULT 'z', ALTER COLUMN e DROP DEFAULT",
+        "ALTER TABLE t COMMENT 'about t', COLLATE utf8mb4_0900_bin",
+        "ALTER TABLE t ADD r VARCHAR(9), ADD s VARCHAR(9) COLLATE utf8mb4_general_ci",
+        "ALTER TABLE t DROP CHECK k, DROP COLUMN j",
+        "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        "CREATE TABLE u (a INT PRIMARY KEY, b INT, CONSTRAINT v FOREIGN KEY (b) REFERENCES t (a) ON DELETE CASCADE)",
+        "ALTER TABLE u ADD FOREIGN KEY (a) REFERENCES t (a) ON UPDATE NO ACTION",
+    ],
     "types": [
         "CREATE TABLE t (a SERIAL PRIMARY KEY, b TINYTEXT, c BLOB, d MEDIUMBLOB, e LONGTEXT, f VARBINARY(9), g DATETIME(6))",
         "ALTER TABLE t ADD h ENUM('x', 'y') NOT NULL, ADD i SET('x'), ADD j DECIMAL(9, 2) UNSIGNED, ADD k YEAR, ADD l BIT(3)",
@@ -74,7 +90,10 @@ def server(tls_server: mysql.Server) -> Iterator[Any]:
 
 
 def applied(cursor: Any, statements: list[str]) -> tuple[Any, Any]:
-    """The tables after these statements, as the check believes and as MySQL says; what it refuses changes neither."""
+    """The tables after these statements, as the check believes and as MySQL says; what it refuses changes neither.
+
+    All of a table's definition is compared with what the server prints, too.
+    """
     cursor.execute("DROP DATABASE tables")
     cursor.execute("CREATE DATABASE tables")
     cursor.execute("USE tables")
@@ -86,10 +105,19 @@ def applied(cursor: Any, statements: list[str]) -> tuple[Any, Any]:
             cursor.execute(statement)
         except pymysql.Error:
             continue
-        tree = parse(statement)
-        if tree is not None:
-            tables.apply(tree)
-    return believed(tables), actual(cursor)
+        tables.apply_sql(statement)
+    mine, theirs = believed(tables), actual(cursor)
+    if not any(table.unfollowed for table in tables.tables.values()):
+        assert server_tables.differences(tables, printed(cursor, list(theirs))) == ""
+    return mine, theirs
+
+
+def printed(cursor: Any, names: list[str]) -> list[str]:
+    statements = []
+    for name in names:
+        cursor.execute(f"SHOW CREATE TABLE `{name}`")
+        statements.append(cursor.fetchone()[1])
+    return statements
 
 
 def believed(tables: Tables) -> dict[str, Any]:

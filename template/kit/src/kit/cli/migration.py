@@ -18,11 +18,14 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the file, and print its name; raises `UsageError` for what PlanetScale would refuse."""
     from kit import settings
     from kit.cli import schema
-    from kit.db import migrations
+
+    if not schema.can_check():
+        raise UsageError("A migration needs sqlglot, which is not installed here: write it on a laptop.")
+    from kit.db.schema import new_migration
 
     if not arguments.message.strip():
         raise UsageError('Describe the migration: make migration m="add a title to messages"')
-    file = migrations.write(arguments.message.strip())
+    file = new_migration.write(arguments.message.strip(), note=lambda note: print(f"{note}\n", file=sys.stderr))
     if file is None:
         print("The models have not changed, so there is nothing to migrate.", file=sys.stderr)
         return

@@ -1,4 +1,4 @@
-"""`python -m kit schema`: lint the migrations against PlanetScale's rules, and rename columns safely."""
+"""`python -m kit schema`: lint the migrations, compare them with the models, and rename columns safely."""
 
 import argparse
 import sys
@@ -12,9 +12,9 @@ from kit.errors import UsageError
 
 def register(commands: Any) -> None:
     """Add the command and its verbs."""
-    schema = commands.add_parser("schema", help="check the migrations against PlanetScale's rules, or rename a column")
+    schema = commands.add_parser("schema", help="check the migrations, or rename a column")
     verbs = schema.add_subparsers(required=True, metavar="VERB")
-    check = verbs.add_parser("check", help="list what a deploy request would refuse, with alternatives")
+    check = verbs.add_parser("check", help="list what PlanetScale would refuse, and where migrations and models differ")
     check.set_defaults(run=run_check)
     rename = verbs.add_parser("rename", help="write the two migrations that rename a column without losing data")
     rename.add_argument("column", metavar="TABLE.COLUMN", help="the column to rename")
@@ -26,11 +26,23 @@ def run_check(_: argparse.Namespace) -> None:
     """Print each finding with its file and line; raises `UsageError` when there is one."""
     from kit import settings
 
-    if findings := check(settings.PROJECT / "migrations"):
-        raise UsageError(
-            "\n\n".join(findings) + f"\n\nPlanetScale would refuse {len(findings)} of your migrations' changes."
-        )
-    print("PlanetScale accepts these migrations.", file=sys.stderr)
+    findings = check(settings.PROJECT / "migrations")
+    from kit.db.schema.report import report
+
+    compared = report()
+    for note in compared.notes:
+        print(f"{note}\n", file=sys.stderr)
+    paragraphs = list(findings)
+    if findings:
+        paragraphs.append(f"PlanetScale would refuse {len(findings)} of your migrations' changes.")
+    if compared.problems:
+        paragraphs += [
+            ".\n".join(compared.problems) + ".",
+            'Write the migration, or correct the models: make migration m="…"',
+        ]
+    if paragraphs:
+        raise UsageError("\n\n".join(paragraphs))
+    print("PlanetScale accepts these migrations, and they create what the models declare.", file=sys.stderr)
 
 
 def can_check() -> bool:
@@ -58,12 +70,12 @@ def check(folder: Path) -> list[str]:
 
 def run_rename(arguments: argparse.Namespace) -> None:
     """Write the migration that adds the new column, and the one that drops the old."""
-    from kit.db import migrations
+    from kit.db.schema import new_migration
 
     table, _, column = arguments.column.partition(".")
     if not column:
         raise UsageError("Name the column with its table, for example: python -m kit schema rename messages.text body")
-    for file in migrations.rename(table, column, arguments.new):
+    for file in new_migration.rename(table, column, arguments.new):
         print(_relative(file, Path.cwd()))
     print(
         "\nDeploy the first. Then write both columns, backfill with kit.db.bulk and read the new one only.\n"

@@ -13,6 +13,8 @@ _QUOTE = mysql.dialect().identifier_preparer.quote
 _SAME_TYPE = {"REAL": "DOUBLE", "NVARCHAR": "VARCHAR", "NCHAR": "CHAR", "BOOLEAN": "TINYINT", "BOOL": "TINYINT"}
 _ARGUMENTS = {"BOOLEAN": ("1",), "BOOL": ("1",), "CHAR": ("1",), "BINARY": ("1",), "BIT": ("1",), "DECIMAL": ("10",)}
 """What a type without arguments has. Source: dev.mysql.com/doc/refman/8.4/en/data-types.html"""
+_ELSEWHERE = (exp.UniqueColumnConstraint, exp.CheckColumnConstraint, exp.Reference)
+"""Constraints beside a column that are not its own."""
 _SIZES = {"TINY": 2**8 - 1, "": 2**16 - 1, "MEDIUM": 2**24 - 1, "LONG": 2**32 - 1}
 """How many bytes fit into a TEXT or BLOB with this prefix."""
 _BYTES_PER_CHARACTER = 4
@@ -43,6 +45,8 @@ def definition(part: Any) -> tuple[Column, list[Any]]:
             column.on_update = _now(text_of(kind.this))
         elif isinstance(kind, exp.ComputedColumnConstraint):
             column.computed, column.stored = text_of(kind.this), bool(kind.args.get("persisted"))
+        elif isinstance(kind, exp.GeneratedAsIdentityColumnConstraint) and kind.expression:
+            column.computed = text_of(kind.expression)  # as sqlglot takes `GENERATED ALWAYS AS (…)` without VIRTUAL
         elif isinstance(kind, exp.CommentColumnConstraint):
             column.comment = kind.this.name
         elif isinstance(kind, exp.CharacterSetColumnConstraint):
@@ -50,6 +54,8 @@ def definition(part: Any) -> tuple[Column, list[Any]]:
         elif isinstance(kind, exp.CollateColumnConstraint):
             column.collation = kind.this.name.lower()
             column.charset = column.collation.partition("_")[0]
+        elif not isinstance(kind, _ELSEWHERE):
+            column.attributes = (*column.attributes, kind.sql("mysql"))
     return column, kinds
 
 
@@ -79,10 +85,11 @@ def text_of(node: Any, *, keep_parentheses: bool = False) -> str:
 def _now(text: str) -> str:
     """`CURRENT_TIMESTAMP`, however it is written; with its digits, if it has any."""
     name = r"(?:NOW|CURRENT_TIMESTAMP|LOCALTIME|LOCALTIMESTAMP)"
-    match = re.fullmatch(rf"\(?{name}(?:\((\d*)\))?\)?", text, re.IGNORECASE)
+    match = re.fullmatch(rf"(\(?){name}(?:\((\d*)\))?\)?", text, re.IGNORECASE)
     if not match:
         return text
-    return "CURRENT_TIMESTAMP" + (f"({match[1]})" if match[1] and match[1] != "0" else "")
+    digits = f"({match[2]})" if match[2] and match[2] != "0" else ""
+    return f"(CURRENT_TIMESTAMP{digits})" if match[1] else f"CURRENT_TIMESTAMP{digits}"
 
 
 def _typed(kind: Any) -> Column:

@@ -35,6 +35,8 @@ class Column:
     """The character set that the column names itself; `None` for the table's."""
     collation: str | None = None
     """The collation that the column names itself; `None` for the table's."""
+    attributes: tuple[str, ...] = ()
+    """What else is beside it, such as INVISIBLE."""
 
     @property
     def blob(self) -> bool:
@@ -75,6 +77,8 @@ class Key:
     """`PRIMARY`, `UNIQUE`, `INDEX`, `FULLTEXT` or `SPATIAL`."""
     options: str = ""
     """What follows the parts, such as `WITH PARSER ngram`."""
+    generated_name: bool = field(default=False, compare=False)
+    """Whether MySQL chose its name."""
 
     @property
     def unique(self) -> bool:
@@ -92,9 +96,9 @@ class Check:
     """A check constraint."""
 
     expression: str
-    columns: frozenset[str] = frozenset()
+    columns: frozenset[str] = field(default=frozenset(), compare=False)
     """The columns that the expression uses."""
-    generated_name: bool = False
+    generated_name: bool = field(default=False, compare=False)
     """Whether MySQL chose its name."""
 
 
@@ -109,7 +113,8 @@ class ForeignKey:
     on_delete: str = ""
     """Empty for the default, NO ACTION or RESTRICT, which mean the same to InnoDB."""
     on_update: str = ""
-    generated_name: bool = False
+    generated_name: bool = field(default=False, compare=False)
+    """Whether MySQL chose its name."""
 
 
 @dataclass
@@ -137,6 +142,7 @@ class Table:
         chosen = name or first
         while not name and chosen in self.keys:
             chosen, number = f"{first}_{number}", number + 1
+        key.generated_name = not name
         self.keys[chosen] = key
 
     def make_primary_not_null(self) -> None:

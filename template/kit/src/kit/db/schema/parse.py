@@ -15,6 +15,10 @@ _EQUIVALENT = [
     (r"\bADD\s+CHECK\b", "ADD CONSTRAINT CHECK"),
     (r"\bUSING\s+(?:BTREE|HASH)\b", ""),  # InnoDB has B-trees only
     (r"^\s*CREATE\s+(FULLTEXT|SPATIAL)\s+INDEX\s+(\S+)\s+ON\s+([\w'.]+)", r"ALTER TABLE \3 ADD \1 INDEX \2 "),
+    (
+        r"^\s*CREATE\s+(UNIQUE\s+)?INDEX\s+(\S+)\s+ON\s+([\w'.]+)(.*\)\s*(?:COMMENT|VISIBLE|INVISIBLE)\b.*)$",
+        r"ALTER TABLE \3 ADD \1INDEX \2 \4",
+    ),
     (r"\bCONVERT\s+TO\s+CHARACTER\s+SET\b", "DEFAULT CHARACTER SET"),  # `is_conversion` knows the difference
 ]
 """Phrases, and what means the same and is parsed."""
@@ -45,10 +49,12 @@ def _equivalent(sql: str) -> str:
     quoted: list[str] = []
 
     def set_aside(match: re.Match[str]) -> str:
+        if versioned := re.fullmatch(r"/\*!\d*(.*)\*/", match[0], re.DOTALL):  # MySQL executes such a comment
+            return versioned[1]
         quoted.append(match[0])
         return f"'{len(quoted) - 1}'"
 
     sql = re.sub(_QUOTED, set_aside, sql, flags=re.DOTALL)
     for phrase, same in _EQUIVALENT:
-        sql = re.sub(phrase, same, sql, flags=re.IGNORECASE)
+        sql = re.sub(phrase, same, sql, flags=re.IGNORECASE | re.DOTALL)
     return re.sub(r"'(\d+)'", lambda match: quoted[int(match[1])], sql)

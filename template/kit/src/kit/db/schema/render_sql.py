@@ -5,10 +5,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
+from sqlalchemy.dialects import mysql
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,17 @@ def scripts(folder: Path) -> Iterator[Script]:
     yield from reversed(list(directory.walk_revisions()))
 
 
-def statements(script: Script) -> list[Statement]:
-    """Run a migration's upgrade without a database; raises `Unreadable` when it needs one."""
+def statements(script: Script, direction: Literal["upgrade", "downgrade"] = "upgrade") -> list[Statement]:
+    """Run a migration's upgrade or downgrade without a database; raises `Unreadable` when it needs one."""
     file = Path(script.path)
     buffer = _StatementBuffer(file)
     context = MigrationContext.configure(
-        dialect_name="mysql", opts={"as_sql": True, "output_buffer": buffer, "literal_binds": True}
+        dialect=mysql.dialect(paramstyle="named"),  # with `%s` for parameters, it would double percent signs
+        opts={"as_sql": True, "output_buffer": buffer, "literal_binds": True},
     )
     try:
         with Operations.context(context):
-            script.module.upgrade()
+            getattr(script.module, direction)()
     except Exception as error:
         line = buffer.line
         trace = error.__traceback__

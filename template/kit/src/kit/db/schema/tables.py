@@ -188,6 +188,8 @@ class Tables:
                     table.add_key("", Key([KeyPart(part.name)], "UNIQUE"))
                 elif isinstance(kind, exp.CheckColumnConstraint):
                     self._add_key(name, table, kind, "")
+                elif isinstance(kind, exp.Reference):  # a foreign key since MySQL 9, before that nothing
+                    table.unfollowed.append(part.sql("mysql"))
             if columns.is_serial(part):
                 table.add_key("", Key([KeyPart(part.name)], "UNIQUE"))
             table.make_primary_not_null()
@@ -200,10 +202,10 @@ class Tables:
             table.make_primary_not_null()
         elif isinstance(part, exp.UniqueColumnConstraint) and isinstance(part.this, exp.Schema):
             parts = [_part(column) for column in part.this.expressions]
-            table.add_key(name or part.this.name, Key(parts, "UNIQUE"))
+            table.add_key(name or part.this.name, Key(parts, "UNIQUE", _options(part)))
         elif isinstance(part, exp.IndexColumnConstraint):
             kind = str(part.args.get("kind") or "INDEX").upper()
-            table.add_key(name or part.name, Key([_part(column) for column in part.expressions], kind))
+            table.add_key(name or part.name, Key([_part(column) for column in part.expressions], kind, _options(part)))
         elif isinstance(part, exp.CheckColumnConstraint):
             used = frozenset(column.name for column in part.find_all(exp.Column))
             chosen = name or _generated(table.checks, f"{table_name}_chk_")
@@ -260,6 +262,12 @@ def _part(node: Any) -> KeyPart:
     if isinstance(node, exp.Column | exp.Identifier):
         return KeyPart(node.name)
     return KeyPart("", text_of(node))
+
+
+def _options(key: Any) -> str:
+    """A key's options that models have too; its comment and visibility are not among them."""
+    parsers = [option.args.get("parser") for option in key.args.get("options") or ()]
+    return next((f"WITH PARSER {parser.name}" for parser in parsers if parser is not None), "")
 
 
 def _foreign_key(part: Any, *, generated_name: bool) -> ForeignKey:
