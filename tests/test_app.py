@@ -164,7 +164,7 @@ def test_an_invalid_database_url_is_an_error(installed_app: Path, url: str) -> N
 def test_an_unreachable_database_is_an_error(installed_app: Path, target: str) -> None:
     url = f"mysql://app:hush-hush@127.0.0.1:{waiting.free_port()}/app"
     done = make(installed_app, target, f"PORT={waiting.free_port()}", env=without_venv(DATABASE_URL=url))
-    assert_told(done, "cannot be used", "Check DATABASE_URL")
+    assert_told(done, "can't be reached", "Check DATABASE_URL and that the server runs")
     assert "hush-hush" not in done.stdout
 
 

@@ -9,6 +9,7 @@ import pytest
 from kit import secrets, settings
 from kit.cli import migrate, schema
 from kit.db import database, migrations
+from kit.db.apply import drift
 from kit.errors import UsageError
 from kit.planetscale import project, transport
 from planetscale_server import PlanetScale
@@ -23,7 +24,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     def ask(*words: str) -> list[Any]:
         migrated: list[Any] = []
         monkeypatch.setattr(settings, "current", lambda: settings.Settings.load({"DATABASE_URL": PLANETSCALE}))
-        monkeypatch.setattr(migrations, "upgrade_branch", migrated.append)
+        monkeypatch.setattr(migrations, "upgrade_branch", lambda engine, **_: migrated.append(engine))
+        monkeypatch.setattr(drift, "lines", lambda engine: [])
         monkeypatch.setattr(project, "read", lambda folder: project.Project("my-org", "my-app"))
         database.engine.cache_clear()
         parser = argparse.ArgumentParser()

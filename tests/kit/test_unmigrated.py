@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import column, select, table
 
-from kit.db import database
+from kit.db import database, errors
 from kit.errors import UsageError
 
 
@@ -20,5 +20,5 @@ def test_a_missing_table_is_explained(
         monkeypatch.setenv("DATABASE_URL", server.url())
         monkeypatch.setenv("DATABASE_CA", server.ca)
     explained = pytest.raises(UsageError, match=r"has no such table\. Migrate it first: make migrate")
-    with explained, database.unreachable_explained():
+    with explained, errors.explained():
         database.rows(select(column("id")).select_from(table("kit_jobs")))

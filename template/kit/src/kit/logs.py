@@ -40,7 +40,7 @@ def configure(stream: TextIO = sys.stderr) -> None:
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # kit.web logs requests itself, with their IDs
     for name in ("httpx", "httpx2"):  # they log whole URLs, including the query
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # it logs every plugin
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs each step; the commands say what they do
 
 
 def extras(record: logging.LogRecord) -> dict[str, object]:

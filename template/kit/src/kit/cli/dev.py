@@ -34,11 +34,12 @@ def run(arguments: argparse.Namespace) -> None:
     import uvicorn
 
     from kit import references, settings
-    from kit.db import database, migrations
+    from kit.cli import migrate
+    from kit.db import database
 
     settings.check()
     if not database.is_planetscale(settings.current().database_url):
-        migrations.upgrade()
+        migrate.directly()
     print(f"\n  Open http://{HOST}:{port}   (Ctrl-C ends it)\n", file=sys.stderr, flush=True)
     folders = [str(settings.PROJECT / name) for name in ("app", "kit")]
     with suppress(KeyboardInterrupt), worker():

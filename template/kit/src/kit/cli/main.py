@@ -55,11 +55,15 @@ def _run_local() -> int:
     arguments = parser.parse_args()
 
     from kit import logs
-    from kit.db import database
+    from kit.db import errors
 
     logs.configure()
-    with database.unreachable_explained():
-        return int(arguments.run(arguments) or 0)
+    try:
+        with errors.explained():
+            return int(arguments.run(arguments) or 0)
+    except KeyboardInterrupt as stopped:
+        print(f"\n{stopped}\n" if str(stopped) else "", file=sys.stderr)
+        return 130
 
 
 def _run_ops(name: str) -> int:

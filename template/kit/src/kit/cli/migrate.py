@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from kit.errors import UsageError
@@ -40,11 +42,59 @@ def run(arguments: argparse.Namespace) -> None:
     url = settings.current().database_url if not arguments.planetscale else ""
     if arguments.planetscale or (database.is_planetscale(url) and not arguments.direct):
         return planetscale(arguments)
-    if not arguments.dry_run:
-        return migrations.upgrade_branch(database.engine()) if arguments.direct else migrations.upgrade()
-    where = database.address()
-    for revision in migrations.pending(database.engine()):
-        print(f"Apply {revision} to {where}.", file=sys.stderr)
+    if arguments.dry_run:
+        revisions = migrations.pending(database.engine())
+        for revision in revisions:
+            print(f"Apply {revision} to {database.address()}.", file=sys.stderr)
+    else:
+        revisions = directly(on_branch=arguments.direct)
+    if not revisions:
+        print(f"{database.address()} is up to date: {migrations.newest()} is applied.", file=sys.stderr)
+    report_drift(database.engine())
+
+
+def directly(*, on_branch: bool = False) -> list[str]:
+    """Migrate the app's database without a deploy request, and print a line for each migration; returns them.
+
+    on_branch: whether it is a PlanetScale branch, which takes schema changes without safe migrations.
+    """
+    from kit.db import database, migrations
+    from kit.db.apply.failure import MigrationFailed
+
+    applied = []
+
+    def report(script: Any) -> None:
+        applied.append(script.revision)
+        print(f"Applied {Path(script.path).name} to {database.address()}.", file=sys.stderr)
+
+    try:
+        if on_branch:
+            migrations.upgrade_branch(database.engine(), on_applied=report, resumable=True)
+        else:
+            migrations.upgrade(on_applied=report)
+    except MigrationFailed:
+        report_drift(database.engine())  # it may be the reason
+        raise
+    return applied
+
+
+def report_drift(engine: Any) -> None:
+    """Print how the tables differ from those that the migrations create; nothing, if that can't be found out."""
+    from sqlalchemy.exc import DBAPIError
+
+    from kit.db import errors
+    from kit.db.apply import drift
+
+    lines = []
+    with suppress(DBAPIError):
+        lines = drift.lines(engine)
+    if lines:
+        print(
+            f"\n{errors.address(engine)} was changed otherwise than by its migrations, and stays so:\n"
+            + "".join(f"  {line}\n" for line in lines)
+            + "Write what was meant as a migration, or take it back by hand.",
+            file=sys.stderr,
+        )
 
 
 def planetscale(arguments: argparse.Namespace) -> None:
@@ -66,6 +116,7 @@ def planetscale(arguments: argparse.Namespace) -> None:
         engine = connection.connect(url)
         try:
             migrations.upgrade_branch(engine)
+            report_drift(engine)
         finally:
             engine.dispose()
 

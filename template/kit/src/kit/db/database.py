@@ -18,13 +18,12 @@ from functools import cache
 from typing import Any, TypeVarTuple
 
 from sqlalchemy import Engine, Row, Select, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from kit import settings
 from kit.db import connection, limits, transactions
-from kit.errors import UsageError
 
 __all__ = [
     "NestedSession",
@@ -38,9 +37,6 @@ __all__ = [
     "session",
 ]
 
-
-MISSING_TABLE = 1146
-"""MySQL's error for a table that doesn't exist."""
 
 Columns = TypeVarTuple("Columns")
 
@@ -199,23 +195,3 @@ def _close(session: Session) -> None:
         except SQLAlchemyError:
             if innermost is (session.get_nested_transaction() or session.get_transaction()):
                 raise
-
-
-@contextmanager
-def unreachable_explained() -> Iterator[None]:
-    """Turn the error of an unreachable or empty database into a `UsageError` that names it, without its password."""
-    try:
-        yield
-    except (OperationalError, ProgrammingError) as error:
-        if "no such table" in str(error.orig) or _code(error) == MISSING_TABLE:
-            raise UsageError(f"The database {address()} has no such table. Migrate it first: make migrate") from error
-        if isinstance(error, ProgrammingError):
-            raise
-        raise UsageError(
-            f"The database {address()} cannot be used: {error.orig}\n"
-            "Check DATABASE_URL and that the server runs. Without DATABASE_URL, a SQLite file in data/ is used."
-        ) from error
-
-
-def _code(error: DBAPIError) -> object:
-    return error.orig.args[0] if error.orig and error.orig.args else None

@@ -1,13 +1,14 @@
 """Helpers for your tests: a database of their own, and running jobs in the test's process."""
 
 import os
+import sys
 
-import pytest
 from sqlalchemy import MetaData
 
 from kit import references, settings
 from kit.coldstart.start import loaded as loaded_by_a_start
-from kit.db import database, migrations, tables
+from kit.db import database, errors, migrations, tables
+from kit.errors import UsageError
 from kit.testing.jobs import FrozenClock, JobFailed, assert_enqueued, enqueued, frozen_clock, run_jobs
 
 __all__ = [
@@ -23,19 +24,27 @@ __all__ = [
 ]
 
 
-IN_TESTS = 'Where there is no .env, as in CI, set it in tests/conftest.py: os.environ.setdefault("NAME", "…")'
-
-
 def use_database(url: str) -> None:
-    """Use another database from now on, and migrate it to the newest schema; the tests end here if settings are missing."""
+    """Use another database from now on, and migrate it to the newest schema.
+
+    Ends a run of pytest with one message if that is not possible or settings are missing, and not with one for each
+    test.
+    """
     os.environ["DATABASE_URL"] = url
     settings.current.cache_clear()
+    database.engine.cache_clear()
     try:
         settings.check()
-    except settings.SettingsError as error:
-        pytest.exit(f"{error}\n\n{IN_TESTS}", returncode=2)
-    database.engine.cache_clear()
-    migrations.upgrade()
+        with errors.explained():
+            migrations.upgrade()
+    except UsageError as error:
+        hint = IN_TESTS if isinstance(error, settings.SettingsError) else ""
+        if "pytest" in sys.modules:
+            sys.modules["pytest"].exit(f"{error}{hint}", returncode=2)
+        raise
+
+
+IN_TESTS = '\n\nWhere there is no .env, as in CI, set it in tests/conftest.py: os.environ.setdefault("NAME", "…")'
 
 
 def empty_tables() -> None:
