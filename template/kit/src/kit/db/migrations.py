@@ -21,6 +21,7 @@ from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, crea
 from kit import references, settings
 from kit.db import database, limits, tables
 from kit.db import types as columns
+from kit.db.sqlite import strict
 from kit.errors import UsageError
 
 __all__ = ["run"]
@@ -107,7 +108,7 @@ def run_over(connection: Connection) -> None:
         render_as_batch=True,  # SQLite changes a column by copying the table; on MySQL this is an ordinary ALTER
         render_item=_render,
     )
-    with context.begin_transaction():
+    with strict.suspended(connection, *metadata), context.begin_transaction():
         context.run_migrations()
 
 
