@@ -33,7 +33,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is not None and value.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone; use datetime.now(UTC)")
+            raise ValueError("A datetime has no time zone; use datetime.now(UTC)")
         return value and value.astimezone(UTC).replace(tzinfo=None)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
@@ -57,7 +57,7 @@ class TimeOfDay(TypeDecorator[time]):
 
     def process_bind_param(self, value: time | None, dialect: Dialect) -> time | None:
         if value is not None and value.tzinfo is not None:
-            raise ValueError(f"{value!r} has a time zone, which the database doesn't store; use UtcDateTime")
+            raise ValueError("A time of day has a time zone, which isn't stored; use UtcDateTime for a point in time")
         return value
 
 
@@ -72,7 +72,7 @@ class Duration(TypeDecorator[timedelta]):
             return None
         microseconds = value // timedelta(microseconds=1)
         if not -(2**63) <= microseconds < 2**63:
-            raise ValueError(f"{value!r} is longer than 292,471 years, the most that 64 bits can store")
+            raise ValueError("A duration is longer than 292,471 years, the most that 64 bits can store")
         return microseconds
 
     def process_result_value(self, value: int | Decimal | None, dialect: Dialect) -> timedelta | None:
@@ -106,13 +106,13 @@ class ExactDecimal(TypeDecorator[Decimal]):
         if value is None:
             return None
         if not isinstance(value, Decimal | int):
-            raise TypeError(f"{value!r} is no Decimal; use Decimal({str(value)!r})")
+            raise TypeError(f"{self!r} takes a Decimal, not a {type(value).__name__}; use Decimal(str(value))")
         number = Decimal(value)
         if not number.is_finite() or abs(number) >= 10 ** (self.precision - self.scale):
             digits = self.precision - self.scale
-            raise ValueError(f"{value} has more than the {digits} digits before the decimal point of {self!r}")
+            raise ValueError(f"A number has more than the {digits} digits that {self!r} takes before the decimal point")
         if number != round(number, self.scale):
-            raise ValueError(f"{value} has more than the {self.scale} decimal places of {self!r}; round it first")
+            raise ValueError(f"A number has more decimal places than {self!r} takes; round it first")
         return number
 
     def coerce_compared_value(self, op: Any, value: Any) -> Any:

@@ -11,7 +11,9 @@ from sqlalchemy import Column, Connection, MetaData, Table, inspect
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import CompileError
 
-from kit.db.sqlite import ids, rules
+from kit.db.sqlite import ids
+from kit.db.sqlite.rules import column as column_rules
+from kit.db.sqlite.rules.rule import Rule
 
 MARKER = "kit_strict: "
 """How the triggers' messages begin, so that `kit.db.sqlite.cursor` knows them."""
@@ -79,11 +81,11 @@ def triggers(table: Table, existing: set[str]) -> Iterator[str]:
         )
 
 
-def _rule(column: Column[object]) -> rules.Rule | None:
+def _rule(column: Column[object]) -> Rule | None:
     if column.computed is not None:
         return None
     try:
-        rule = rules.of(column.type.compile(dialect=_MYSQL))
+        rule = column_rules.of(column.type.compile(dialect=_MYSQL))
     except CompileError:  # MySQL doesn't have this type; the linter says so
         return None
     if rule and column is column.table.autoincrement_column:
