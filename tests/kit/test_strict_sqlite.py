@@ -126,8 +126,9 @@ def test_violated_constraints_have_one_class(kind: str, engine: sa.Engine, reque
         for row in [*rows, {"name": "taken", "stock": 0}]:
             with pytest.raises(IntegrityError):
                 opened.execute(sa.insert(Item.__table__).values(row))
-        with pytest.raises(DataError):
-            opened.execute(sa.text("INSERT INTO items (name, stock, added_at) VALUES ('b', 0, 'yesterday')"))
+        for moment in ("yesterday", "2026-02-30 10:00:00"):
+            with pytest.raises(DataError):
+                opened.execute(sa.text(f"INSERT INTO items (name, stock, added_at) VALUES ('b', 0, '{moment}')"))
     engine.dispose()
 
 
@@ -156,6 +157,16 @@ def test_an_id_is_not_used_again_after_a_migration_has_copied_its_table(engine: 
         assert opened.scalars(sa.select(Item.id)).all() == [4]
         with pytest.raises(DataError):
             opened.execute(sa.update(Item).values(name=LONG))
+
+
+def test_a_json_number_that_sqlite_cannot_keep_is_refused(engine: sa.Engine) -> None:
+    table = sa.Table("documents", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), sa.Column("v", sa.JSON))
+    with engine.begin() as opened:
+        table.create(opened)
+        with pytest.raises(DataError, match="which SQLite can't keep"):
+            opened.execute(table.insert().values(v=2**63))
+        opened.execute(table.insert().values(v=[2**64 - 1]))
+        assert opened.scalar(sa.select(table.c.v)) == [2**64 - 1]
 
 
 def test_zero_is_no_id(engine: sa.Engine) -> None:

@@ -82,6 +82,8 @@ _UNUSUAL_JSON = re.compile(r"NaN|Infinity|\\ud[89a-f]|\d{19}")
 
 def to_json(value: Any) -> str:
     """Serialize a value for a JSON column; raises `sqlite3.DataError` for what MySQL doesn't take."""
+    if isinstance(value, int) and 2**63 <= value < 2**64:  # SQLite turns a text that is a number into a double
+        raise sqlite3.DataError(f"A JSON document is a number above {2**63 - 1}, which SQLite can't keep")
     text = json.dumps(value)
     if _UNUSUAL_JSON.search(text) or text.count("[") + text.count("{") > JSON_DEPTH:
         text = json.dumps(_checked(json.loads(text), 0))

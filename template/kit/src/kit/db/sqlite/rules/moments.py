@@ -7,6 +7,8 @@ def _digits(pattern: str) -> str:
     return "'" + pattern.replace("0", "[0-9]") + "'"
 
 
+_NORMALIZED = "'+0 days'"
+"""Makes SQLite calculate: without it, version 3.40 returns 30 February unchanged."""
 _DATETIME = "0000-00-00 00:00:00.000000"
 
 
@@ -14,7 +16,7 @@ def _moment(fraction_digits: int) -> tuple[str, str]:
     """The condition under which a text is no date and time, and the text that is stored for one."""
     full = f"(replace({{v}}, 'T', ' ') || substr('{_DATETIME}', length({{v}}) + 1))"
     seconds = f"substr({full}, 1, 19)"
-    invalid = f"length({{v}}) < 10 OR {full} NOT GLOB {_digits(_DATETIME)} OR datetime({seconds}) IS NOT {seconds}"
+    invalid = f"length({{v}}) < 10 OR {full} NOT GLOB {_digits(_DATETIME)} OR datetime({seconds}, {_NORMALIZED}) IS NOT {seconds}"
     fraction = _rounded(f"substr({full}, 21)", fraction_digits)
     stored = f"datetime({seconds}, '+' || ({fraction} / 1000000) || ' seconds')"
     return f"{invalid} OR {stored} IS NULL", f"({stored} || printf('.%06d', {fraction} % 1000000))"
@@ -33,7 +35,7 @@ def datetime(numbers: list[int], _: bool) -> Rule:
     invalid, stored = _moment(fraction_digits)
     zeros = f" OR substr({{v}}, {21 + fraction_digits}) <> '{'0' * (6 - fraction_digits)}'"
     return Rule(
-        f"{{v}} NOT GLOB {_digits(_DATETIME)} OR datetime(substr({{v}}, 1, 19)) IS NOT substr({{v}}, 1, 19)"
+        f"{{v}} NOT GLOB {_digits(_DATETIME)} OR datetime(substr({{v}}, 1, 19), {_NORMALIZED}) IS NOT substr({{v}}, 1, 19)"
         + (zeros if fraction_digits < 6 else ""),
         [(invalid, f"is not a date and time {_INVALID}")],
         stored,
@@ -43,7 +45,7 @@ def datetime(numbers: list[int], _: bool) -> Rule:
 def date(_: list[int], __: bool) -> Rule:
     invalid, stored = _moment(0)
     return Rule(
-        f"{{v}} NOT GLOB {_digits('0000-00-00')} OR date({{v}}) IS NOT {{v}}",
+        f"{{v}} NOT GLOB {_digits('0000-00-00')} OR date({{v}}, {_NORMALIZED}) IS NOT {{v}}",
         [(invalid, f"is not a date {_INVALID}")],
         f"substr({stored}, 1, 10)",
     )
