@@ -107,9 +107,7 @@ texts_of_moments = st.builds(
         ["", " 10:00", "T10:00:00", " 24:00:00", " 23:59:59.5", " 12:60:00", " 12:00:60", " 01:02:03.1234", "x"]
     ),
 )
-texts_of_times = st.sampled_from(
-    ["12:00", "23:59:59", "23:59:59.5", "12:60:00", "12:00:60", "01:02:03.123456", "x", ""]
-)
+texts_of_times = st.sampled_from(["12:00", "23:59:59", "23:59:59.5", "12:60:00", "12:00:60", "01:02:03.123456", "x"])
 durations = (
     st.timedeltas()
     | st.timedeltas(timedelta(days=-900), timedelta(days=900))
@@ -174,7 +172,7 @@ CASES = [
     Case(sa.Uuid(as_uuid=False), st.uuids().map(str), st.uuids().map(lambda value: value.hex)),
     Case(
         sa.JSON(),
-        documents(st.floats()),
+        documents(st.floats()).filter(lambda value: not is_unsigned(value)),
         st.sampled_from(["[NaN]", "x", "", "5", "null", '{"b": [1.5], "a": ""}', "[1"]),
     ),
     Case(kit_types.UtcDateTime(), moments, datetimes(st.none()) | texts_of_moments),
