@@ -6,7 +6,7 @@ from sqlalchemy import String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from kit import clock
-from kit.db.types import BigKey, UtcDateTime
+from kit.db.types import BY_ANNOTATION, BigKey
 
 MAX_TEXT = 280
 """The longest message, in characters."""
@@ -14,6 +14,8 @@ MAX_TEXT = 280
 
 class Base(DeclarativeBase):
     """All tables of the app."""
+
+    type_annotation_map = BY_ANNOTATION
 
 
 class Message(Base):
@@ -23,6 +25,6 @@ class Message(Base):
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     text: Mapped[str] = mapped_column(String(MAX_TEXT))
-    posted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    posted_at: Mapped[datetime] = mapped_column(default=clock.now)
     picture: Mapped[str | None] = mapped_column(Text)
     """An SVG, set by the job `draw`."""

@@ -147,7 +147,7 @@ class _ReadingSession(Session):
 def _writing(engine: Engine) -> Engine:
     if engine.dialect.name != "sqlite":
         return engine
-    from kit.db.sqlite import engine as sqlite
+    from kit.db.sqlite import transactions as sqlite
 
     return engine.execution_options(**{sqlite.BEGIN: sqlite.IMMEDIATE})
 

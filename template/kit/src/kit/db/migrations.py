@@ -20,8 +20,8 @@ from kit import references, settings
 from kit.db import database, errors, limits, tables
 from kit.db.apply import failure, progress
 from kit.db.apply.steps import Recorder
-from kit.db.sqlite import engine as sqlite
-from kit.db.sqlite import migrating
+from kit.db.sqlite import migrating, strict
+from kit.db.sqlite import transactions as sqlite
 from kit.errors import UsageError
 
 __all__ = ["run"]
@@ -147,14 +147,18 @@ def run_over(connection: Connection) -> None:
         elif not transactional and attributes.get("resumable"):
             recorder.progress = stack.enter_context(progress.recorded(connection, _pending))
         stack.enter_context(recorder.watch(connection))
+        metadata: list[MetaData] = [
+            references.load(references.METADATA),
+            tables.metadata,
+        ]  # the app's, and the kit's own
         context.configure(
             connection=connection,
-            target_metadata=[references.load(references.METADATA), tables.metadata],  # the app's, and the kit's own
+            target_metadata=metadata,
             render_as_batch=True,  # SQLite changes a column by copying the table; on MySQL this is an ordinary ALTER
             render_item=attributes.get("render_item"),  # for a migration that is written
             transactional_ddl=transactional,
             transaction_per_migration=True,
             on_version_apply=recorder.finish,
         )
-        with context.begin_transaction():
+        with strict.suspended(connection, *metadata), context.begin_transaction():
             context.run_migrations()

@@ -15,7 +15,7 @@ from pymysql.connections import Connection
 from pymysql.constants import CLIENT, CR, FIELD_TYPE
 from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
 from pymysql.converters import conversions, convert_datetime
-from pymysql.err import InterfaceError, MySQLError, OperationalError
+from pymysql.err import DataError, IntegrityError, InterfaceError, MySQLError, OperationalError
 
 from kit import tls
 
@@ -39,6 +39,19 @@ _DEADLOCK = 1213
 """With this error InnoDB has rolled back the whole transaction.
 
 Source: dev.mysql.com/doc/refman/8.4/en/innodb-error-handling.html
+"""
+
+_CLASSES: dict[int, type[MySQLError]] = {
+    1292: DataError,  # no date, time or number
+    1364: IntegrityError,  # no value for a column that needs one
+    3140: DataError,  # no JSON
+    3156: DataError,  # JSON that is no value of the column's type
+    3157: DataError,  # JSON that is nested too deeply
+    3819: IntegrityError,  # a CHECK constraint
+}
+"""The classes that SQLite and PostgreSQL have for these errors, of which PyMySQL makes an `OperationalError`.
+
+Source: dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 """
 
 _STATUS_UNKNOWN = 1 << 16
@@ -248,7 +261,12 @@ class MySQLConnection(Connection):
             raise TransactionEnded(self._error) from self._error
 
     def _query(self, sql: str | bytes, unbuffered: bool) -> int:
-        rows: int = super().query(sql, unbuffered)
+        try:
+            rows: int = super().query(sql, unbuffered)
+        except OperationalError as error:
+            if error.args and (known := _CLASSES.get(error.args[0])):
+                raise known(*error.args) from None  # the message has a value, which only one error hides
+            raise
         self._last_used = time.time()
         return rows
 
