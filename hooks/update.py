@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 if sys.version_info < (3, 11):  # noqa: UP036  (whatever Python copier was installed with)
-    sys.exit(
-        f"Python 3.11 or later is needed, and copier runs on {sys.version.split()[0]}. Install copier with a newer one."
-    )
+    sys.exit(f"Copier runs on Python {sys.version.split()[0]} here, and an update needs 3.11. `make update` brings it.")
 
 import yaml
 

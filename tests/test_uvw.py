@@ -21,6 +21,7 @@ import pytest
 import trustme
 
 import pin_uv
+from programs import program
 from pythons import pythons
 from rendering import ROOT, TEMPLATE
 
@@ -112,14 +113,6 @@ def pinned(folder: Path, version: str, hashes: dict[str, str]) -> Path:
     script = folder / "uvw"
     script.write_text(pin_uv.pinned(TEMPLATE.joinpath("uvw").read_text(encoding="utf-8"), version, hashes), "utf-8")
     return script
-
-
-def program(path: Path, text: str) -> Path:
-    """Write a program; return its path."""
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
-    return path
 
 
 def test_the_pinned_version_is_downloaded_once(tmp_path: Path, serve) -> None:

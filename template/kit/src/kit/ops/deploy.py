@@ -21,6 +21,7 @@ from kit.ops import (
     cost,
     deployed,
     deployed_by,
+    engine,
     health_check,
     iac,
     image,
@@ -85,7 +86,7 @@ def check_prerequisites(stage: Stage) -> tuple[aws_account.Account, iac.Settings
     note = deployed_by.require(account, stage)
     settings = iac.settings(stage)
     secret.require(account, stage, settings.database_secret)
-    image.require_engine()
+    engine.require()
     return account, settings, note
 
 
