@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from report import OFFLINE, Failed, Skipped, command
 OWN = {"DATABASE_URL", "DATABASE_CA", "TEST_DATABASE_URL", "VIRTUAL_ENV", "LOG_LEVEL", "LOG_FORMAT"}
 """Variables that are not passed on to checks, so that these use the project's own SQLite file."""
 
+UNTRUSTED = "safe.directory"
+"""In what Git says of a folder of another user's, whatever its language."""
 NO_BUILDX = re.compile(r"buildx component is missing or broken|'buildx' is not a docker command")
 """What Docker's command line says without its plugin for builds."""
 
@@ -52,6 +55,8 @@ def first_commit(project: Path) -> str:
     if (project / ".git").exists():
         raise Skipped("there is a repository already; commit when you like")
     code, around = command(["git", "rev-parse", "--show-toplevel"], project)
+    if UNTRUSTED in around:
+        raise Skipped("the folder is inside a repository of another user's")
     if not code and command(["git", "check-ignore", "-q", "."], project)[0]:
         raise Skipped(f"the project is inside the repository {around.strip()}")
     message = "Generate the project with Spikeproof"
@@ -71,6 +76,11 @@ def first_commit(project: Path) -> str:
 def git(project: Path, *arguments: str) -> None:
     """Run a git command that must succeed."""
     code, output = command(["git", *arguments], project)
+    if code and UNTRUSTED in output:
+        raise Skipped(
+            "Git does not trust the folder, as it belongs to another user: git config --global --add safe.directory "
+            f"{shlex.quote(str(project))}, then: git add --all && git commit"
+        )
     if code:
         raise Failed(f"git {arguments[0]} failed", output=output, again=f"git {' '.join(arguments)}")
 

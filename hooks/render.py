@@ -85,7 +85,14 @@ def files_parse(project: Path, only: Collection[str] | None = None) -> str:
 
 def scripts_can_be_run(project: Path, only: Collection[str] | None = None) -> str:
     """Check that exactly the files that begin with `#!` are executable, where the file system has modes."""
-    if not has_modes(project):
+    modes = has_modes(project)
+    if not modes and not os.access(project / "uvw", os.X_OK):
+        raise Failed(
+            "this file system runs no programs",
+            output=f"Every file in {project} is without the permission to execute it. Use another folder, or mount the file "
+            "system with that permission.",
+        )
+    if not modes:
         return "this file system has no modes"
     wrong, scripts = [], 0
     for name, path in files(project, only):
@@ -98,9 +105,9 @@ def scripts_can_be_run(project: Path, only: Collection[str] | None = None) -> st
     return f"{scripts} script{'s' * (scripts != 1)}"
 
 
-def scripts(project: Path) -> list[str]:
-    """Return the generated files that begin with `#!`."""
-    return [name for name, path in files(project) if path.read_bytes()[:2] == b"#!"]
+def scripts(project: Path, only: Collection[str] | None = None) -> list[str]:
+    """Return the generated files that begin with `#!`, or those of them that `only` names."""
+    return [name for name, path in files(project, only) if path.read_bytes()[:2] == b"#!"]
 
 
 def has_modes(folder: Path) -> bool:

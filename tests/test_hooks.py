@@ -75,6 +75,22 @@ def test_no_repository_is_made_inside_another(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("someone")
+def test_a_folder_of_another_users_is_not_taken_for_one_without_a_repository(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on SMB, where files belong to whoever mounted it."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(Skipped, match=r"git config --global --add safe\.directory \S+, then: git add"):
+        build.first_commit(project)
+    shutil.rmtree(project / ".git")
+    git_init = {name: value for name, value in os.environ.items() if name != "GIT_TEST_ASSUME_DIFFERENT_OWNER"}
+    subprocess.run(["git", "init", "--quiet"], cwd=project.parent, env=git_init, check=True)
+    with pytest.raises(Skipped, match="inside a repository of another user's"):
+        build.first_commit(project)
+    assert not (project / ".git").exists()
+
+
+@pytest.mark.usefixtures("someone")
 def test_a_repository_that_is_there_is_left_as_it_is(project: Path) -> None:
     git(project, "init", "--quiet")
     with pytest.raises(Skipped, match="there is a repository already"):
@@ -163,7 +179,7 @@ def test_scripts_are_committed_as_programs_where_the_file_system_has_no_modes(
 
 
 def test_a_file_system_without_modes_is_asked_for_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (project / "uvw").chmod(0o644)
+    (project / "jobs.json").chmod(0o755)
     assert rendered.has_modes(project)
     with pytest.raises(Failed):
         rendered.scripts_can_be_run(project)
