@@ -1,6 +1,9 @@
 """The container engine, `kit.ops.engine`: Docker in whatever context, Docker Desktop, rootless, and Podman."""
 
 import json
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -85,3 +88,15 @@ def test_deploy_builds_with_the_options_of_make_image(tmp_path: Path, monkeypatc
     for name, value in images.items():
         monkeypatch.setenv(name, value)
     assert recorded == ["docker", "build", *engine.build_options(), "--tag", "my-app", "."]
+
+
+@pytest.mark.parametrize("typed", ["on the command line", "in the environment"])
+def test_deploy_gets_the_companys_images(app: Path, tmp_path: Path, typed: str) -> None:
+    project = shutil.copytree(app, tmp_path / "my-app")
+    (project / "uvw").write_text("import os\nprint(os.environ['BASE_IMAGE'], os.environ['UV_IMAGE'])\n")
+    images = {"BASE_IMAGE": "python:mine", "UV_IMAGE": "uv:mine"}
+    words = [f"{name}={value}" for name, value in images.items()] if typed == "on the command line" else []
+    environ = os.environ | ({} if words else images)
+    (project / "uv.lock").touch()
+    done = subprocess.run(["make", "deploy", *words], cwd=project, env=environ, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "python:mine uv:mine"
