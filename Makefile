@@ -18,8 +18,9 @@ demo: ## generate an app into $DEMO (build/demo), check it, and serve it on http
 	@[ ! -e "$$ARG_DEMO" ] && [ ! -L "$$ARG_DEMO" ] || [ -f "$$ARG_DEMO/.copier-answers.yml" ] || { \
 		echo "$$ARG_DEMO already exists and is not a generated app. Choose another folder: make demo DEMO=build/demo2"; \
 		exit 2; }
-	@python3 -c 'import os, socket; socket.create_server(("127.0.0.1", int(os.environ["ARG_PORT"])))' 2>/dev/null || \
-		{ echo "Port $$ARG_PORT is in use or not a port. Choose another: make demo PORT=8001"; exit 2; }
+	@python3 -c 'import os, socket, sys; port = os.environ["ARG_PORT"]; \
+		sys.excepthook = lambda kind, error, trace: print(f"Port {port}: {error}. Choose another: make demo PORT=8001"); \
+		socket.create_server(("127.0.0.1", int(port)))'
 	@if [ -e "$$ARG_DEMO" ]; then \
 		echo "Serving the existing app in $$ARG_DEMO. For a new one: make demo DEMO=build/demo2"; \
 	else \

@@ -1,15 +1,12 @@
 """Pins the version of uv that generated projects use: `python3 pin_uv.py 0.14.0`.
 
 Rewrites the version and the SHA-256 of each wheel in template/uvw, and the image of uv in the Dockerfiles. The hashes
-come from the package index, PyPI unless UV_DEFAULT_INDEX or PIP_INDEX_URL names another. Without an argument it takes
-the newest version.
+come from the package index that uvw would use. Without an argument it takes the newest version.
 """
 
-import json
-import os
 import re
+import runpy
 import sys
-import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -22,19 +19,16 @@ PLATFORMS = (
     "manylinux_2_17_armv7l.manylinux2014_armv7l.musllinux_1_1_armv7l",
     "manylinux_2_17_x86_64.manylinux2014_x86_64",
     "musllinux_1_1_x86_64",
-    "win_amd64",
-    "win_arm64",
 )
 """The wheels' platform tags that template/uvw knows."""
 
 
 def index_hashes() -> dict[str, str]:
     """Return the SHA-256 of every file of uv that the index has, by file name."""
-    index = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("PIP_INDEX_URL") or "https://pypi.org/simple"
-    headers = {"Accept": "application/vnd.pypi.simple.v1+json"}
-    request = urllib.request.Request(f"{index.rstrip('/')}/uv/", headers=headers)  # noqa: S310
-    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
-        return {file["filename"]: file["hashes"]["sha256"] for file in json.load(response)["files"]}
+    uvw = runpy.run_path(str(UVW))
+    index = uvw["check_indexes"]()
+    _, text = uvw["index_page"](index, uvw["index_opener"](index))
+    return dict(re.findall(r"/(uv-[^/\"'#]+)#sha256=([0-9a-f]{64})", text))
 
 
 def newest(hashes: dict[str, str]) -> str:

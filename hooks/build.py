@@ -1,16 +1,24 @@
 """Checks that the project builds: lock, first commit, install, migrate, tests, image."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import render
 import version
 from report import OFFLINE, Failed, Skipped, command
 
 OWN = {"DATABASE_URL", "DATABASE_CA", "TEST_DATABASE_URL", "VIRTUAL_ENV", "LOG_LEVEL", "LOG_FORMAT"}
 """Variables that are not passed on to checks, so that these use the project's own SQLite file."""
+
+UNTRUSTED = "safe.directory"
+"""In what Git says of a folder of another user's, whatever its language."""
+NO_BUILDX = re.compile(r"buildx component is missing or broken|'buildx' is not a docker command")
+"""What Docker's command line says without its plugin for builds."""
 
 
 def uv(project: Path, *arguments: str) -> str:
@@ -24,7 +32,7 @@ def uv(project: Path, *arguments: str) -> str:
             raise Skipped("no network; run make check when there is one")
         output = again
     if code:
-        raise Failed(f"uv {arguments[0]} failed", output=output, again=f"./uvw {' '.join(arguments)}")
+        raise Failed(f"uv {arguments[0]} failed", output=output, again=f"python3 uvw {' '.join(arguments)}")
     return output
 
 
@@ -43,15 +51,19 @@ def lock(project: Path) -> str:
 def first_commit(project: Path) -> str:
     """Create the repository and its first commit, with the identity in Git's configuration."""
     if not shutil.which("git"):
-        raise Skipped("git is not installed; install it, then: git init && git add -A && git commit")
+        raise Skipped("Git is not installed; install it, then: git init && git add --all && git commit")
     if (project / ".git").exists():
         raise Skipped("there is a repository already; commit when you like")
     code, around = command(["git", "rev-parse", "--show-toplevel"], project)
+    if UNTRUSTED in around:
+        raise Skipped("the folder is inside a repository of another user's")
     if not code and command(["git", "check-ignore", "-q", "."], project)[0]:
         raise Skipped(f"the project is inside the repository {around.strip()}")
     message = "Generate the project with Spikeproof"
-    for step in (["init", "--quiet", "--initial-branch", "main"], ["add", "--all"]):
-        git(project, *step)
+    git(project, "init", "--quiet", "--initial-branch", "main")
+    git(project, "add", "--all")
+    # Where the file system has no modes, Git would store the scripts as files that nobody else can run.
+    git(project, "update-index", "--chmod=+x", *render.scripts(project))
     if command(["git", "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"], project)[0]:
         raise Skipped(
             "Git does not know your name: git config --global user.name and user.email, "
@@ -64,6 +76,11 @@ def first_commit(project: Path) -> str:
 def git(project: Path, *arguments: str) -> None:
     """Run a git command that must succeed."""
     code, output = command(["git", *arguments], project)
+    if code and UNTRUSTED in output:
+        raise Skipped(
+            "Git does not trust the folder, as it belongs to another user: git config --global --add safe.directory "
+            f"{shlex.quote(str(project))}, then: git add --all && git commit"
+        )
     if code:
         raise Failed(f"git {arguments[0]} failed", output=output, again=f"git {' '.join(arguments)}")
 
@@ -89,24 +106,33 @@ def tests(project: Path) -> str:
 
 
 def image(project: Path) -> str:
-    """Build the image, if a Docker engine is running."""
+    """Build the image, if there is an engine that can."""
     if not (project / "uv.lock").is_file():
         raise Skipped("the dependencies are not locked")
-    for tool in ("make", "docker"):
-        if not shutil.which(tool):
-            raise Skipped(f"{tool} is not installed")
+    if not shutil.which("make"):
+        raise Skipped("make is not installed")
+    engine = next(filter(shutil.which, ("docker", "podman")), None)
+    if engine is None:
+        raise Skipped("Docker is not installed")
     try:
-        engine = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False).returncode  # noqa: S607
+        code, output = command([engine, "version"], project, timeout=20)
     except subprocess.TimeoutExpired:
-        engine = 1
-    if engine:
-        raise Skipped("no Docker engine is running; start it, then: make image")
+        code, output = 1, f"{engine} version does not answer"
+    if code:
+        raise Skipped(f"{last_line(output)}; once that works: make image")
     code, output = command(["make", "image"], project)
+    if code and NO_BUILDX.search(output):
+        raise Skipped(f"{engine} has no buildx; install it, https://docs.docker.com/go/buildx/, then: make image")
     if code and OFFLINE.search(output):
         raise Skipped("the base image cannot be downloaded; run make image when there is a network")
     if code:
-        raise Failed("docker build failed", output=output, again="make image")
-    return "docker"
+        raise Failed(f"{engine} build failed", output=output, again="make image")
+    return engine
+
+
+def last_line(output: str) -> str:
+    """Return the last line of what a program printed, without a full stop."""
+    return ["", *output.strip().splitlines()][-1].strip().rstrip(".?")
 
 
 CHECKS = [

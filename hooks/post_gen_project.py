@@ -26,7 +26,7 @@ def main() -> int:
         sys.exit(f"The template is not at {TEMPLATE}. Use an absolute path.")
     call = [*python_with_copier(), str(TEMPLATE / "hooks" / "hand_over.py"), json.dumps(handed_over())]
     code = subprocess.run(call, check=False).returncode  # noqa: S603
-    if code and (PROJECT / ".copier-answers.yml").is_file() and os.name == "posix":
+    if code and (PROJECT / ".copier-answers.yml").is_file():
         sys.path.insert(0, str(TEMPLATE / "hooks"))
         from check import keep_what_was_made
 

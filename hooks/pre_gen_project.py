@@ -1,12 +1,19 @@
-"""Refuses a folder that is not empty before cookiecutter writes into it.
+"""Refuses Windows, and a folder that is not empty, before cookiecutter writes into it.
 
 Without `--overwrite-if-exists` cookiecutter does that itself. With it, or with `--skip-if-file-exists`, it runs this
 hook in the existing folder, before it renders any file, and deletes nothing when the hook fails: it removes only a
 folder that it has just created (cookiecutter/generate.py, `generate_files`).
 """
 
+import os
 import sys
 from pathlib import Path
+
+if os.name == "nt":
+    sys.exit(
+        "The project needs Linux or macOS. On Windows, use WSL2: type `wsl --install` in PowerShell and restart; then open "
+        "Ubuntu and generate the project in its own home folder, not below /mnt/c."
+    )
 
 PROJECT = Path.cwd()
 

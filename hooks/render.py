@@ -4,14 +4,15 @@ import ast
 import json
 import os
 import re
-import tomllib
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import yaml
 
-from report import Failed
+from report import Failed, Skipped
 
 ANSWERS = ".copier-answers.yml"
 NOT_OURS = {".git", ".venv", "data", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
@@ -55,6 +56,12 @@ _WithTags.add_multi_constructor("!", lambda loader, tag, node: None)
 
 def files_parse(project: Path, only: Collection[str] | None = None) -> str:
     """Read every Python, TOML, JSON and YAML file with its own parser."""
+    if sys.version_info < (3, 11):  # noqa: UP036  (copier runs this with its own Python, from 3.10 on)
+        raise Skipped(
+            f"the files are for Python 3.11 or later, which uv brings; copier runs on 3.{sys.version_info[1]}"
+        )
+    import tomllib
+
     parsers: dict[str, Callable[[str], object]] = {
         ".py": ast.parse,
         ".toml": tomllib.loads,
@@ -77,9 +84,16 @@ def files_parse(project: Path, only: Collection[str] | None = None) -> str:
 
 
 def scripts_can_be_run(project: Path, only: Collection[str] | None = None) -> str:
-    """Check that exactly the files that begin with `#!` are executable; Windows has no such bit."""
-    if os.name != "posix":
-        return "no modes on this system"
+    """Check that exactly the files that begin with `#!` are executable, where the file system has modes."""
+    modes = has_modes(project)
+    if not modes and not os.access(project / "uvw", os.X_OK):
+        raise Failed(
+            "this file system runs no programs",
+            output=f"Every file in {project} is without the permission to execute it. Use another folder, or mount the file "
+            "system with that permission.",
+        )
+    if not modes:
+        return "this file system has no modes"
     wrong, scripts = [], 0
     for name, path in files(project, only):
         script = path.read_bytes()[:2] == b"#!"
@@ -89,6 +103,21 @@ def scripts_can_be_run(project: Path, only: Collection[str] | None = None) -> st
     if wrong:
         raise Failed(f"{len(wrong)} wrong", output="\n".join(wrong))
     return f"{scripts} script{'s' * (scripts != 1)}"
+
+
+def scripts(project: Path, only: Collection[str] | None = None) -> list[str]:
+    """Return the generated files that begin with `#!`, or those of them that `only` names."""
+    return [name for name, path in files(project, only) if path.read_bytes()[:2] == b"#!"]
+
+
+def has_modes(folder: Path) -> bool:
+    """Whether a file in this folder is executable exactly when it was made so: not on DrvFs, exFAT and SMB."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".modes.") as file:
+        kept = []
+        for mode in (0o700, 0o600):
+            os.chmod(file.name, mode)
+            kept.append(os.stat(file.name).st_mode & 0o100 == mode & 0o100)
+    return all(kept)
 
 
 CHECKS = [

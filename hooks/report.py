@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -99,15 +100,23 @@ class Report:
         """Print a failure's output and how to continue."""
         output = "\n".join(f"    {line}" for line in failure.output.strip().splitlines()[-40:])
         print(f"\n{output}\n" if output else "", file=sys.stderr)
-        print(f"The project is kept. Run this check again:\n\n    cd {project} && {failure.again}\n", file=sys.stderr)
+        print(
+            f"The project is kept. Run this check again:\n\n    cd {shlex.quote(str(project))} && {failure.again}\n",
+            file=sys.stderr,
+        )
 
     def stopped(self, project: Path) -> None:
         """Print what to do after Ctrl-C."""
-        print(f"\n\nStopped. The project is kept; check it with:\n\n    cd {project} && make check\n", file=sys.stderr)
+        print(
+            f"\n\nStopped. The project is kept; check it with:\n\n    cd {shlex.quote(str(project))} && make check\n",
+            file=sys.stderr,
+        )
 
 
-def command(arguments: Sequence[str], project: Path, *, environ: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run a program in the project; return its exit code and its output."""
+def command(
+    arguments: Sequence[str], project: Path, *, environ: Mapping[str, str] | None = None, timeout: float | None = None
+) -> tuple[int, str]:
+    """Run a program in the project for at most `timeout` seconds; return its exit code and its output."""
     process = subprocess.run(  # noqa: S603
         arguments,
         cwd=project,
@@ -117,6 +126,7 @@ def command(arguments: Sequence[str], project: Path, *, environ: Mapping[str, st
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
+        timeout=timeout,
         check=False,
     )
     return process.returncode, process.stdout

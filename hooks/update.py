@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 if sys.version_info < (3, 11):  # noqa: UP036  (whatever Python copier was installed with)
-    sys.exit(
-        f"Python 3.11 or later is needed, and copier runs on {sys.version.split()[0]}. Install copier with a newer one."
-    )
+    sys.exit(f"Copier runs on Python {sys.version.split()[0]} here, and an update needs 3.11. `make update` brings it.")
 
 import yaml
 
@@ -93,6 +91,8 @@ def after(project: Path, since: str, *, again: bool = False) -> int:
     conflicts = outcome.conflicts()
     updated = {name for name in outcome.now if name in changed} if changed else set(outcome.now)
     failures, skipped = checked(project, updated - set(conflicts), quiet=not changed)
+    if not render.has_modes(project):
+        add_scripts(project, {name for name in updated if name not in outcome.committed})
     results = list(steps.run(TEMPLATE, project, since))
     problems = [
         *failures,
@@ -163,6 +163,12 @@ def checked(project: Path, paths: set[str], *, quiet: bool) -> tuple[list[str], 
             output = "\n".join(failure.output.strip().splitlines()[-40:])
             failures.append(f"{name}: {failure}; to see it again: {failure.again}\n{output}".rstrip())
     return failures, skipped
+
+
+def add_scripts(project: Path, new_files: set[str]) -> None:
+    """Add new scripts to the index as programs: where the file system has no modes, `git add` would not."""
+    if scripts := render.scripts(project, new_files):
+        git(project, "add", "--chmod=+x", "--", *scripts)
 
 
 def described_loss(outcome: Outcome) -> list[str]:

@@ -2,14 +2,19 @@
 
 import os
 import re
+import runpy
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import build
 import render as rendered
+from programs import path_without, program
 from releases import commit, copier, git
+from rendering import ROOT
 from report import Failed, Report, Skipped
 
 
@@ -46,7 +51,7 @@ def test_a_check_that_fails_keeps_the_project_and_says_how_to_go_on(template: Pa
     assert done.returncode != 0
     assert re.search(r"^  FAIL +tests pass ", done.stdout, re.MULTILINE)
     assert "assert 1 == 2" in done.stdout
-    assert f"cd {tmp_path / 'my-app'} && ./uvw run --no-sync pytest -q" in done.stdout
+    assert f"cd {tmp_path / 'my-app'} && python3 uvw run --no-sync pytest -q" in done.stdout
     assert (tmp_path / "my-app" / "app" / "web.py").is_file()
     assert git(tmp_path / "my-app", "log", "--format=%s") == "Generate the project with Spikeproof"
 
@@ -67,6 +72,22 @@ def test_a_missing_git_identity_is_an_error_that_names_the_settings(
 def test_no_repository_is_made_inside_another(project: Path) -> None:
     git(project.parent, "init", "--quiet")
     with pytest.raises(Skipped, match="inside the repository"):
+        build.first_commit(project)
+    assert not (project / ".git").exists()
+
+
+@pytest.mark.usefixtures("someone")
+def test_a_folder_of_another_users_is_not_taken_for_one_without_a_repository(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on SMB, where files belong to whoever mounted it."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(Skipped, match=r"git config --global --add safe\.directory \S+, then: git add"):
+        build.first_commit(project)
+    shutil.rmtree(project / ".git")
+    git_init = {name: value for name, value in os.environ.items() if name != "GIT_TEST_ASSUME_DIFFERENT_OWNER"}
+    subprocess.run(["git", "init", "--quiet"], cwd=project.parent, env=git_init, check=True)
+    with pytest.raises(Skipped, match="inside a repository of another user's"):
         build.first_commit(project)
     assert not (project / ".git").exists()
 
@@ -93,12 +114,103 @@ def test_without_a_network_the_checks_say_so_and_the_project_stays(
     assert (project / "app" / "web.py").is_file()
 
 
-def test_without_docker_the_image_is_skipped(installed_app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
-    with pytest.raises(
-        Skipped, match=r"docker is not installed|no Docker engine is running; start it, then: make image"
-    ):
-        build.image(installed_app)
+BUILDX = """\
+#!/bin/sh
+[ "$1" = build ] || exit 0
+echo 'ERROR: BuildKit is enabled but the buildx component is missing or broken.' >&2
+exit 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("programs", "reason"),
+    [
+        ({}, "Docker is not installed"),
+        (
+            {"docker": "#!/bin/sh\necho 'Is the docker daemon running?' >&2; exit 1\n"},
+            "Is the docker daemon running; once",
+        ),
+        (
+            {"podman": "#!/bin/sh\necho 'cannot connect to Podman' >&2; exit 125\n"},
+            "cannot connect to Podman; once that",
+        ),
+        (
+            {"docker": BUILDX},
+            r"docker has no buildx; install it, https://docs\.docker\.com/go/buildx/, then: make image",
+        ),
+        (
+            {"docker": "#!/bin/sh\n[ $1 = build ] || exit 0; echo i/o timeout; exit 1\n"},
+            "run make image when there is a",
+        ),
+    ],
+    ids=["no engine", "stopped", "Podman stopped", "no buildx", "no network"],
+)
+def test_an_image_that_cannot_be_built_here_is_skipped(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], reason: str
+) -> None:
+    (project / "uv.lock").touch()
+    monkeypatch.setenv("PATH", path_without(tmp_path / "bin", "docker", "podman"))
+    for name, text in programs.items():
+        program(tmp_path / "bin" / name, text)
+    with pytest.raises(Skipped, match=reason):
+        build.image(project)
+
+
+def test_an_image_that_does_not_build_fails(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "uv.lock").touch()
+    monkeypatch.setenv("PATH", path_without(tmp_path / "bin", "docker", "podman"))
+    program(
+        tmp_path / "bin" / "docker", "#!/bin/sh\n[ $1 = build ] || exit 0; echo no such instruction: FORM; exit 1\n"
+    )
+    with pytest.raises(Failed, match="docker build failed"):
+        build.image(project)
+
+
+@pytest.mark.usefixtures("someone")
+def test_scripts_are_committed_as_programs_where_the_file_system_has_no_modes(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("uvw", "exec"):
+        (project / name).chmod(0o644)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.fileMode")  # as `git init` sets it there
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "false")
+    build.first_commit(project)
+    modes = dict(reversed(line.split("\t")) for line in git(project, "ls-files", "--stage").splitlines())
+    assert {name for name, entry in modes.items() if entry.startswith("100755")} == {"uvw", "exec"}
+
+
+def test_a_file_system_without_modes_is_asked_for_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "jobs.json").chmod(0o755)
+    assert rendered.has_modes(project)
+    with pytest.raises(Failed):
+        rendered.scripts_can_be_run(project)
+    monkeypatch.setattr(os, "chmod", lambda *_: None)  # every file keeps the mode that the mount gives it
+    assert not rendered.has_modes(project)
+    assert rendered.scripts_can_be_run(project) == "this file system has no modes"
+    assert not list(project.glob(".modes.*"))
+
+
+def test_windows_is_sent_to_wsl_before_anything_is_asked(template: Path, tmp_path: Path) -> None:
+    script = (
+        "import platform, runpy; platform.system = lambda: 'Windows'; runpy.run_module('copier', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, "copy", "--trust", template, tmp_path / "my-app"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert done.stderr.startswith("The project needs Linux or macOS. On Windows, use WSL2: type `wsl --install` in ")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "my-app").exists()
+
+
+def test_windows_is_sent_to_wsl_by_cookiecutter_before_it_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "name", "nt")
+    with pytest.raises(SystemExit, match="On Windows, use WSL2: type `wsl --install`"):
+        runpy.run_path(str(ROOT / "hooks" / "pre_gen_project.py"))
 
 
 def test_the_checks_never_touch_the_users_database(installed_app: Path, monkeypatch: pytest.MonkeyPatch) -> None:

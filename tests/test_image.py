@@ -85,7 +85,7 @@ def test_no_tool_of_the_build_is_left_inside(image: str, program: str) -> None:
 
 def test_nothing_but_the_app_is_inside(image: str) -> None:
     listed = containers.python(image, "import os; print(sorted(os.listdir('/var/task')))")
-    assert listed == "['.pscale.yml', '.venv', 'app', 'kit', 'migrations']"
+    assert listed == "['.pscale.yml', '.venv', 'app', 'migrations']"
     code = "from pathlib import Path as P; print([*P.home().glob('.cache/*'), *P.home().glob('.local/*'), *P('/tmp').iterdir()])"
     assert containers.python(image, code, options=["--user", "0:0"]) == "[]"
 

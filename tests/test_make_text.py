@@ -5,13 +5,16 @@ tests with another make, put it first on the PATH.
 """
 
 import json
+import os
 import re
+import socket
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from programs import path_without
 from recorders import make, with_recorders
 from rendering import ROOT, TEMPLATE, render
 
@@ -39,6 +42,8 @@ RECIPES = [
     Recipe("check", "DB"),
     Recipe("migration", "m"),
     Recipe("image", "IMAGE"),
+    Recipe("image", "BASE_IMAGE", "base=docker-image://{}"),
+    Recipe("image", "UV_IMAGE", "uv=docker-image://{}"),
     Recipe("cold", "IMAGE", others=("DOCKER=1",)),
     Recipe("update", "VCS_REF", "--vcs-ref={}"),
     Recipe("update", "REPORT", "--report={}"),
@@ -178,7 +183,31 @@ def test_the_templates_own_demo_takes_a_text_as_it_is(tmp_path: Path, variable: 
     )
     assert done.returncode != 0
     assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
-    assert variable == "DEMO" or "is in use or not a port" in done.stdout
+    assert variable == "DEMO" or "invalid literal for int()" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("port", "problem"),
+    [("8000x", r"invalid literal for int\(\)"), ("70000", "port must be 0-65535"), ("TAKEN", "Address already in use")],
+)
+def test_the_demo_says_what_is_wrong_with_a_port(tmp_path: Path, port: str, problem: str) -> None:
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = port.replace("TAKEN", str(server.getsockname()[1]))
+        done = subprocess.run(
+            ["make", "demo", "UV=false", f"PORT={port}"], cwd=tmp_path, capture_output=True, text=True
+        )
+    assert re.match(rf"Port {port}: .*{problem}.*\. Choose another: make demo PORT=8001\n", done.stdout)
+    assert "Traceback" not in done.stderr
+
+
+def test_without_python_the_demo_does_not_blame_the_port(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    path = path_without(tmp_path / "bin", "python3")
+    environ = os.environ | {"PATH": path}
+    done = subprocess.run(["make", "demo", "UV=false"], cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert re.search(r"python3: .*(not found|No such file)", done.stderr)
+    assert "Port" not in done.stdout
 
 
 def test_a_version_reaches_the_release_as_it_is(tmp_path: Path) -> None:

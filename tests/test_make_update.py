@@ -250,3 +250,17 @@ def snapshot(project: Path) -> dict[str, bytes]:
         for path in project.rglob("*")
         if path.is_file() and ".git" not in path.relative_to(project).parts
     }
+
+
+@pytest.mark.parametrize("login", ["me:geheim", "geheim", "me:x@geheim"])
+@pytest.mark.parametrize("arguments", [[], ["--vcs-ref", "v9.9.9"]])
+def test_a_password_in_the_templates_address_is_not_printed(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("COPIER_CACHE_DIR", str(tmp_path / "cache"))
+    answers_changed(project, "_src_path: .*", f"_src_path: http://{login}@127.0.0.1:9/template.git")
+    process = update(project, *arguments)
+    assert (process.returncode, process.stdout) == (1, "")
+    assert "The template at http://127.0.0.1:9/template.git cannot be read" in process.stderr
+    assert "geheim" not in process.stderr
+    assert "Traceback" not in process.stderr

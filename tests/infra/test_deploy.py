@@ -21,6 +21,7 @@ from kit.ops import iac as tool
 from kit.ops.aws_account import Account
 from kit.ops.releases import Release
 from kit.ops.stage import Stage
+from programs import path_without, program
 from rendering import render
 
 STAGE = Stage("my-app", "prod")
@@ -225,17 +226,15 @@ def secret(aws: str) -> None:
 
 @pytest.mark.usefixtures("secret")
 def test_a_missing_docker_is_reported_with_where_to_get_it(app: Path, aws: str, tmp_path: Path) -> None:
-    for name in ("make", "sh", "python3", "uv", "dirname", "env"):
-        if program := next(
-            (Path(folder, name) for folder in os.environ["PATH"].split(":") if Path(folder, name).exists()), None
-        ):
-            (tmp_path / name).symlink_to(program)
-    assert "Install it" in error_of(app, "deploy", PATH=str(tmp_path), **keys(aws))
+    path = path_without(tmp_path / "bin", "docker", "podman")
+    assert "Docker is not installed" in error_of(app, "deploy", PATH=path, **keys(aws))
 
 
 @pytest.mark.usefixtures("secret")
-def test_a_stopped_engine_is_reported(app: Path, aws: str) -> None:
-    assert "Start Docker" in error_of(app, "deploy", DOCKER_HOST="tcp://127.0.0.1:9", **keys(aws))
+def test_an_engine_that_does_not_answer_is_reported_in_its_own_words(app: Path, aws: str, tmp_path: Path) -> None:
+    program(tmp_path / "docker", "#!/bin/sh\necho 'Is the docker daemon running?' >&2; exit 1\n")
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    assert "docker info failed: Is the docker daemon running?" in error_of(app, "deploy", PATH=path, **keys(aws))
 
 
 def test_without_a_terminal_nothing_is_destroyed(app: Path, aws: str) -> None:

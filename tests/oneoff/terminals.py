@@ -2,12 +2,20 @@
 
 import os
 import subprocess
+import sys
 import termios
 from collections.abc import Mapping, Sequence
 
 from pexpect import EOF, fdpexpect
 
 CTRL_C, CTRL_D = "\x03", "\x04"
+TAKE_TERMINAL = """\
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""Makes standard input the controlling terminal, as `setsid --ctty` does, which only Linux has."""
 
 
 class Terminal(fdpexpect.fdspawn):  # type: ignore[misc, unused-ignore]
@@ -16,9 +24,8 @@ class Terminal(fdpexpect.fdspawn):  # type: ignore[misc, unused-ignore]
     def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
         ours, theirs = os.openpty()
         termios.tcsetwinsize(ours, (24, 80))
-        # The program of util-linux makes it the controlling terminal; no fork of our own threads is needed.
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", *command], stdin=theirs, stdout=theirs, stderr=theirs, env=environ
+            [sys.executable, "-c", TAKE_TERMINAL, *command], stdin=theirs, stdout=theirs, stderr=theirs, env=environ
         )
         os.close(theirs)
         super().__init__(ours, encoding="utf-8", timeout=60)

@@ -21,6 +21,7 @@ from kit.ops import (
     cost,
     deployed,
     deployed_by,
+    engine,
     health_check,
     iac,
     image,
@@ -87,7 +88,7 @@ def check_prerequisites(stage: Stage) -> tuple[aws_account.Account, iac.Settings
     settings = iac.settings(stage)
     secret.require(account, stage, settings.database_secret)
     stage_settings.require(account, stage)
-    image.require_engine()
+    engine.require()
     return account, settings, note
 
 

@@ -1,7 +1,6 @@
 """Build the container image for a stage's processor and push it to the stage's repository."""
 
 import base64
-import os
 import platform
 import subprocess
 from typing import Any
@@ -9,23 +8,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from kit.errors import UsageError
-from kit.ops import retry
+from kit.ops import engine, retry
 from kit.ops.aws_account import Account
 from kit.ops.stage import PROJECT, Stage
 
 PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
-
-
-def require_engine() -> None:
-    """Raise `UsageError` unless a Docker engine is running."""
-    try:
-        running = subprocess.run(["docker", "info"], capture_output=True, timeout=60, check=False).returncode == 0  # noqa: S607
-    except FileNotFoundError:
-        raise UsageError("Docker is not installed; it builds the image. Install it: https://docs.docker.com") from None
-    except subprocess.TimeoutExpired:
-        running = False
-    if not running:
-        raise UsageError("The Docker engine is not running; it builds the image. Start Docker and try again.")
 
 
 def repository(account: Account, stage: Stage) -> str | None:
@@ -40,11 +27,10 @@ def repository(account: Account, stage: Stage) -> str | None:
 
 def build(architecture: str) -> str:
     """Build the image for `arm64` or `x86_64` and return its id; raises `UsageError` with the build's output."""
-    # Lambda rejects an image with Docker's attestations beside it. The default builder keeps the image where
-    # `docker push` finds it, whatever builder the user has selected.
-    options = {"DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_BUILDER": "default"}
-    environment = os.environ | options
-    command = ["docker", "build", "--quiet", "--build-arg", "BYTECODE_PACK", "--platform", PLATFORMS[architecture], "."]
+    # Lambda rejects an image with Docker's attestations beside it.
+    environment = engine.build_environment() | {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    options = [*engine.build_options(), "--platform", PLATFORMS[architecture]]
+    command = [engine.program() or "docker", "build", "--quiet", *options, "."]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         here = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
@@ -91,6 +77,7 @@ def _digest(ecr: Any, stage: Stage, **image: str) -> str | None:
 
 
 def _docker(*arguments: str, stdin: str | None = None) -> None:
-    done = subprocess.run(["docker", *arguments], input=stdin, capture_output=True, text=True, check=False)  # noqa: S603, S607
+    name = engine.program() or "docker"
+    done = subprocess.run([name, *arguments], input=stdin, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
-        raise UsageError(f"docker {arguments[0]} failed: {done.stderr.strip()[-2000:]}")
+        raise UsageError(f"{name} {arguments[0]} failed: {done.stderr.strip()[-2000:]}")

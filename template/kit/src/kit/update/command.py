@@ -28,6 +28,7 @@ from kit.update.project import (
     require_clean,
     require_repository,
     uncommitted,
+    without_passwords,
 )
 
 REPORT = "UPDATE_REPORT"
@@ -72,7 +73,7 @@ def update(project: Path, version: str | None, new_answers: dict[str, str]) -> i
     if committed and committed != answers and uncommitted(project) != [ANSWERS]:
         return check_again(project, answers, version or new_answers)
     require_clean(project)
-    print(f"Reading {source} …", file=sys.stderr)
+    print(f"Reading {without_passwords(source)} …", file=sys.stderr)
     bring(project, source, version, answers, known | new_answers)
     if git(project, "status", "--porcelain", "--", "."):
         version = read_answers(project)["_commit"]
@@ -153,6 +154,7 @@ def explained(template: str, version: str | None) -> Iterator[None]:
     from copier.errors import TaskError, UserMessageError
     from plumbum import ProcessExecutionError
 
+    template = without_passwords(template)
     try:
         yield
     except TaskError:  # the task has printed the problem
@@ -162,16 +164,16 @@ def explained(template: str, version: str | None) -> Iterator[None]:
             raise unreachable(template, "there is no repository at this address") from None
         if "owngrad" in error.message:
             raise Refused(f"{version} is older than the version that this project has.", "make update") from None
-        raise Refused(f"{error.message.rstrip('.')}.", "make update") from None
+        raise Refused(f"{without_passwords(error.message).rstrip('.')}.", "make update") from None
     except ValueError as error:
-        raise explanation(str(error), template, version) from None
+        raise explanation(without_passwords(str(error)), template, version) from None
     except ProcessExecutionError as error:
         stderr = error.stderr if isinstance(error.stderr, str) else str(error.stderr)
         if {"ls-remote", "clone", "remote", "worktree"} & set(error.argv):
             raise explanation(f"fatal: {fatal(stderr)}", template, version) from None
         sys.exit(f"Git failed during the update: {fatal(stderr)}.\nUndo the update, then try again: {UNDO}")
     except OSError as error:
-        sys.exit(f"The update failed: {error}.\nUndo it, then try again: {UNDO}")
+        sys.exit(f"The update failed: {without_passwords(str(error))}.\nUndo it, then try again: {UNDO}")
     except KeyboardInterrupt:
         sys.exit(f"\nStopped. Undo the update: {UNDO}")
 

@@ -173,8 +173,13 @@ def committed_answers(project: Path) -> dict[str, Any] | None:
         return None
 
 
+def without_passwords(text: str) -> str:
+    """Remove the user and the password from every web address in a text; over SSH the user is no secret."""
+    return re.sub(r"(https?://)[^\s'\"]*@", r"\1", text)
+
+
 def fatal(message: str) -> str:
-    """Return the line of Git's that says why it failed: the first one marked so, else the last."""
-    lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
+    """Return the line of Git's that says why it failed: the first one marked so, else the last; without passwords."""
+    lines = [line.strip() for line in without_passwords(message).strip().splitlines() if line.strip()]
     marked: Sequence[str] = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))] or lines[-1:]
     return marked[0].partition(": ")[2].rstrip(".") if marked and ": " in marked[0] else " ".join(marked)
