@@ -1,6 +1,6 @@
 """Pins the version of uv that generated projects use: `python3 pin_uv.py 0.14.0`.
 
-Rewrites the version and the SHA-256 of each wheel in template/uvw, and the image of uv in the Dockerfiles. The hashes
+Rewrites the version and the SHA-256 of each wheel in template/kit/uvw.py, and the image of uv in the Dockerfiles. The hashes
 come from the package index that uvw would use. Without an argument it takes the newest version.
 """
 
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-UVW = ROOT / "template" / "uvw"
+UVW = ROOT / "template" / "kit" / "uvw.py"
 DOCKERFILES = (ROOT / "template" / "Dockerfile", ROOT / "bench" / "contenders" / "Dockerfile")
 PLATFORMS = (
     "macosx_10_12_x86_64",
@@ -20,7 +20,7 @@ PLATFORMS = (
     "manylinux_2_17_x86_64.manylinux2014_x86_64",
     "musllinux_1_1_x86_64",
 )
-"""The wheels' platform tags that template/uvw knows."""
+"""The wheels' platform tags that template/kit/uvw.py knows."""
 
 
 def index_hashes() -> dict[str, str]:

@@ -111,7 +111,9 @@ def uvw(
 def pinned(folder: Path, version: str, hashes: dict[str, str]) -> Path:
     """Write a copy of `uvw` that pins another version; return its path."""
     script = folder / "uvw"
-    script.write_text(pin_uv.pinned(TEMPLATE.joinpath("uvw").read_text(encoding="utf-8"), version, hashes), "utf-8")
+    script.write_text(
+        pin_uv.pinned(TEMPLATE.joinpath("kit", "uvw.py").read_text(encoding="utf-8"), version, hashes), "utf-8"
+    )
     return script
 
 
@@ -174,14 +176,14 @@ def test_an_installed_uv_is_used(tmp_path: Path) -> None:
 
 def test_the_pinned_hashes_are_those_of_the_index() -> None:
     """Pinning the same version again changes nothing."""
-    script = TEMPLATE.joinpath("uvw").read_text(encoding="utf-8")
+    script = TEMPLATE.joinpath("kit", "uvw.py").read_text(encoding="utf-8")
     version = re.search(r'^VERSION = "(.+)"$', script, re.MULTILINE)
     assert version
     assert pin_uv.pinned(script, version[1], pin_uv.index_hashes()) == script
 
 
 def test_the_images_have_the_pinned_version() -> None:
-    script = TEMPLATE.joinpath("uvw").read_text(encoding="utf-8")
+    script = TEMPLATE.joinpath("kit", "uvw.py").read_text(encoding="utf-8")
     for path in pin_uv.DOCKERFILES:
         images = re.findall(r"ghcr\.io/astral-sh/uv:([\d.]+)", path.read_text(encoding="utf-8"))
         assert images == re.findall(r'^VERSION = "(.+)"$', script, re.MULTILINE), path.relative_to(ROOT)
@@ -193,7 +195,7 @@ def test_the_newest_version_is_found_by_number() -> None:
 
 
 def test_every_platform_finds_its_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = runpy.run_path(str(TEMPLATE / "uvw"))
+    module = runpy.run_path(str(TEMPLATE / "kit" / "uvw.py"))
     found = set()
     for system, machine, libc in (
         ("darwin", "x86_64", ""),
@@ -282,7 +284,7 @@ def test_a_python_without_certificates_uses_the_systems(tmp_path: Path, serve, m
     ca = trustme.CA()
     bundle = tmp_path / "cert.pem"
     ca.cert_pem.write_to_path(str(bundle))
-    module = runpy.run_path(str(TEMPLATE / "uvw"))
+    module = runpy.run_path(str(TEMPLATE / "kit" / "uvw.py"))
     index = serve("0.13.9")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert("127.0.0.1").configure_cert(context)
@@ -364,7 +366,7 @@ def test_it_runs_on_any_python_3(tmp_path: Path, serve, minor: int) -> None:
 
 
 def test_windows_is_sent_to_wsl_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = runpy.run_path(str(TEMPLATE / "uvw"))
+    module = runpy.run_path(str(TEMPLATE / "kit" / "uvw.py"))
     monkeypatch.setattr(os, "name", "nt")
     with pytest.raises(SystemExit, match=r"needs Linux or macOS\. On Windows, use WSL2: type `wsl --install`"):
         module["main"]()
