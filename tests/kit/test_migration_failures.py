@@ -168,6 +168,7 @@ def test_sqlites_own_words_for_a_required_column_are_kept(project: Project) -> N
     message = project.fails()
     assert "ALTER TABLE messages ADD COLUMN likes INTEGER NOT NULL" in message
     assert "Cannot add a NOT NULL column with default value NULL" in message
+    assert "Give the column a server default" in message
     assert "DATABASE_URL" not in message
 
 

@@ -121,6 +121,13 @@ def _next_step(error: BaseException, engine: Engine) -> str:
     if isinstance(error, OperationalError) and "locked" in str(error.orig):
         return f"Another process is writing to the database. Stop it, or wait, and {AGAIN}"
     hint = "A call of op.execute takes a single statement. " if _has_several(error) else ""
+    if "Cannot add a NOT NULL column" in str(
+        error
+    ):  # SQLite's words; MySQL would fill in a value, see LIVE_REQUIRED_COLUMN
+        hint = (
+            "Give the column a server default, or add it as nullable first: neither the rows nor the inserts of the "
+            "version that is live have a value for it. "
+        )
     return f"{hint}Correct the migration, and {AGAIN}"
 
 
