@@ -31,5 +31,6 @@ def render(folder: Path, **answers: str) -> Path:
     assert answers.keys() <= QUESTIONS.keys(), "copier ignores an answer to no question"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DirtyLocalWarning)
+        answers = {"project_name": "my-app", **answers}  # which would follow from the folder
         copier.run_copy(str(ROOT), folder, answers, defaults=True, vcs_ref="HEAD", skip_tasks=True, quiet=True)
     return folder

@@ -157,7 +157,7 @@ def test_where_copier_is_not_installed_uv_or_pipx_bring_it(
 def test_where_nothing_can_bring_copier_it_says_what_to_install(template: Path, tmp_path: Path) -> None:
     done = hook(template, tmp_path, UV_DEFAULT_INDEX="http://127.0.0.1:9/simple", XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 1
-    assert "could not be downloaded from http://127.0.0.1:9/simple" in done.stderr
+    assert "could not be downloaded from 127.0.0.1" in done.stderr
     assert "Install it: https://docs.astral.sh/uv" in done.stderr
 
 
@@ -183,7 +183,7 @@ def test_a_path_that_begins_where_one_stands_is_found(template: Path, tmp_path: 
 def test_a_bad_answer_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     done = run_cookiecutter(ROOT, tmp_path, "_checks=no", "aws_region=eu-cental-1")
     assert done.returncode != 0
-    assert done.stdout.startswith("aws_region: Use a region such as “eu-central-1”")
+    assert done.stdout.lstrip().startswith("aws_region: Use a region such as “eu-central-1”")
     assert list(tmp_path.iterdir()) == []
 
 

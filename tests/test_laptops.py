@@ -180,7 +180,7 @@ def test_the_image_is_built_in_the_docker_context_that_is_in_use(
     monkeypatch.setattr(image_module, "PROJECT", installed_app)
     built = image_module.build(architecture)
     assert containers.docker("image", "inspect", "--format", "{{.Id}}", built)
-    containers.docker("image", "rm", "--force", tag, built, check=False)
+    containers.docker("image", "rm", "--force", tag, check=False)  # by its ID, every other tag would go as well
 
 
 # Podman, and engines of a company's own.

@@ -4,14 +4,17 @@ import keyword
 import re
 import tempfile
 import tomllib
+import warnings
 from functools import cache
 from pathlib import Path
 
 import boto3
+import copier
 import pytest
 import yaml
+from copier.errors import DirtyLocalWarning
 
-from rendering import CONFIG, QUESTIONS, TEMPLATE, render
+from rendering import CONFIG, QUESTIONS, ROOT, TEMPLATE, render
 
 GOOD = {
     "project_name": ["ab", "a1", "photo-wall", "a-b-c-d", "x" * 30],
@@ -115,6 +118,15 @@ def test_the_template_is_where_copier_looks() -> None:
     assert CONFIG["_subdirectory"] == TEMPLATE.name
 
 
+def name_in(folder: Path) -> str:
+    """The project's name in a copy to this folder, whose questions were answered by Return."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DirtyLocalWarning)
+        copier.run_copy(str(ROOT), folder, defaults=True, vcs_ref="HEAD", skip_tasks=True, quiet=True)
+    name: str = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["name"]
+    return name
+
+
 @pytest.mark.parametrize(
     ("folder", "expected"),
     [
@@ -128,12 +140,10 @@ def test_the_template_is_where_copier_looks() -> None:
     ],
 )
 def test_the_name_that_is_offered_is_the_folders_if_it_is_valid(tmp_path: Path, folder: str, expected: str) -> None:
-    project = tomllib.loads((render(tmp_path / folder) / "pyproject.toml").read_text())["project"]
-    assert project["name"] == expected
+    assert name_in(tmp_path / folder) == expected
 
 
 def test_the_name_of_the_current_folder_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.joinpath("photo-wall").mkdir()
     monkeypatch.chdir(tmp_path / "photo-wall")
-    project = tomllib.loads((render(Path()) / "pyproject.toml").read_text())["project"]
-    assert project["name"] == "photo-wall"
+    assert name_in(Path()) == "photo-wall"

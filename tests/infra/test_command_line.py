@@ -26,7 +26,7 @@ def test_help_lists_every_command_with_a_line_each(app: Path) -> None:
     done = kit(app, "--help")
     assert done.returncode == 0, done.stderr
     listed = re.findall(r"^    ([a-z-]+)\b", done.stdout, re.MULTILINE)
-    assert sorted(listed) == sorted([*LOCAL, *OPS, "update"])
+    assert sorted(listed) == sorted([*(module.replace("_", "-") for module in LOCAL), *OPS, "update"])
 
 
 def test_help_needs_no_boto3(app: Path) -> None:

@@ -23,6 +23,15 @@ import parts
 import waiting
 from rendering import render
 
+MODEL = '''
+
+class Extra(Base):
+    """A row of the table that the migration creates."""
+
+    __tablename__ = "extras"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+'''
 HERE = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 MIGRATION = '''"""A table more."""
 
@@ -179,6 +188,8 @@ def test_a_stage_is_created_updated_rolled_back_and_deleted(
     first = rehearsal.task_image()
 
     app.joinpath("migrations/versions/0003_extras.py").write_text(MIGRATION)
+    with app.joinpath("app/models.py").open("a") as models:
+        models.write(MODEL)
     rehearsal.change("app/web.py", 'PlainTextResponse("ok")', 'PlainTextResponse("ok, too")')
     if iac == "sam":  # once is enough for what is the same
         a_version_that_does_not_answer(rehearsal, address)

@@ -91,20 +91,20 @@ def test_another_programs_tables_alone_are_not_reported(engine: Engine) -> None:
         (
             "ALTER TABLE messages MODIFY text VARCHAR(100) NOT NULL",
             "messages.text",
-            "VARCHAR(100) NOT NULL COLLATE utf8mb4_0900_ai_ci",
-            "VARCHAR(280) NOT NULL COLLATE utf8mb4_0900_ai_ci",
+            "VARCHAR(100) NOT NULL COLLATE utf8mb4_0900_bin",
+            "VARCHAR(280) NOT NULL COLLATE utf8mb4_0900_bin",
         ),
         (
             "ALTER TABLE messages MODIFY text VARCHAR(280) COLLATE utf8mb4_general_ci NOT NULL",
             "messages.text",
             "VARCHAR(280) NOT NULL COLLATE utf8mb4_general_ci",
-            "VARCHAR(280) NOT NULL COLLATE utf8mb4_0900_ai_ci",
+            "VARCHAR(280) NOT NULL COLLATE utf8mb4_0900_bin",
         ),
         (
             "ALTER TABLE kit_schedule_runs CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
             "kit_schedule_runs.schedule",
             "VARCHAR(64) NOT NULL COLLATE utf8mb4_unicode_ci",
-            "VARCHAR(64) NOT NULL COLLATE utf8mb4_0900_ai_ci",
+            "VARCHAR(64) NOT NULL COLLATE utf8mb4_0900_bin",
         ),
         (
             "ALTER TABLE messages MODIFY posted_at DATETIME NOT NULL",
@@ -115,8 +115,8 @@ def test_another_programs_tables_alone_are_not_reported(engine: Engine) -> None:
         (
             "ALTER TABLE kit_jobs ALTER state SET DEFAULT 'new'",
             "kit_jobs.state",
-            "VARCHAR(10) NOT NULL DEFAULT 'new' COLLATE utf8mb4_0900_ai_ci",
-            "VARCHAR(10) NOT NULL COLLATE utf8mb4_0900_ai_ci",
+            "VARCHAR(10) NOT NULL DEFAULT 'new' COLLATE utf8mb4_0900_bin",
+            "VARCHAR(10) NOT NULL COLLATE utf8mb4_0900_bin",
         ),
         ("ALTER TABLE kit_jobs DROP INDEX kit_jobs_id", "kit_jobs: the index kit_jobs_id", "missing", "(id)"),
         (

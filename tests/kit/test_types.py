@@ -14,7 +14,8 @@ from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from kit import references, settings
-from kit.db import connection, migrations, tables
+from kit.db import connection, tables
+from kit.db.schema import new_migration
 from kit.db.types import BY_ANNOTATION, BigKey, Duration, ExactDecimal, TimeOfDay, UtcDateTime
 from rendering import TEMPLATE
 
@@ -148,7 +149,7 @@ def test_a_migration_names_the_kits_types_and_finds_no_difference_after_it(
         sa.Column("lasted", Duration()),
         sa.Column("tax", ExactDecimal(5, 2)),
     )
-    file = migrations.write("visits")
+    file = new_migration.write("visits")
     assert file is not None
     text = file.read_text()
     assert "from kit.db.types import Duration, ExactDecimal, TimeOfDay, UtcDateTime" in text
@@ -159,4 +160,4 @@ def test_a_migration_names_the_kits_types_and_finds_no_difference_after_it(
         '"tax", ExactDecimal(5, 2)',
     ):
         assert f"sa.Column({column}" in text
-    assert migrations.write("nothing more") is None
+    assert new_migration.write("nothing more") is None

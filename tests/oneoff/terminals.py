@@ -28,7 +28,7 @@ class Terminal(fdpexpect.fdspawn):  # type: ignore[misc, unused-ignore]
             [sys.executable, "-c", TAKE_TERMINAL, *command], stdin=theirs, stdout=theirs, stderr=theirs, env=environ
         )
         os.close(theirs)
-        super().__init__(ours, encoding="utf-8", timeout=60)
+        super().__init__(ours, encoding="utf-8", timeout=60, use_poll=True)  # select() takes no descriptor above 1023
 
     def resize(self, lines: int, columns: int) -> None:
         """Resize the window."""

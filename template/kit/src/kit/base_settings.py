@@ -98,10 +98,8 @@ class Setting:
         return self.default is _REQUIRED
 
     def __get__(self, instance: "BaseSettings | None", owner: type) -> Any:
+        """Read all values on first use; from then on they are attributes of the instance, which come before this."""
         return self if instance is None else instance.values()[self.name]
-
-    def __set__(self, instance: "BaseSettings", value: object) -> None:
-        raise AttributeError(f"{self.name} can't be assigned. In a test, set the variable {self.variable} instead.")
 
     def value(self, text: str) -> Any:
         """Return the value of the variable's text, which is empty if it isn't set.
@@ -152,12 +150,21 @@ class BaseSettings:
         if self._values is None:
             with self._reading:
                 if self._values is None:
-                    self._values = self._read()
+                    values = self._read()
+                    self.__dict__.update(values)
+                    self._values = values
         return self._values
 
     def cache_clear(self) -> None:
         """Read them again on the next use."""
+        for name in self.declared:
+            self.__dict__.pop(name, None)
         self._values = None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in self.declared:
+            raise AttributeError(f"{name} can't be assigned. In a test, set the variable {name.upper()} instead.")
+        super().__setattr__(name, value)
 
     def _read(self) -> dict[str, Any]:
         values, problems = {}, []

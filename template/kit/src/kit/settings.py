@@ -165,13 +165,17 @@ class _Current:
 
     def __init__(self) -> None:
         self._settings = Settings()
+        self._read = False
 
     def __call__(self) -> Settings:
-        self._settings.values()
+        if not self._read:
+            self._settings.values()
+            self._read = True
         return self._settings
 
     def cache_clear(self) -> None:
         """Read them again on the next use."""
+        self._read = False
         self._settings.cache_clear()
 
 

@@ -135,6 +135,7 @@ def run_over(connection: Connection) -> None:
     attributes = context.config.attributes
     recorder: Recorder = attributes.get("recorder") or Recorder(_ignore)  # for commands that run no migration
     recorder.connected = True
+    metadata: list[MetaData] = [references.load(references.METADATA), tables.metadata]  # the app's and the kit's own
     transactional = DefaultImpl.get_by_dialect(connection.dialect).transactional_ddl
     with ExitStack() as stack:
         if attributes.get("recorder"):
@@ -142,15 +143,12 @@ def run_over(connection: Connection) -> None:
             connection.rollback()
         if connection.dialect.name == "sqlite":
             connection = connection.execution_options(**{sqlite.BEGIN: sqlite.IMMEDIATE})
+            stack.enter_context(strict.suspended(connection, *metadata))
             recorder.check = stack.enter_context(migrating.foreign_keys_deferred(connection))
             transactional = True  # unlike Alembic's default: the kit begins transactions itself, not the driver
         elif not transactional and attributes.get("resumable"):
             recorder.progress = stack.enter_context(progress.recorded(connection, _pending))
         stack.enter_context(recorder.watch(connection))
-        metadata: list[MetaData] = [
-            references.load(references.METADATA),
-            tables.metadata,
-        ]  # the app's, and the kit's own
         context.configure(
             connection=connection,
             target_metadata=metadata,
@@ -160,5 +158,5 @@ def run_over(connection: Connection) -> None:
             transaction_per_migration=True,
             on_version_apply=recorder.finish,
         )
-        with strict.suspended(connection, *metadata), context.begin_transaction():
+        with context.begin_transaction():
             context.run_migrations()

@@ -22,7 +22,7 @@ def wants_json(headers: Headers) -> bool:
     `Accept: */*` says nothing; a browser sends it for images.
     """
     accepted = {"json": 0.0, "html": 0.0}
-    for item in headers.get("accept", "").split(","):
+    for item in ",".join(headers.getlist("accept")).split(","):
         media_type, *parameters = (part.strip().lower() for part in item.split(";"))
         kind = "json" if _is_json(media_type) else "html" if media_type in _HTML else ""
         if kind:
