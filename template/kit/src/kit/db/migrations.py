@@ -61,7 +61,7 @@ def upgrade(
     options = config(target)
     options.attributes |= {"recorder": recorder, "resumable": resumable}
     try:
-        newest()
+        _heads()  # raises an error if there are several
         recorder.scripts = {script.path: script for script in ScriptDirectory.from_config(options).walk_revisions()}
         command.upgrade(options, "head")
     except UsageError:
@@ -79,13 +79,20 @@ def upgrade_branch(engine: Engine, *, on_applied: Callable[[Script], None] = _ig
 
 
 def newest() -> str:
-    """Return the newest migration; raises `UsageError` if there are several."""
+    """Return the newest migration; raises `UsageError` if there are several, or none."""
+    if not (heads := _heads()):
+        raise UsageError('There are no migrations yet. Write the first: make migration m="create the tables"')
+    return heads[0]
+
+
+def _heads() -> list[str]:
+    """The newest migration, if there is one; raises `UsageError` if there are several."""
     heads = ScriptDirectory.from_config(config()).get_heads()
-    if len(heads) != 1:
+    if len(heads) > 1:
         raise UsageError(
             f"There are {len(heads)} newest migrations ({', '.join(heads)}). Set the down_revision of one to the other."
         )
-    return heads[0]
+    return heads
 
 
 def pending(engine: Engine) -> list[str]:
