@@ -36,7 +36,7 @@ def test_a_migrated_database_may_be_migrated_again(image: str, mysql_server: mys
 
 def test_a_server_of_another_name_than_its_certificates_is_not_trusted(image: str, mysql_server: mysql.Server) -> None:
     told = migrate(image, mysql_server, mysql_server.url_on_network(mysql.ALIAS) + "?ssl=false", check=False)
-    assert "certificate verify failed: Hostname mismatch" in told
+    assert "Hostname mismatch" in told
     assert "Traceback" not in told
 
 
