@@ -1,6 +1,6 @@
 """What somebody has changed in a database by hand: how its tables differ from those that the migrations create.
 
-It is only told, never changed. On MySQL it needs sqlglot, which the image does not have.
+It is only reported, never changed. On MySQL it needs sqlglot, which the image does not have.
 """
 
 import re
