@@ -1,5 +1,6 @@
 """Settings: declared in a class, read from the environment, a stage's file and its secrets, and checked at once."""
 
+import argparse
 import logging
 import os
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from kit import references, secrets, settings, stage_file
 from kit.base_settings import BaseSettings, SettingsError, secret, setting
+from kit.cli import jobs as jobs_command
 from kit.cli import settings as command
 from kit.errors import UsageError
 
@@ -246,3 +248,9 @@ def test_the_kits_and_the_apps_settings_are_checked_together(project: Project, m
 def test_every_variable_reaches_a_task(project: Project) -> None:
     names: Any = settings.variables()
     assert names >= {"DATABASE_URL", "LOG_LEVEL", "KEEP_DAYS", "STRIPE_KEY"}
+
+
+def test_a_worker_does_not_start_without_its_settings(project: Project) -> None:
+    settings.current.cache_clear()
+    with pytest.raises(SettingsError, match="STRIPE_KEY"):
+        jobs_command.work(argparse.Namespace(reload=False))

@@ -1,4 +1,4 @@
-"""Connections: one an environment on Lambda, made anew after a drop, and never a write sent twice."""
+"""Connections: one per Lambda environment, replaced after a drop, and never a write sent twice."""
 
 import os
 import random

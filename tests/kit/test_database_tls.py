@@ -28,7 +28,7 @@ SPELLINGS = [
     "?unix_socket=/var/run/mysqld/mysqld.sock",
     "?read_default_file=/etc/my.cnf",
 ]
-"""The ways in which clients of all kinds are told to do without, or to trust anyone."""
+"""Query parameters by which other clients switch TLS or its verification off."""
 
 NOW = datetime.datetime.now()
 

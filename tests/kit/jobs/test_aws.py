@@ -62,11 +62,11 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
             if status == 0:
                 self.close_connection = True
                 return
-            told = json.dumps(content).encode()
+            body = json.dumps(content).encode()
             self.send_response(status)
-            self.send_header("content-length", str(len(told)))
+            self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(told)
+            self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -1,4 +1,4 @@
-"""The local worker outlives its database, and stops when it is told to."""
+"""The local worker outlives its database, and stops on a signal."""
 
 import json
 import logging

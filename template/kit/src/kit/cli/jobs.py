@@ -215,6 +215,7 @@ def work(arguments: argparse.Namespace) -> None:
     from kit import settings
     from kit.jobs import autoreload
 
+    settings.check()
     if settings.current().jobs != "local":
         raise UsageError(
             "The worker needs JOBS=local: with sqs, the Lambda function runs the jobs; with inline, nothing waits."

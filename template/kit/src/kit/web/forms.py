@@ -5,6 +5,8 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from kit.web import body
+
 __all__ = ["MAX_BYTES", "read"]
 
 MAX_BYTES = 64 * 1024
@@ -21,13 +23,9 @@ async def read(request: Request) -> dict[str, str]:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         raise HTTPException(415, "Expected a form (application/x-www-form-urlencoded).")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise HTTPException(413, f"The form is too large; the limit is {MAX_BYTES // 1024} KB.")
+    content = await body.read(request, MAX_BYTES, "form")
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=100))
+        return dict(parse_qsl(content.decode(), keep_blank_values=True, errors="strict", max_num_fields=100))
     except UnicodeDecodeError:
         raise HTTPException(400, "The text is not valid UTF-8.") from None
     except ValueError:

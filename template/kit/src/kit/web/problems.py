@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from kit.web import body
+
 __all__ = ["MAX_BYTES", "read_json", "response", "wants_json"]
 
 MAX_BYTES = 1024 * 1024
@@ -56,13 +58,9 @@ async def read_json(request: Request) -> Any:
     """
     if not _is_json(request.headers.get("content-type", "").partition(";")[0].strip().lower()):
         raise HTTPException(415, "Expected JSON (application/json).")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise HTTPException(413, f"The body is too large; the limit is {MAX_BYTES // 1024} KB.")
+    content = await body.read(request, MAX_BYTES, "body")
     try:
-        return json.loads(body)
+        return json.loads(content)
     except (ValueError, RecursionError):
         raise HTTPException(400, "The body is not valid JSON.") from None
 
