@@ -5,6 +5,7 @@ import random
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from time import perf_counter
 from types import FrameType
 from typing import Any, Self
 
@@ -108,16 +109,18 @@ def test_jobs_that_are_stopped_at_random_moments_lose_no_connection_and_no_row(
             session.execute(text(f"INSERT INTO written VALUES ({number})"))
         committed.add(number)
 
+    database.replace_pool()
+    started = perf_counter()
+    job(1001)  # with a new connection, as after a stop
+    longest = 1.5 * (perf_counter() - started)
     for number in range(300):
-        try:
-            timeouts.call(job, {"number": number}, random_moment.uniform(0.0005, 0.006))
-        except OutOfTime:
-            database.replace_pool()
+        with suppress(OutOfTime, Exception):  # a cleanup that is interrupted too may end in any error
+            timeouts.call(job, {"number": number}, random_moment.uniform(longest / 10, longest))
     works(1000)
     with database.reading() as session:
-        written = set(session.scalars(text("SELECT id FROM written WHERE id < 1000")))
+        written = set(session.scalars(text("SELECT id FROM written WHERE id != 1000")))
     assert committed <= written <= unknown
-    assert 0 < len(committed) < 300
+    assert 0 < len(committed - {1001}) < 300
 
 
 def test_rows_are_read_from_the_new_pool(engine: Engine) -> None:
