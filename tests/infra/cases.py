@@ -32,6 +32,8 @@ class Case:
     stage: str = "prod"
     settings: dict[str, Any] = field(default_factory=dict)
     manifest: dict[str, Any] | None = None
+    kept_queues: str = ""
+    """Queues that are no longer in the manifest, separated by commas."""
 
     @property
     def resource_prefix(self) -> str:
@@ -58,8 +60,9 @@ class Case:
 CASES = [
     Case("default"),
     Case(
-        "many queues, an own network",
+        "many queues, an own network, queues that are kept",
         manifest=MANIFEST,
+        kept_queues="audit,letters.fifo",
         stage="test",
         settings={
             "dashboard": True,
@@ -115,7 +118,7 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
 def cdk(case: Case, folder: Path) -> cloudformation.Stage:
     parts.program("npx")
     app = case.app(folder, "cdk")
-    values = case.plain() | {"stage": case.stage, "image": case.image}
+    values = case.plain() | {"stage": case.stage, "image": case.image, "kept_queues": case.kept_queues}
     context = [word for name, value in values.items() for word in ("-c", f"{name}={value}")]
     here, shared = app / "infra" / "cdk", {"UV_PROJECT_ENVIRONMENT": str(TOOLS_CACHE / "cdk")}
     run("npx", "--yes", CDK, "synth", "--quiet", "--output", "cdk.out", *context, cwd=here, **shared)
@@ -126,7 +129,7 @@ def cdk(case: Case, folder: Path) -> cloudformation.Stage:
 
 def sam(case: Case, folder: Path) -> cloudformation.Stage:
     app = case.app(folder, "sam")
-    run("python3", "infra/sam/assemble.py", cwd=app)
+    run("python3", "infra/sam/assemble.py", cwd=app, ARG_KEPT_QUEUES=case.kept_queues)
     values = case.plain() | {"project": "my-app", "stage": case.stage, "image": case.image}
     parameters = {"".join(word.title() for word in name.split("_")): value for name, value in values.items()}
     words = [f"{name}={value}" for name, value in parameters.items()]
@@ -145,10 +148,13 @@ def terraform_(case: Case, folder: Path) -> terraform.State:
     app = case.app(folder, "terraform")
     here = app / "infra" / "terraform"
     manifest = json.loads(app.joinpath("jobs.json").read_text(encoding="utf-8"))
+    manifest["queues"] += [
+        {"name": name, "fifo": name.endswith(".fifo")} for name in filter(None, case.kept_queues.split(","))
+    ]
     own = "vpc_id" not in case.settings
     text = terraform.mocks(here, manifest, case.resource_prefix, AwsNames(case.region), own_network=own)
     here.joinpath("description.tftest.hcl").write_text(text, encoding="utf-8")
-    values = case.settings | {"stage": case.stage, "image": case.image}
+    values = case.settings | {"stage": case.stage, "image": case.image, "kept_queues": case.kept_queues}
     here.joinpath("given.auto.tfvars.json").write_text(json.dumps(values), encoding="utf-8")
     run("terraform", "init", "-backend=false", "-input=false", cwd=here)
     return terraform.read(run("terraform", "test", "-json", "-verbose", cwd=here))

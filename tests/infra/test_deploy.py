@@ -16,9 +16,10 @@ from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
 from kit.errors import UsageError
-from kit.ops import confirm, deploy, deployed, health_check, image, oneoff_task
+from kit.ops import confirm, deploy, deployed, health_check, image, oneoff_task, queues
 from kit.ops import iac as tool
 from kit.ops.aws_account import Account
+from kit.ops.queues import Counts, Undeclared
 from kit.ops.releases import Release
 from kit.ops.stage import Stage
 from programs import path_without, program
@@ -26,7 +27,7 @@ from rendering import render
 
 STAGE = Stage("my-app", "prod")
 PUSHED = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-prod@sha256:" + "1" * 64
-OLD, NEW = Release("6", "5"), Release("7", "6")
+OLD, NEW, NEWER = Release("6", "5"), Release("7", "6"), Release("8", "7")
 STEPS = ["build", "infra-image", "push", "infra-apply", "migrate", "publish", "answers itself", "live", "answers"]
 
 
@@ -38,6 +39,8 @@ class Scene:
         self.failing = ""
         self.record: list[Release] = [OLD]
         self.lived: list[list[Release]] = []
+        self.kept: list[str] = []
+        self.published = [NEW, NEWER]
 
     def do(self, step: str, answer: Any = None) -> Any:
         self.done.append(step)
@@ -45,22 +48,28 @@ class Scene:
             raise UsageError("This is the reason.")
         return answer
 
+    def infra(self, target: str, *_: object, KEPT_QUEUES: str = "", **variables: str) -> Any:
+        self.kept += [KEPT_QUEUES] if target == "infra-apply" else []
+        return self.do(target, variables)
+
     def history(self) -> list[Release]:
         return self.record
 
     def publish(self) -> Release:
         self.do("publish")
-        return NEW
+        return self.published.pop(0)
 
     def activate(self, record: list[Release]) -> None:
         self.lived.append(record)
         self.do("live")
 
-    def run(self, *, direct: bool = False) -> str:
+    def run(self, *, direct: bool = False, undeclared: Undeclared | None = None) -> str:
         account = Account(
             "123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session(region_name="us-east-1")
         )
-        deployment = deploy.Deployment(account, deploy.Plan(STAGE, direct=direct), "arm64")
+        drop = next(iter(undeclared.dropped), "") if undeclared else ""
+        plan = deploy.Plan(STAGE, direct=direct, drop_queue=drop)
+        deployment = deploy.Deployment(account, plan, "arm64", undeclared)
         deployment.releases = self  # type: ignore[assignment]
         return deployment.run()
 
@@ -74,7 +83,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
         (image, "build", lambda architecture: scene.do("build", "sha256:2")),
         (image, "repository", lambda *_: next(repositories)),
         (image, "push", lambda *_: scene.do("push", PUSHED)),
-        (tool, "run", lambda target, *_, **variables: scene.do(target, variables)),
+        (tool, "run", scene.infra),
         (deployed, "find", lambda *_, version: version),
         (deployed, "address", lambda *_: "https://example.com"),
         (deployed, "dns_hint", lambda *_: ""),
@@ -90,6 +99,35 @@ def test_traffic_is_shifted_last(scene: Scene) -> None:
     assert scene.run() == "https://example.com"
     assert scene.done == STEPS
     assert scene.lived == [[NEW, OLD]]
+
+
+DROPPED = Undeclared({"audit": Counts(0, 0, 0, 0)}, {"orders": Counts(2, 0, 0, 1)})
+
+
+def test_a_queue_is_dropped_after_the_shift_by_a_version_that_does_not_know_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "undeclared", lambda *_: DROPPED)
+    scene.run(undeclared=DROPPED)
+    assert scene.done == [*STEPS, "infra-apply", "publish", "answers itself", "live"]
+    assert scene.kept == ["audit,orders", "audit"]
+    assert scene.lived == [[NEW, OLD], [NEWER, OLD]]
+
+
+def test_a_queue_that_got_another_job_meanwhile_is_not_dropped(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = Undeclared(DROPPED.kept, {"orders": Counts(3, 0, 0, 1)})
+    monkeypatch.setattr(queues, "undeclared", lambda *_: more)
+    with pytest.raises(UsageError, match=r"orders is kept: jobs have arrived \(3 waiting, 1 dead\)"):
+        scene.run(undeclared=DROPPED)
+    assert scene.done == STEPS
+    assert scene.kept == ["audit,orders"]
+
+
+def test_a_queue_is_not_dropped_when_the_migration_fails(scene: Scene) -> None:
+    scene.failing = "migrate"
+    with pytest.raises(UsageError, match="make deploy STAGE=prod DROP_QUEUE=orders"):
+        scene.run(undeclared=DROPPED)
+    assert scene.kept == ["audit,orders"]
 
 
 def test_an_existing_repository_is_not_created_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +316,9 @@ def test_the_plan_shows_the_recipient_of_alarms(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(tool, "PROJECT", app)
-    deploy.show(moto, tool.Settings("arm64", "/my-app/prod/database-url", email), deploy.Plan(STAGE), [])
+    deploy.show(
+        moto, tool.Settings("arm64", "/my-app/prod/database-url", email), deploy.Plan(STAGE), [], Undeclared({}, {})
+    )
     assert re.search(line, capsys.readouterr().out)
 
 

@@ -25,7 +25,8 @@ infra-image: infra-tool
 
 infra-apply: infra-tool
 	@$(STACKS) prepare "$(STACK)-image" && $(STACKS) prepare "$(STACK)"
-	@(cd infra/cdk && $(CDK) deploy "$(STACK)-image" "$(STACK)" --require-approval never -c "image=$$ARG_IMAGE" $(CONTEXT)) \
+	@(cd infra/cdk && $(CDK) deploy "$(STACK)-image" "$(STACK)" --require-approval never -c "image=$$ARG_IMAGE" \
+		-c "kept_queues=$$ARG_KEPT_QUEUES" $(CONTEXT)) \
 		|| { $(STACKS) failures "$(STACK)-image"; $(STACKS) failures "$(STACK)"; exit 1; }
 
 infra-destroy: infra-tool

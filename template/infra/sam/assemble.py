@@ -8,6 +8,7 @@ CloudFormation's Fn::ForEach repeats resources and keys, but not the items of a 
 """
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ PARTS = HERE / "parts"
 def main() -> None:
     """Write the template."""
     manifest = json.loads((HERE.parents[1] / "jobs.json").read_text(encoding="utf-8"))
-    queues = [queue_words(queue, manifest["jobs"]) for queue in manifest["queues"]]
+    queues = [queue_words(queue, manifest["jobs"]) for queue in manifest["queues"] + kept_queues()]
     schedules = [schedule_words(schedule) for schedule in manifest["schedules"]]
     once = sorted(part.stem for part in PARTS.glob("*.yaml") if part.stem not in {"main", "queue", "schedule"})
     resources = [repeated(read(part), queues) for part in once]
@@ -35,9 +36,18 @@ def read(part: str) -> str:
     return (PARTS / f"{part}.yaml").read_text(encoding="utf-8")
 
 
+def kept_queues() -> list[dict[str, Any]]:
+    """The queues that stay though jobs.json no longer has them, since they may hold jobs; `make deploy` names them."""
+    names = os.environ.get("ARG_KEPT_QUEUES", "").split(",")
+    return [
+        {"name": name, "fifo": name.endswith(".fifo"), "batch_size": 1 if name.endswith(".fifo") else 10, "kept": True}
+        for name in filter(None, names)
+    ]
+
+
 def queue_words(queue: dict[str, Any], jobs: list[dict[str, Any]]) -> dict[str, str]:
     """The values of a queue's placeholders."""
-    attempts = [job["attempts"] for job in jobs if job["queue"] == queue["name"]]
+    attempts = [job["attempts"] for job in jobs if job["queue"] == queue["name"] or "kept" in queue]
     title = queue["name"].removesuffix(".fifo")
     return {
         "Queue": identifier(title),

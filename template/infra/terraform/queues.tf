@@ -1,9 +1,19 @@
 locals {
-  queues = { for queue in local.manifest.queues : queue.name => merge(queue, {
+  # A queue that the app no longer declares stays until `make deploy DROP_QUEUE=…`: it may hold jobs.
+  kept_queues = [for name in compact(split(",", var.kept_queues)) : {
+    name       = name
+    fifo       = endswith(name, ".fifo")
+    batch_size = endswith(name, ".fifo") ? 1 : 10
+  }]
+
+  queues = { for queue in concat(local.manifest.queues, local.kept_queues) : queue.name => merge(queue, {
     title  = trimsuffix(queue.name, ".fifo")
     suffix = queue.fifo ? ".fifo" : ""
     # One more than a job's attempts: the app dead-letters it first, with the reason. AWS recommends at least five.
-    max_receive_count = max(5, [for job in local.manifest.jobs : job.attempts + 1 if job.queue == queue.name]...)
+    max_receive_count = max(5, [
+      for job in local.manifest.jobs : job.attempts + 1
+      if job.queue == queue.name || contains(local.kept_queues[*].name, queue.name)
+    ]...)
   }) }
 }
 

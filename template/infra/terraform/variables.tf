@@ -99,6 +99,12 @@ variable "subnet_ids" {
   default     = []
 }
 
+variable "kept_queues" {
+  description = "Queues that stay though the app no longer declares them, separated by commas; `make deploy` sets it."
+  type        = string
+  default     = ""
+}
+
 variable "domain_name" {
   description = "Your own domain, such as wall.example.com, which is the only address then; empty for AWS's address."
   type        = string

@@ -134,14 +134,16 @@ class Queue:
             calls += 1
         return calls
 
-    def put(self, body: str) -> None:
-        self.sqs.send_message(QueueUrl=self.url, MessageBody=body)
+    def put(self, body: str, *, dead: bool = False) -> None:
+        self.sqs.send_message(QueueUrl=self.dead_url if dead else self.url, MessageBody=body)
 
 
 class Context:
     """What Lambda tells a function."""
 
-    def __init__(self, seconds: float = 60) -> None:
+    def __init__(self, seconds: float = 60, *, version: str = "7", alias: str = "live") -> None:
+        self.function_version = version
+        self.invoked_function_arn = f"arn:aws:lambda:us-east-1:123456789012:function:my-app-prod-jobs:{alias}"
         self.end = time.monotonic() + seconds
 
     def get_remaining_time_in_millis(self) -> int:

@@ -56,6 +56,8 @@ def module(code: str) -> Any:
         ("def f(): ...\na = job(f)\nb = job(queue='mail')(f)", "There are two jobs named declared.f"),
         ("a = job(lambda: 1)", "write def"),
         ("@job(queue='q' * 61)\ndef f(): ...", "use up to 60"),
+        ("@job(queue='mail-dead')\ndef f(): ...", "those of dead-letter queues"),
+        ("@job(queue='mail-dead.fifo')\ndef f(): ...", "those of dead-letter queues"),
         ("def f(): ...\nf.__qualname__ = 'f' * 300\njob(f)", "the limit for a job's name is 255"),
         ("def f(): ...\nf.__qualname__ = '\\ud800'\njob(f)", "unprintable characters"),
         ("@job(max_runtime=10**400)\ndef f(): ...", "max_runtime is a number of 1329 bits"),

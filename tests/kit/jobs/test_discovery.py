@@ -12,6 +12,7 @@ from stage import use
 
 from kit import references
 from kit.cli.main import main
+from kit.errors import UsageError
 from kit.jobs import JobError, discovery, loading, manifest, registry
 from kit.testing import run_jobs
 
@@ -140,3 +141,11 @@ def test_jobs_in_the_apps_jobs_module_are_known_without_starting_a_worker(
     with monkeypatch.context() as patch:
         patch.setattr(discovery, "worker_jobs", lambda module: pytest.fail(f"a process imported {module}"))
         assert discovery.unfindable(registry.jobs) == []
+
+
+def test_two_queues_whose_names_in_aws_would_collide_are_refused(shop: Callable[..., Any]) -> None:
+    code = JOB.replace("@job", "@job(queue={queue!r})")
+    names = {"tidy": "orders", "welcome": "orders.fifo"}
+    shop(jobs="".join(code.format(name=name, queue=queue) for name, queue in names.items()))
+    with pytest.raises(UsageError, match=r"orders and orders\.fifo would have the same names in AWS"):
+        manifest.build()

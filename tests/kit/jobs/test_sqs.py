@@ -288,6 +288,58 @@ def test_a_tick_of_a_schedule_becomes_one_job(queue: Make, handler: Any) -> None
     assert (waiting(), sqs.SqsQueues().dead_letters()) == (0, [])
 
 
+def test_the_tick_of_a_schedule_that_this_version_does_not_have_is_ignored(
+    queue: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    from kit.aws_lambda import jobs as lambda_jobs
+
+    queue()
+    lambda_jobs.handler({"schedule": "of-the-next-version", "time": "2026-01-01T00:00:00Z"}, Context())
+    assert waiting() == 0
+    assert "this version has no schedule of-the-next-version" in caplog.text
+
+
+def test_before_the_first_version_is_live_ticks_are_ignored(queue: Make) -> None:
+    """The infrastructure exists, but not the tables."""
+    from kit.aws_lambda import jobs as lambda_jobs
+
+    queue()
+    tick = {"schedule": "kit-sweep", "time": "2026-01-01T00:00:00Z"}
+    lambda_jobs.handler(tick, Context(version="$LATEST"))
+    assert waiting() == 0
+    lambda_jobs.handler(tick, Context(version="$LATEST", alias="$LATEST"))
+    lambda_jobs.handler(tick, Context(version="1"))
+    assert waiting() == 2
+
+
+def test_a_tick_at_which_the_function_failed_can_be_retried(queue: Make, handler: Any) -> None:
+    default, tick = queue(), {"schedule": "kit-sweep", "time": "2026-01-01T00:00:00Z"}
+    record = {
+        "version": "1.0",
+        "timestamp": "2026-01-01T00:05:00.000Z",
+        "requestContext": {
+            "requestId": "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
+            "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:my-app-prod-jobs:live",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3,
+        },
+        "requestPayload": tick,
+        "responseContext": {"statusCode": 200, "executedVersion": "7", "functionError": "Unhandled"},
+        "responsePayload": {"errorMessage": "no connection", "stackTrace": ['call("job")']},
+    }
+    queues = sqs.SqsQueues()
+    default.put(json.dumps(record), dead=True)
+    [letter] = queues.dead_letters()
+    assert (letter.job, letter.reason) == (
+        "kit.jobs.maintenance.sweep",
+        "the jobs function failed at this tick of a schedule; the reason is in its log",
+    )
+    queues.redrive(letter)
+    assert (waiting(), queues.dead_letters()) == (1, [])
+    default.drain(handler)
+    assert (waiting(), queues.dead_letters()) == (0, [])
+
+
 def test_an_unknown_event_is_rejected(queue: Make) -> None:
     from kit.aws_lambda import jobs as lambda_jobs
 

@@ -36,9 +36,13 @@ class Manifest:
     schedules: list[dict[str, Any]]
 
     @classmethod
-    def read(cls) -> "Manifest":
-        """Read jobs.json."""
+    def read(cls, kept_queues: list[str]) -> "Manifest":
+        """Read jobs.json, and add the queues that stay though it no longer has them: they may hold jobs."""
         manifest = json.loads(FILE.read_text(encoding="utf-8"))
+        kept = [
+            {"name": name, "fifo": name.endswith(".fifo"), "batch_size": 1 if name.endswith(".fifo") else 10}
+            for name in kept_queues
+        ]
         # One more than a job's attempts: the app dead-letters it first, with the reason. AWS recommends at least five.
         queues = [
             Queue(
@@ -46,9 +50,16 @@ class Manifest:
                 fifo=queue["fifo"],
                 batch_size=queue["batch_size"],
                 max_receive_count=max(
-                    [5, *(job["attempts"] + 1 for job in manifest["jobs"] if job["queue"] == queue["name"])]
+                    [
+                        5,
+                        *(
+                            job["attempts"] + 1
+                            for job in manifest["jobs"]
+                            if job["queue"] == queue["name"] or queue in kept
+                        ),
+                    ]
                 ),
             )
-            for queue in manifest["queues"]
+            for queue in manifest["queues"] + kept
         ]
         return cls(queues, manifest["schedules"])

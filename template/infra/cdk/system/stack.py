@@ -22,7 +22,7 @@ class AppStack(cdk.Stack):
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, env: cdk.Environment) -> None:
         super().__init__(scope, id, env=env, description=f"{settings.project}, {settings.stage}")
-        manifest = Manifest.read()
+        manifest = Manifest.read(settings.kept_queues.split(",") if settings.kept_queues else [])
         network = Network(self, "Network", settings=settings)
         queues = Queues(self, "Queues", settings=settings, manifest=manifest)
         cluster = ecs.Cluster(self, "Ecs", vpc=network.vpc, cluster_name=settings.name)

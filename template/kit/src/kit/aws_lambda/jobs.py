@@ -1,5 +1,6 @@
 """Jobs as a Lambda function; its command is `kit.aws_lambda.jobs.handler`."""
 
+import logging
 from typing import Any
 
 from kit import logs
@@ -7,6 +8,8 @@ from kit.aws_lambda import bootstrap
 from kit.jobs import loading
 from kit.jobs.enqueue import enqueue_tick
 from kit.jobs.runners import aws_lambda
+
+log = logging.getLogger("kit.jobs")
 
 logs.configure()
 loading.load()
@@ -23,6 +26,9 @@ def handler(event: Any, context: Any) -> Any:
         case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
             return aws_lambda.run(event, lambda: context.get_remaining_time_in_millis() / 1000)
         case {"schedule": str(name), "time": str(time)}:
+            if context.function_version == "$LATEST" and context.invoked_function_arn.endswith(":live"):
+                log.info("a tick of %s is ignored: the first deployment is not complete", name)
+                return None
             return enqueue_tick(name, time)
     keys = ", ".join(sorted(event)) if isinstance(event, dict) else type(event).__name__
     raise UnknownEvent(

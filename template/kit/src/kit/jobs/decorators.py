@@ -252,6 +252,8 @@ def _check_options(values: dict[str, Any]) -> Options:
             f"@job: queue is {options.queue!r}; use up to {MAX_QUEUE} lower-case letters, digits and hyphens, "
             "such as mail"
         )
+    if base.endswith("-dead"):
+        raise JobError(f"@job: queue is {options.queue!r}; names that end in -dead are those of dead-letter queues")
     if not isinstance(options.log_arguments, bool):
         raise JobError(f"@job: log_arguments is {options.log_arguments!r}; it must be True or False")
     return options

@@ -1,14 +1,17 @@
 """Enqueueing jobs: immediately, or after the commit of the open transaction."""
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
 from kit import clock, logs, settings
 from kit.db import transactions
-from kit.jobs import metrics, serialization, ticks
+from kit.jobs import metrics, registry, serialization, ticks
 from kit.jobs.message import MAX_GROUP, MAX_KEY, Message, is_unicode
 from kit.jobs.queues.base import Queues
 from kit.jobs.spec import JobError, JobSpec, to_seconds
+
+log = logging.getLogger("kit.jobs")
 
 MAX_DELAY = 10 * 366 * 86400.0
 """Seconds; a job can be delayed for ten years at most."""
@@ -83,8 +86,12 @@ def enqueue(
 def enqueue_tick(schedule: str, time: str) -> None:
     """Enqueue the job of a schedule for one tick; `time` is the scheduled time in ISO 8601.
 
-    Raises `KeyError` for an unknown schedule.
+    A schedule that this version does not have is logged and no error: the infrastructure has the schedules of the newest
+    code, and the version that is live may be an earlier one, during a deployment and after a rollback.
     """
+    if schedule not in registry.schedules:
+        log.warning("this version has no schedule %s; its tick of %s is ignored", schedule, time)
+        return
     messages = [ticks.due(schedule, time)]
     configured_queues().send(messages)
     metrics.queued(messages)

@@ -21,7 +21,7 @@ FILE = "jobs.json"
 def build() -> dict[str, Any]:
     """Everything that is declared, sorted by name; durations are in seconds.
 
-    Raises `UsageError` that names each job of the app that no worker would find.
+    Raises `UsageError` that names each job of the app that no worker would find, and queues whose names collide.
     """
     declared = loading.load()
     if problems := discovery.unfindable(declared):
@@ -29,6 +29,10 @@ def build() -> dict[str, Any]:
     jobs = sorted(declared.values(), key=lambda job: job.name)
     schedules = sorted((schedule for job in jobs for schedule in job.schedules), key=lambda schedule: schedule.name)
     queues = sorted({"default", *(job.options.queue for job in jobs)})
+    if both := [queue for queue in queues if f"{queue}.fifo" in queues]:
+        raise UsageError(
+            f"The queues {both[0]} and {both[0]}.fifo would have the same names in AWS. Rename one of them."
+        )
     return {
         "version": 1,
         "queues": [{"name": name, "fifo": name.endswith(".fifo"), "batch_size": _batch_size(name)} for name in queues],

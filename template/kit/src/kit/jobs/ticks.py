@@ -24,13 +24,20 @@ def due(name: str, time: str) -> Message:
 
 
 def read(body: str) -> Message:
-    """Read a message, or the tick of a schedule; raises `Unreadable` for anything else."""
-    if '"schedule"' not in body or '"job"' in body:
+    """Read a message, the tick of a schedule, or Lambda's record of a tick; raises `Unreadable` for anything else.
+
+    Lambda sends such a record to the dead-letter queue when the jobs function failed at a tick, and so did the retries.
+    Source: AWS Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations".
+    """
+    if '"schedule"' not in body or ('"job"' in body and '"requestPayload"' not in body):
         return Message.from_json(body)
     tick = parse(body)
+    if isinstance(tick, dict) and isinstance(tick.get("job"), str):
+        return Message.from_json(body)
     try:
+        tick = tick.get("requestPayload", tick)
         return due(tick["schedule"], tick["time"])
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (AttributeError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise Unreadable(f"it is not the tick of a schedule: {error}") from None
 
 

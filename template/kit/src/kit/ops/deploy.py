@@ -7,7 +7,7 @@ check the new version's health, move the alias. An interrupted deployment contin
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +26,7 @@ from kit.ops import (
     iac,
     image,
     oneoff_task,
+    queues,
     retry,
     secret,
     stage_settings,
@@ -33,6 +34,7 @@ from kit.ops import (
 from kit.ops.cost_model import DeployedResources, TrafficModel
 from kit.ops.ecs_task import HOUR, TaskSpec
 from kit.ops.progress import step
+from kit.ops.queues import Undeclared
 from kit.ops.releases import Release, Releases
 from kit.ops.stage import Stage, add_command
 
@@ -43,18 +45,20 @@ def register(commands: Any) -> None:
     parser.add_argument("--yes", action="store_true", help="don't ask for confirmation")
     parser.add_argument("--direct", action="store_true", help="migrate without a deploy request")
     parser.add_argument("--skip-revert", action="store_true", help="finalize a deploy request at once")
+    parser.add_argument("--drop-queue", default="", metavar="NAME", help="delete a queue that no job uses any more")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Deploy; only the URL goes to standard output."""
     stage = Stage.of(arguments.stage)
-    plan = Plan(stage, arguments.direct, arguments.skip_revert)
+    plan = Plan(stage, arguments.direct, arguments.skip_revert, arguments.drop_queue)
     with contextlib.redirect_stdout(sys.stderr):
         account, settings, note = check_prerequisites(stage)
         record = Releases(account, stage).history()
-        show(account, settings, plan, record, note)
+        undeclared = queues.undeclared(account, stage, plan.drop_queue)
+        show(account, settings, plan, record, undeclared, note)
         confirm.ask("Continue?", yes=arguments.yes, hint=f"Add YES=1: make deploy STAGE={stage.name} YES=1")
-        address = Deployment(account, plan, settings.architecture).run()
+        address = Deployment(account, plan, settings.architecture, undeclared).run()
     print(address)
 
 
@@ -65,6 +69,7 @@ class Plan:
     stage: Stage
     direct: bool = False
     skip_revert: bool = False
+    drop_queue: str = ""
 
     @property
     def migration(self) -> list[str]:
@@ -75,7 +80,8 @@ class Plan:
     @property
     def again(self) -> str:
         """The command that continues this deployment."""
-        return f"make deploy STAGE={self.stage.name}{' DIRECT=1' * self.direct}{' SKIP_REVERT=1' * self.skip_revert}"
+        options = [" DIRECT=1" * self.direct, " SKIP_REVERT=1" * self.skip_revert]
+        return f"make deploy STAGE={self.stage.name}{''.join(options)}{self.drop_queue and f' DROP_QUEUE={self.drop_queue}'}"
 
 
 def check_prerequisites(stage: Stage) -> tuple[aws_account.Account, iac.Settings, str]:
@@ -93,7 +99,12 @@ def check_prerequisites(stage: Stage) -> tuple[aws_account.Account, iac.Settings
 
 
 def show(
-    account: aws_account.Account, settings: iac.Settings, plan: Plan, record: list[Release], note: str = ""
+    account: aws_account.Account,
+    settings: iac.Settings,
+    plan: Plan,
+    record: list[Release],
+    undeclared: Undeclared,
+    note: str = "",
 ) -> None:
     """Print what is about to be done, where, and as whom."""
     prices, _ = cost.read_prices()
@@ -109,6 +120,8 @@ def show(
         "cost": f"about {idle:.2f} USD a month without traffic, not counting the database; details: make cost",
         "alarms": _alarms(settings, plan.stage),
     }
+    if undeclared.names:
+        lines["queues"] = undeclared.describe()
     if note:
         lines["deployed by"] = note
     print(f"\n{plan.stage.resource_prefix} in {account.region} of account {account.number}:\n")
@@ -136,8 +149,11 @@ def _migration_method(account: aws_account.Account, plan: Plan) -> str:
 class Deployment:
     """The steps of a deployment, in order; each skips what is already done."""
 
-    def __init__(self, account: aws_account.Account, plan: Plan, architecture: str) -> None:
+    def __init__(
+        self, account: aws_account.Account, plan: Plan, architecture: str, undeclared: Undeclared | None = None
+    ) -> None:
         self.account, self.plan, self.stage, self.architecture = account, plan, plan.stage, architecture
+        self.undeclared = undeclared or Undeclared({}, {})
         self.releases = Releases(account, plan.stage)
 
     def run(self) -> str:
@@ -147,11 +163,15 @@ class Deployment:
         with self._explain_failures(state):
             if generated := stage_settings.generate(self.account, self.stage):
                 print(f"Generated {', '.join(generated)}.")
-            self.apply(self.push())
+            pushed = self.push()
+            self.apply(pushed, keep=self.undeclared.names)
             self.migrate()
             new = self.publish()
         with self._explain_failures(""):
-            return self.shift_traffic(new)
+            address = self.shift_traffic(new)
+            if self.undeclared.dropped:
+                self.drop_queues(pushed, [release for release in record if release != new])
+        return address
 
     def push(self) -> str:
         """Build and push the image; return it by digest."""
@@ -167,10 +187,13 @@ class Deployment:
             current.update(pushed.rpartition("@")[2][:19])
         return pushed
 
-    def apply(self, pushed: str) -> None:
-        """Apply the infrastructure; new code does not go live with it."""
+    def apply(self, pushed: str, *, keep: Iterable[str]) -> None:
+        """Apply the infrastructure; new code does not go live with it, and queues that are no longer declared stay.
+
+        keep: the names of those queues.
+        """
         with step("apply the infrastructure") as current:
-            iac.run("infra-apply", self.stage, current, IMAGE=pushed)
+            iac.run("infra-apply", self.stage, current, IMAGE=pushed, KEPT_QUEUES=",".join(keep))
 
     def migrate(self) -> None:
         """Run the migrations in the new image."""
@@ -207,6 +230,24 @@ class Deployment:
             self.releases.activate(record)
             raise UsageError(f"{reason}\n\nSwitched back: version {record[0].web} is live.") from None
         return address
+
+    def drop_queues(self, pushed: str, before: list[Release]) -> None:
+        """Delete the queues that are dropped, now that no live code sends to them.
+
+        A version knows its queues by their URLs, so one without them takes the place of the version that is live.
+
+        before: the releases before this deployment.
+        """
+        now = queues.undeclared(self.account, self.stage, self.plan.drop_queue).dropped
+        for name, counts in now.items():
+            if sum(vars(counts).values()) > sum(vars(self.undeclared.dropped[name]).values()):
+                raise UsageError(
+                    f"The new version is live, but the queue {name} is kept: jobs have arrived ({counts})."
+                )
+        self.apply(pushed, keep=self.undeclared.kept)
+        new = self.publish()
+        with step("shift traffic"):
+            self.releases.activate([new, *before])
 
     @contextmanager
     def _explain_failures(self, state: str) -> Iterator[None]:

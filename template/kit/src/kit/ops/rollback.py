@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from kit.errors import UsageError
-from kit.ops import aws_account, confirm, deployed, health_check, image
+from kit.ops import aws_account, confirm, deployed, health_check, image, queues
 from kit.ops.progress import step
 from kit.ops.releases import Releases
 from kit.ops.stage import Stage, add_command
@@ -34,6 +34,11 @@ def run(arguments: argparse.Namespace) -> None:
     name = releases.image(previous.web)
     if not image.exists(account, stage, name):
         raise UsageError(f"Can't roll back to version {previous.web}: its image {name} has been deleted.")
+    if missing := queues.missing(account, stage, previous.jobs):
+        raise UsageError(
+            f"Can't roll back to version {previous.web}: it needs the queue {missing[0]}, which was dropped. Deploy code "
+            f"that declares the queue: make deploy STAGE={stage.name}"
+        )
     print(f"\n{stage.resource_prefix} in {account.region} of account {account.number}:\n", file=sys.stderr)
     print(f"  version    {live.web} → {previous.web}", file=sys.stderr)
     print(f"  image      {name.rpartition('@')[2][:19]}, for requests, jobs and tasks", file=sys.stderr)

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kit.jobs import cron
-from kit.ops import aws_account, deployed, ecs_task, iac
+from kit.ops import aws_account, deployed, ecs_task, iac, queues
 from kit.ops.aws_account import Account
 from kit.ops.retry import RETRY
 from kit.ops.stage import Stage, add_command
@@ -76,12 +76,11 @@ class Status:
 
     def _queues(self, variables: dict[str, str]) -> Iterator[str]:
         sqs = self.client("sqs")
-        queues, dead = _pairs(variables["JOBS_QUEUES"]), _pairs(variables["JOBS_DEAD_LETTER_QUEUES"])
         yield f"  {'queue':<24}{'waiting':>9}{'running':>9}{'delayed':>9}{'dead':>9}"
-        for name, url in queues.items():
-            waiting, running, delayed = _message_counts(sqs, url)
-            failed = sum(_message_counts(sqs, dead[name]))
-            yield f"  {name:<24}{waiting:>9}{running:>9}{delayed:>9}{_colour(RED if failed else 0, f'{failed:>9}')}"
+        for queue in queues.of(variables):
+            held = queues.count(sqs, queue)
+            dead = _colour(RED if held.dead else 0, f"{held.dead:>9}")
+            yield f"  {queue.name:<24}{held.waiting:>9}{held.running:>9}{held.delayed:>9}{dead}"
 
     def _schedules(self) -> Iterator[str]:
         scheduler = self.client("scheduler")
@@ -202,17 +201,6 @@ def _image(function: dict[str, Any]) -> str:
     """The digest of a function's image."""
     code = function["Code"]
     return str(code.get("ResolvedImageUri") or code["ImageUri"]).rpartition("@")[2]
-
-
-def _pairs(text: str) -> dict[str, str]:
-    return dict(pair.split("=", 1) for pair in text.split(","))
-
-
-def _message_counts(sqs: Any, url: str) -> list[int]:
-    """How many messages are waiting, being processed, and delayed."""
-    names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    return [int(attributes[name]) for name in names]
 
 
 def _duration(seconds: float) -> str:

@@ -414,6 +414,8 @@ def _infer_reason(body: str, attributes: dict[str, Any]) -> tuple[str, str | Non
         message = ticks.read(body)
     except Unreadable as error:
         return "(unreadable)", None, f"the message is unreadable: {error}"
+    if '"requestPayload"' in body:
+        return message.job, message.id, "the jobs function failed at this tick of a schedule; the reason is in its log"
     if "DeadLetterQueueSourceArn" in attributes:
         return message.job, message.id, "SQS moved it: on each delivery the function died, or never started"
     return message.job, message.id, "the message has no room for the reason, which is in the log of the jobs"
