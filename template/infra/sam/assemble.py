@@ -20,7 +20,8 @@ PARTS = HERE / "parts"
 def main() -> None:
     """Write the template."""
     manifest = json.loads((HERE.parents[1] / "jobs.json").read_text(encoding="utf-8"))
-    queues = [queue_words(queue, manifest["jobs"]) for queue in manifest["queues"] + kept_queues()]
+    declared = sorted(manifest["queues"] + kept_queues(), key=lambda queue: queue["name"])
+    queues = [queue_words(queue, manifest["jobs"]) for queue in declared]
     schedules = [schedule_words(schedule) for schedule in manifest["schedules"]]
     once = sorted(part.stem for part in PARTS.glob("*.yaml") if part.stem not in {"main", "queue", "schedule"})
     resources = [repeated(read(part), queues) for part in once]

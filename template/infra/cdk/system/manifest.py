@@ -60,6 +60,6 @@ class Manifest:
                     ]
                 ),
             )
-            for queue in manifest["queues"] + kept
+            for queue in sorted(manifest["queues"] + kept, key=lambda queue: queue["name"])
         ]
         return cls(queues, manifest["schedules"])
