@@ -37,6 +37,7 @@ class Scene:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.failing = ""
+        self.target = ""
         self.record: list[Release] = [OLD]
         self.lived: list[list[Release]] = []
         self.kept: list[str] = []
@@ -86,10 +87,11 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
         (tool, "run", scene.infra),
         (deployed, "find", lambda *_, version: version),
         (deployed, "address", lambda *_: "https://example.com"),
-        (deployed, "dns_hint", lambda *_: ""),
+        (deployed, "target", lambda *_: scene.target),
         (oneoff_task, "run", lambda account, new, spec: scene.do("migrate") or 0),
         (health_check, "check_version", lambda *_: scene.do("answers itself")),
-        (health_check, "check_address", lambda at: scene.do("answers")),
+        (health_check, "check_address", lambda at, target: scene.do("answers")),
+        (health_check, "is_public", lambda at: False),
     ):
         monkeypatch.setattr(module, name, act)
     return scene
@@ -330,14 +332,25 @@ def test_each_tool_says_where_the_email_is_set(iac: str, tmp_path: Path, monkeyp
     assert "prod" in how
 
 
-def test_an_unreachable_domain_is_reported_with_its_dns_record(moto: Account) -> None:
+def test_a_domain_without_a_dns_record_is_deployed_to_all_the_same(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.target = "d-abc.execute-api.us-east-1.amazonaws.com"
+    assert scene.run() == "https://example.com"
+    assert scene.lived == [[NEW, OLD]]
+    assert f"https://example.com does not answer yet. Its DNS record must be a CNAME or alias of {scene.target}" in (
+        capsys.readouterr().out
+    )
+
+
+def test_the_target_of_a_domain_is_aws_own_name(moto: Account) -> None:
     gateway = moto.session.client("apigatewayv2")
     target = "d-abc.execute-api.us-east-1.amazonaws.com"  # AWS makes it up, and moto keeps the one that is given
     gateway.create_domain_name(
         DomainName="wall.example.com", DomainNameConfigurations=[{"ApiGatewayDomainName": target}]
     )
-    assert f"CNAME or alias of {target}" in deployed.dns_hint(moto, "https://wall.example.com")
-    assert deployed.dns_hint(moto, "https://abc.execute-api.us-east-1.amazonaws.com") == ""
+    assert deployed.target(moto, "https://wall.example.com") == target
+    assert deployed.target(moto, "https://abc.execute-api.us-east-1.amazonaws.com") == ""
 
 
 class Terminal(io.StringIO):

@@ -32,6 +32,12 @@ class Extra(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
 '''
+LETTER = '''
+
+@job(queue="letters")
+def letter() -> None:
+    """A job with a queue of its own."""
+'''
 HERE = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 MIGRATION = '''"""A table more."""
 
@@ -107,6 +113,23 @@ class Rehearsal:
         assert old in text
         self.app.joinpath(file).write_text(text.replace(old, new), encoding="utf-8")
 
+    def fill(self, queue: str, number: int) -> None:
+        """Send messages that wait for 15 minutes."""
+        sqs = self.emulator.client("sqs")
+        url = sqs.get_queue_url(QueueName=f"my-app-prod-{queue}")["QueueUrl"]
+        for message in range(number):
+            sqs.send_message(QueueUrl=url, MessageBody=str(message), DelaySeconds=900)
+
+    def waiting(self, queue: str) -> int | None:
+        """How many delayed messages a queue has; None if there is no such queue."""
+        sqs = self.emulator.client("sqs")
+        try:
+            url = sqs.get_queue_url(QueueName=f"my-app-prod-{queue}")["QueueUrl"]
+        except sqs.exceptions.QueueDoesNotExist:
+            return None
+        name = "ApproximateNumberOfMessagesDelayed"
+        return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+
     def rows(self, query: str) -> list[Any]:
         with self.database.admin() as admin, admin.cursor() as cursor:
             cursor.execute(query)
@@ -175,6 +198,10 @@ def test_a_stage_is_created_updated_rolled_back_and_deleted(
     assert "YES=1" in rehearsal.refused("deploy")
     assert rehearsal.repositories() == []
 
+    with app.joinpath("app/jobs.py").open("a") as jobs:
+        jobs.write(LETTER)
+    rehearsal.done("manifest")
+
     # A first deployment: its address is all that is printed, and a visitor's message is drawn by a job.
     address = rehearsal.done("deploy", "YES=1").strip()
     assert httpx.get(f"{address}/health", trust_env=False).text == "ok"
@@ -187,6 +214,11 @@ def test_a_stage_is_created_updated_rolled_back_and_deleted(
     waiting.until(lambda: rehearsal.rows(drawn), what="the picture", seconds=90)
     first = rehearsal.task_image()
 
+    # The next version has no job for a queue in which a hundred wait.
+    rehearsal.fill("letters", 100)
+    rehearsal.change("app/jobs.py", LETTER, "")
+    rehearsal.done("manifest")
+
     app.joinpath("migrations/versions/0003_extras.py").write_text(MIGRATION)
     with app.joinpath("app/models.py").open("a") as models:
         models.write(MODEL)
@@ -198,6 +230,7 @@ def test_a_stage_is_created_updated_rolled_back_and_deleted(
     assert rehearsal.done("deploy", "YES=1").strip() == address
     assert httpx.get(f"{address}/health", timeout=30, trust_env=False).text == "ok, too"
     assert rehearsal.task_image() != first
+    assert rehearsal.waiting("letters") == 100
 
     # One-off work, in the image that is live.
     listed = rehearsal.exec("--run", "--", "python", "-m", "kit", "jobs", "list")
@@ -218,6 +251,12 @@ def test_a_stage_is_created_updated_rolled_back_and_deleted(
     assert rehearsal.task_image() == first
     assert rehearsal.rows("SHOW TABLES LIKE 'extras'")
     assert "no earlier version to roll back to" in rehearsal.refused("rollback", "YES=1")
+    assert rehearsal.waiting("letters") == 100
+
+    if iac == "sam":  # only a queue that is named is deleted, and not while an earlier version is live
+        rehearsal.done("deploy", "YES=1", "DROP_QUEUE=letters")
+        assert rehearsal.waiting("letters") is None
+        assert "it needs the queue letters, which was dropped" in rehearsal.refused("rollback", "YES=1")
 
     # Away: by its name alone, and neither the database nor its secret.
     assert "Nothing changed" in rehearsal.refused("destroy", "CONFIRM=my-app")

@@ -219,16 +219,18 @@ class Deployment:
         with step("shift traffic"):
             self.releases.activate(record if record[:1] == [new] else [new, *record])
         address = deployed.address(self.account, self.stage)
+        target = deployed.target(self.account, address)
         try:
             with step("check the address") as current:
                 current.update(address)
-                health_check.check_address(address)
+                health_check.check_address(address, target)
         except UsageError as error:
-            reason = f"{error}{deployed.dns_hint(self.account, address)}"
             if not record or record[0] == new:
-                raise UsageError(reason) from None
+                raise
             self.releases.activate(record)
-            raise UsageError(f"{reason}\n\nSwitched back: version {record[0].web} is live.") from None
+            raise UsageError(f"{error}\n\nSwitched back: version {record[0].web} is live.") from None
+        if target and not health_check.is_public(address):
+            print(f"\n{deployed.dns_hint(address, target)}\n")
         return address
 
     def drop_queues(self, pushed: str, before: list[Release]) -> None:

@@ -80,18 +80,22 @@ def address(account: Account, stage: Stage) -> str:
     return str(api["ApiEndpoint"])
 
 
-def dns_hint(account: Account, address: str) -> str:
-    """What the DNS record of a stage's own domain must be; empty for AWS's address."""
+def target(account: Account, address: str) -> str:
+    """The host name in AWS that answers for a stage's own domain; empty for AWS's address."""
     gateway = account.session.client("apigatewayv2", config=RETRY)
     for page in gateway.get_paginator("get_domain_names").paginate():
         for domain in page["Items"]:
             if address == f"https://{domain['DomainName']}":
-                target = domain["DomainNameConfigurations"][0]["ApiGatewayDomainName"]
-                return (
-                    f"\nIts DNS record must be a CNAME or alias of {target}, or of the CDN or firewall in front of it. "
-                    "With a domain of your own, AWS's address is disabled."
-                )
+                return str(domain["DomainNameConfigurations"][0]["ApiGatewayDomainName"])
     return ""
+
+
+def dns_hint(address: str, target: str) -> str:
+    """What the DNS record of a stage's own domain must be."""
+    return (
+        f"{address} does not answer yet. Its DNS record must be a CNAME or alias of {target}, or of the CDN or firewall "
+        "in front of it. With a domain of your own, AWS's address is disabled."
+    )
 
 
 def stages(account: Account, project: str) -> list[str]:

@@ -1,9 +1,13 @@
 """Health checks: of a version before it goes live, and of the public address afterwards."""
 
 import json
+import socket
+import ssl
 import time
 import urllib.error
 import urllib.request
+from http import HTTPStatus
+from http.client import HTTPException, HTTPSConnection
 from typing import Any
 
 from botocore.config import Config
@@ -51,17 +55,57 @@ def _status_code(text: str) -> Any:
         return None
 
 
-def check_address(address: str) -> None:
-    """Poll the address until it returns 200; raises `UsageError` with its last response otherwise."""
+def check_address(address: str, target: str = "") -> None:
+    """Poll the address until it returns 200; raises `UsageError` with its last response otherwise.
+
+    target: the host name in AWS that answers for an address of one's own. It is asked directly, whether or not the DNS
+    record of that address exists already, and wherever it leads.
+    """
     deadline = time.monotonic() + TIMEOUT
-    while True:
-        try:
-            with urllib.request.urlopen(f"{address}{PATH}", timeout=30):  # noqa: S310  # https, or the emulator's http
-                return
-        except urllib.error.HTTPError as error:
-            response = f"{error.code} {error.reason}"
-        except OSError as error:
-            response = str(error)
+    while response := _problem(address, target):
         if time.monotonic() > deadline:
             raise UsageError(f"{address}{PATH} is not healthy after {TIMEOUT:.0f} s: {response}")
         time.sleep(retry.POLL_SECONDS)
+
+
+def is_public(address: str) -> bool:
+    """Whether the address itself returns 200: its DNS record leads to the API, or to what stands in front of it."""
+    return not _problem(address, "")
+
+
+def _problem(address: str, target: str) -> str:
+    """What is wrong with the response to one request; empty if it is a 200."""
+    try:
+        if target:
+            return _ask_directly(address.removeprefix("https://"), target)
+        with urllib.request.urlopen(f"{address}{PATH}", timeout=30):  # noqa: S310  # https, or the emulator's http
+            return ""
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {error.reason}"
+    except OSError as error:
+        return str(error)
+
+
+def _ask_directly(domain: str, target: str) -> str:
+    connection = _Connection(domain, target)
+    try:
+        connection.request("GET", PATH)
+        response = connection.getresponse()
+        return "" if response.status == HTTPStatus.OK else f"{response.status} {response.reason}"
+    except HTTPException as error:
+        return repr(error)
+    finally:
+        connection.close()
+
+
+class _Connection(HTTPSConnection):
+    """A connection to a host that answers for another name; the certificate must be of that name."""
+
+    def __init__(self, domain: str, target: str) -> None:
+        super().__init__(domain, timeout=30)
+        host, _, port = target.partition(":")
+        self.target = host, int(port or 443)
+
+    def connect(self) -> None:
+        connection = socket.create_connection(self.target, timeout=30)
+        self.sock = ssl.create_default_context().wrap_socket(connection, server_hostname=self.host)

@@ -50,5 +50,5 @@ def run(arguments: argparse.Namespace) -> None:
         releases.activate(record[1:])
     address = deployed.address(account, stage)
     with step("check the address"):
-        health_check.check_address(address)
+        health_check.check_address(address, deployed.target(account, address))
     print(f"\nTo go forward again: make deploy STAGE={stage.name}", file=sys.stderr)

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kit.jobs import cron
-from kit.ops import aws_account, deployed, ecs_task, iac, queues
+from kit.ops import aws_account, deployed, ecs_task, health_check, iac, queues
 from kit.ops.aws_account import Account
 from kit.ops.retry import RETRY
 from kit.ops.stage import Stage, add_command
@@ -57,7 +57,7 @@ class Status:
         )
         return [
             f"{self.prefix} in {self.account.region}, account {self.account.number}",
-            f"  address    {deployed.address(self.account, self.stage)}",
+            *self._address(),
             f"  image      {_image(web)}",
             f"  web        {self._function(web)}",
             f"  jobs       {self._function(jobs)}{'' if _image(jobs) == _image(web) else f', image {_image(jobs)[:19]}'}",
@@ -67,6 +67,13 @@ class Status:
             *self._alarms(),
             *self._tasks(cluster),
         ]
+
+    def _address(self) -> Iterator[str]:
+        address = deployed.address(self.account, self.stage)
+        yield f"  address    {address}"
+        target = deployed.target(self.account, address)
+        if target and not health_check.is_public(address):
+            yield f"             {_colour(RED, deployed.dns_hint(address, target))}"
 
     def _function(self, function: dict[str, Any]) -> str:
         configuration = function["Configuration"]
