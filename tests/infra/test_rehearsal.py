@@ -241,7 +241,7 @@ def test_a_stage_is_created_updated_rolled_back_and_deleted(
     # What there is to see of it, and what it wrote.
     page = rehearsal.done("status")
     assert address in page
-    assert "kit-sweep" in page and "none of 5 in ALARM" in page and "published" in page
+    assert "kit-sweep" in page and "none of 7 in ALARM" in page and "published" in page
     written = [json.loads(line) for line in rehearsal.done("logs", "WHAT=tasks", "SINCE=1h").splitlines()]
     assert any("app.jobs.draw" in line["message"] for line in written)
 
