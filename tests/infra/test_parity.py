@@ -45,6 +45,15 @@ def test_every_queue_is_fed_to_the_jobs_function_and_outlasts_its_retries(index:
 
 
 @over_cases
+def test_the_alarm_for_waiting_jobs_does_not_ring_for_a_long_one_that_runs(index: int) -> None:
+    manifest, prefix = CASES[index].manifest, CASES[index].resource_prefix
+    alarms = describe_case("sam", index)["alarms"]
+    for queue in (manifest or {"queues": []})["queues"]:
+        longest = max(job["max_runtime"] for job in manifest["jobs"] if job["queue"] == queue["name"])
+        assert alarms[f"{prefix}-{queue['name'].removesuffix('.fifo')}-age"]["when"][1] == 1800 + longest
+
+
+@over_cases
 def test_every_schedule_reaches_its_job_where_its_runtime_needs_it(index: int) -> None:
     """A schedule invokes the jobs function, which may enqueue the job and start a task for it."""
     case, system = CASES[index], describe_case("sam", index)

@@ -58,6 +58,7 @@ def queue_words(queue: dict[str, Any], jobs: list[dict[str, Any]]) -> dict[str, 
         "fifo": "true" if queue["fifo"] else "!Ref AWS::NoValue",
         "batch_size": str(queue["batch_size"]),
         "max_receive_count": str(max([5, *(tries + 1 for tries in attempts)])),
+        "alarm_age": str(1800 + max([0, *(job["max_runtime"] for job in jobs if job["queue"] == queue["name"])])),
     }
 
 

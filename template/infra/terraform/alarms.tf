@@ -41,9 +41,9 @@ locals {
       dimensions  = { QueueName = aws_sqs_queue.dead[name].name }, minutes = 1, threshold = 1
     } },
     { for name, queue in local.queues : "${queue.title}-age" => {
-      description = "A job has been waiting for half an hour in the queue ${name}"
+      description = "A job in the queue ${name} has waited for half an hour longer than the longest of its jobs may run"
       namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum"
-      dimensions  = { QueueName = aws_sqs_queue.jobs[name].name }, minutes = 5, threshold = 1800
+      dimensions  = { QueueName = aws_sqs_queue.jobs[name].name }, minutes = 5, threshold = queue.alarm_age
     } },
     { "jobs-errors" = {
       description = "The jobs function returns errors"

@@ -14,6 +14,8 @@ locals {
       for job in local.manifest.jobs : job.attempts + 1
       if job.queue == queue.name || contains(local.kept_queues[*].name, queue.name)
     ]...)
+    # Seconds. A job counts while it runs, on Fargate for hours.
+    alarm_age = 1800 + max(0, [for job in local.manifest.jobs : job.max_runtime if job.queue == queue.name]...)
   }) }
 }
 

@@ -51,9 +51,9 @@ class Alarms(Construct):
             )
             self._alarm(
                 f"{title}-age",
-                f"A job has been waiting for half an hour in the queue {name}",
+                f"A job in the queue {name} has waited for half an hour longer than the longest of its jobs may run",
                 queue.metric_approximate_age_of_oldest_message(period=five_minutes, statistic="Maximum"),
-                1800,
+                queues.alarm_age[name],
             )
         function = jobs.function.function
         self._alarm("jobs-errors", "The jobs function returns errors", function.metric_errors(period=five_minutes), 1)

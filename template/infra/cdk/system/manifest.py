@@ -16,6 +16,7 @@ class Queue:
     fifo: bool
     batch_size: int  # messages per invocation
     max_receive_count: int  # receives after which SQS moves a message to the dead-letter queue
+    alarm_age: int  # seconds; a job counts while it runs, on Fargate for hours
 
     @property
     def title(self) -> str:
@@ -59,6 +60,8 @@ class Manifest:
                         ),
                     ]
                 ),
+                alarm_age=1800
+                + max([0, *(job["max_runtime"] for job in manifest["jobs"] if job["queue"] == queue["name"])]),
             )
             for queue in sorted(manifest["queues"] + kept, key=lambda queue: queue["name"])
         ]

@@ -21,6 +21,7 @@ class Queues(Construct):
         super().__init__(scope, id)
         self.jobs: dict[str, sqs.Queue] = {}
         self.dead: dict[str, sqs.Queue] = {}
+        self.alarm_age = {queue.name: queue.alarm_age for queue in manifest.queues}
         for queue in manifest.queues:
             fifo = True if queue.fifo else None
             part = "".join(word.capitalize() for word in queue.title.split("-"))
