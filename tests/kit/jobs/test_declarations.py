@@ -55,7 +55,7 @@ def module(code: str) -> Any:
         ("@job\ndef f(): ...\n@job\ndef f(): ...", "There are two jobs named declared.f"),
         ("def f(): ...\na = job(f)\nb = job(queue='mail')(f)", "There are two jobs named declared.f"),
         ("a = job(lambda: 1)", "write def"),
-        ("@job(queue='q' * 61)\ndef f(): ...", "use up to 60"),
+        ("@job(queue='q' * 27)\ndef f(): ...", "use up to 26"),
         ("@job(queue='mail-dead')\ndef f(): ...", "those of dead-letter queues"),
         ("@job(queue='mail-dead.fifo')\ndef f(): ...", "those of dead-letter queues"),
         ("def f(): ...\nf.__qualname__ = 'f' * 300\njob(f)", "the limit for a job's name is 255"),

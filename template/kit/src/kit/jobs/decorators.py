@@ -17,8 +17,11 @@ R = TypeVar("R")
 
 MAX_NAME = 255
 """Characters of a job's name, module included; the database queue's column is no longer."""
-MAX_QUEUE = 60
-"""Characters of a queue's name; SQS allows 80, including the names of the project and the stage."""
+MAX_QUEUE = 26
+"""Characters of a queue's name: SQS allows 80 for `<project>-<stage>-<queue>-dead.fifo`, of a project's 30 and a stage's 12.
+
+Source: Amazon SQS Developer Guide, "queue quotas"
+"""
 ENQUEUE_OPTIONS = ("delay", "at", "idempotency_key", "group")
 
 _QUEUE_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
