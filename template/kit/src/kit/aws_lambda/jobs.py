@@ -9,8 +9,6 @@ from kit.jobs.enqueue import enqueue_tick
 from kit.jobs.runners import aws_lambda
 
 logs.configure()
-loading.load()
-bootstrap.import_complete()
 
 
 class UnknownEvent(ValueError):
@@ -29,3 +27,8 @@ def handler(event: Any, context: Any) -> Any:
         f"The jobs' function takes batches from SQS and ticks of schedules, not an event with: {keys}. "
         "Is it behind the right trigger? Web requests go to kit.aws_lambda.web.handler."
     )
+
+
+# The jobs are imported after `handler` is defined, so that the app may wrap it, as OpenTelemetry's instrumentation does.
+loading.load()
+bootstrap.import_complete()
