@@ -24,7 +24,8 @@ def blank(installed_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.mark.parametrize("page", guides.PAGES)
 def test_an_app_that_follows_the_guide_passes_its_checks(page: str, blank: Path) -> None:
     git(blank, "reset", "--quiet", "--hard")
-    git(blank, "clean", "--quiet", "--force", "-d")
+    git(blank, "clean", "--quiet", "--force", "-d", "-x", "--exclude=.venv", "--exclude=.*_cache")
+    guides.run("./uvw sync --quiet", blank)  # without the packages of another guide
     guides.apply(page, blank)
     output = guides.run("make check", blank)
     assert re.search(r"^\d+ passed", output, re.MULTILINE), output
