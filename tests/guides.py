@@ -57,14 +57,16 @@ def write(block: Block, path: Path) -> None:
 
 def edited(text: str, block: Block) -> str:
     """Return the text with the changes of a diff, each of which must fit in exactly one place."""
+    lines = text.splitlines(keepends=True)
     for change in re.split(r"^@@.*\n", block.text, flags=re.MULTILINE):
-        lines = change.splitlines(keepends=True)
-        assert all(line[0] in " +-\n" for line in lines), f"a line of the diff of {block.title} has no sign"
-        before = "".join(line[1:] or line for line in lines if line[0] != "+")
-        after = "".join(line[1:] or line for line in lines if line[0] != "-")
-        assert f"\n{text}".count(f"\n{before}") == 1, f"this fits not once in {block.title}:\n{before}"
-        text = f"\n{text}".replace(f"\n{before}", f"\n{after}")[1:]
-    return text
+        signed = change.splitlines(keepends=True)
+        assert all(line[0] in " +-\n" for line in signed), f"a line of the diff of {block.title} has no sign"
+        before = [line[1:] or line for line in signed if line[0] != "+"]
+        after = [line[1:] or line for line in signed if line[0] != "-"]
+        places = [place for place in range(len(lines)) if lines[place : place + len(before)] == before]
+        assert len(places) == 1, f"this fits in {len(places)} places of {block.title}, not in one:\n{''.join(before)}"
+        lines[places[0] : places[0] + len(before)] = after
+    return "".join(lines)
 
 
 def run(commands: str, folder: Path) -> str:
