@@ -9,7 +9,7 @@ import pytest
 import guides
 from releases import committed, git
 
-CHECKS = "./uvw run ruff format --check && ./uvw run ruff check && ./uvw run mypy && ./uvw run pytest -q"
+CHECKS = "./uvw run sh -c 'ruff format --check && ruff check && mypy && pytest -q'"
 """The quicker parts of `make check`, all of which one of the guides runs."""
 
 
