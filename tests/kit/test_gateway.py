@@ -37,8 +37,8 @@ def invoke() -> Iterator[Callable[..., LambdaResponse]]:
     loop.close()
 
 
-def app_with(endpoint: Callable[[Request], Response], **more: Any) -> ASGIApp:
-    return Starlette(routes=[Route("/", endpoint)], **more)
+def app_with(endpoint: Callable[[Request], Response], name: str | None = None, **more: Any) -> ASGIApp:
+    return Starlette(routes=[Route("/", endpoint, name=name)], **more)
 
 
 async def parts() -> AsyncIterator[str]:
@@ -349,6 +349,16 @@ def test_the_scheme_is_http_or_https(forwarded: str) -> None:
     del event["headers"]["x-forwarded-proto"], event["requestContext"]["domainName"], event["rawQueryString"]
     scope = scope_of(event)
     assert (scope["scheme"], scope["server"], scope["query_string"]) == ("https", ("localhost", 443), b"")
+
+
+@pytest.mark.parametrize("host", ["wall.example.com", "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com"])
+def test_a_url_for_the_client_has_the_address_that_it_uses(invoke: Callable[..., LambdaResponse], host: str) -> None:
+    """As the redirect URI of a login needs it."""
+    response = invoke(
+        app_with(lambda request: PlainTextResponse(str(request.url_for("callback"))), name="callback"),
+        events.http(host=host, headers={"x-forwarded-proto": "https"}),
+    )
+    assert response["body"] == f"https://{host}/"
 
 
 def test_a_lone_surrogate_in_an_event_is_replaced(invoke: Callable[..., LambdaResponse]) -> None:

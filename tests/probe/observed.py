@@ -1,18 +1,8 @@
-"""An app with Sentry, OpenTelemetry and Powertools, set up as docs/lambda.md shows."""
+"""An app with Sentry and OpenTelemetry, set up as the guides show, and with Powertools, as docs/lambda.md shows."""
 
-import json
 import logging
-import os
-from pathlib import Path
 
-import sentry_sdk
 from aws_lambda_powertools import Logger
-from opentelemetry.instrumentation.aws_lambda import AwsLambdaInstrumentor
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
-from sentry_sdk.envelope import Envelope
-from sentry_sdk.integrations.aws_lambda import AwsLambdaIntegration
-from sentry_sdk.transport import Transport
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -20,26 +10,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kit import web
-
-OUTPUT = Path(os.environ["OUTPUT"])
-
-
-class FileTransport(Transport):
-    """Writes each event to a file, as a line of JSON."""
-
-    def capture_envelope(self, envelope: Envelope) -> None:
-        if event := envelope.get_event():
-            with OUTPUT.joinpath("events").open("a") as file:
-                file.write(json.dumps(event, default=str) + "\n")
-
-
-sentry_sdk.init(dsn="http://key@localhost/1", transport=FileTransport, integrations=[AwsLambdaIntegration()])
-
-provider = TracerProvider()
-spans = OUTPUT.joinpath("spans").open("a")
-exporter = ConsoleSpanExporter(out=spans, formatter=lambda span: span.to_json(indent=None) + "\n")
-provider.add_span_processor(BatchSpanProcessor(exporter))
-AwsLambdaInstrumentor().instrument(tracer_provider=provider)
 
 logger = Logger(service="observed")
 logging.getLogger("observed").propagate = False  # it writes its lines itself

@@ -12,8 +12,6 @@ from kit.jobs.runners import aws_lambda
 log = logging.getLogger("kit.jobs")
 
 logs.configure()
-loading.load()
-bootstrap.import_complete()
 
 
 class UnknownEvent(ValueError):
@@ -35,3 +33,8 @@ def handler(event: Any, context: Any) -> Any:
         f"The jobs' function takes batches from SQS and ticks of schedules, not an event with: {keys}. "
         "Is it behind the right trigger? Web requests go to kit.aws_lambda.web.handler."
     )
+
+
+# The jobs are imported after `handler` is defined, so that the app may wrap it, as OpenTelemetry's instrumentation does.
+loading.load()
+bootstrap.import_complete()
