@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from kit import aws, clock, settings
 from kit.errors import UsageError
-from kit.jobs import outbox, ticks
+from kit.jobs import incoming, outbox
 from kit.jobs.message import MAX_BYTES, MAX_REASON, DeadLetter, Delivery, Message, Unreadable, fit, from_timestamp
 from kit.jobs.queues import sqs_format
 from kit.jobs.queues.sqs_format import deduplication_id, digest
@@ -155,7 +155,7 @@ class SqsQueues:
         the same, so the job is in its queue once.
         """
         try:
-            message = ticks.read(letter.body)
+            message = incoming.read(letter.body, letter.queue)
         except Unreadable as error:
             raise UsageError(
                 f"{letter.id} can't be retried: {error}. To delete it: python -m kit jobs purge {letter.id}"
@@ -393,7 +393,7 @@ def _dead_letter(queue: str, received: dict[str, Any]) -> DeadLetter:
     attributes = received.get("Attributes") or {}
     job, job_id, reason = values.get("Job"), values.get("JobId"), values.get("Reason")
     if job is None or not reason:
-        job, job_id, guess = _infer_reason(received["Body"], attributes)
+        job, job_id, guess = _infer_reason(received["Body"], queue, attributes)
         reason = reason or guess
     return DeadLetter(
         id=job_id or received["MessageId"],
@@ -408,10 +408,10 @@ def _dead_letter(queue: str, received: dict[str, Any]) -> DeadLetter:
     )
 
 
-def _infer_reason(body: str, attributes: dict[str, Any]) -> tuple[str, str | None, str]:
+def _infer_reason(body: str, queue: str, attributes: dict[str, Any]) -> tuple[str, str | None, str]:
     """The job, its id and the reason of a letter that carries none: SQS moved it, or it had no room for one."""
     try:
-        message = ticks.read(body)
+        message = incoming.read(body, queue)
     except Unreadable as error:
         return "(unreadable)", None, f"the message is unreadable: {error}"
     if "DeadLetterQueueSourceArn" in attributes:
