@@ -167,6 +167,44 @@ def test_a_job_that_fails_is_retried_and_ends_in_the_dead_letter_queue(queue: Ma
     assert calls[3] == calls[0]
 
 
+@pytest.mark.parametrize("transformed", [True, False])
+def test_an_event_that_eventbridge_could_not_deliver_can_be_retried(
+    queue: Make, invoke: Invoke, transformed: bool
+) -> None:
+    """Its documentation doesn't say whether the input transformer has been applied.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+    default = queue()
+    body = through_eventbridge(thumbnail, OBJECT_CREATED)[0] if transformed else json.dumps(OBJECT_CREATED)
+    values = {
+        "RULE_ARN": f"arn:aws:events:eu-central-1:{ACCOUNT}:rule/my-app-prod-thumbnail",
+        "TARGET_ARN": f"arn:aws:sqs:eu-central-1:{ACCOUNT}:my-app-prod-default",
+        "ERROR_CODE": "NO_PERMISSIONS",
+        "ERROR_MESSAGE": "Lack of permissions to invoke cross account target.",
+    }
+    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}
+    default.sqs.send_message(QueueUrl=default.dead_url, MessageBody=body, MessageAttributes=attributes)
+    [letter] = sqs.SqsQueues().dead_letters()
+    assert (letter.job, letter.reason) == (
+        thumbnail.name,
+        "EventBridge could not deliver it: NO_PERMISSIONS: Lack of permissions to invoke cross account target.",
+    )
+    sqs.SqsQueues().redrive(letter)
+    drain(default)
+    assert calls == [OBJECT_CREATED["detail"]]
+
+
+def test_a_message_that_sns_could_not_deliver_can_be_retried(queue: Make, invoke: Invoke) -> None:
+    default = queue()
+    default.sqs.send_message(QueueUrl=default.dead_url, MessageBody=json.dumps(NOTIFICATION))
+    [letter] = sqs.SqsQueues().dead_letters()
+    assert (letter.job, letter.reason) == (ship.name, "SNS could not deliver it: see the policy of the queue")
+    sqs.SqsQueues().redrive(letter)
+    drain(default)
+    assert [event["Message"] for event in calls] == ["Hello world!"]
+
+
 def test_a_fifo_queue_takes_an_event_of_an_own_bus(queue: Make, invoke: Invoke) -> None:
     orders = queue(fifo=True)
     event = {"source": "app.orders", "detail-type": "Paid", "detail": {"shop": "my-app-prod-shop", "$": "1"}}

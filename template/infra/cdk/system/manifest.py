@@ -1,4 +1,4 @@
-"""The manifest, `jobs.json`: the queues, jobs and schedules that the app declares."""
+"""The manifest, `jobs.json`: the queues, jobs, schedules and events that the app declares."""
 
 import json
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ class Manifest:
 
     queues: list[Queue]
     schedules: list[dict[str, Any]]
+    events: list[dict[str, Any]]
 
     @classmethod
     def read(cls) -> "Manifest":
@@ -51,4 +52,4 @@ class Manifest:
             )
             for queue in manifest["queues"]
         ]
-        return cls(queues, manifest["schedules"])
+        return cls(queues, manifest["schedules"], manifest.get("events", []))

@@ -93,6 +93,9 @@ def list_jobs(_: argparse.Namespace) -> None:
 
 def list_failed(_: argparse.Namespace) -> None:
     """Print a line for each dead letter."""
+    from kit.jobs import loading
+
+    loading.load()  # which job an event starts that was not delivered
     letters, total = _queues().dead_letters(), _queues().count_dead_letters()
     for letter in letters:
         print(_printable(f"{_short(letter.id, 34)} {_short(letter.job, 28)} {_first_line(letter.reason)}"))
@@ -108,6 +111,9 @@ def list_failed(_: argparse.Namespace) -> None:
 
 def show_one(arguments: argparse.Namespace) -> None:
     """Print everything about one dead letter."""
+    from kit.jobs import loading
+
+    loading.load()
     letter = _find(arguments.id, _queues().dead_letters())
     lines = [f"id      {letter.id}", f"job     {letter.job}", f"queue   {letter.queue}", f"reason  {letter.reason}"]
     if letter.died:

@@ -9,13 +9,14 @@ Streams of DynamoDB can't send to a queue: the jobs function enqueues their reco
 """
 
 import hashlib
+import json
 import os
 from datetime import UTC, datetime
 from typing import Any
 
 from kit.jobs import registry, serialization, ticks
 from kit.jobs.message import VERSION, Message, Unreadable, parse
-from kit.jobs.spec import JobError, Topic
+from kit.jobs.spec import JobError, Rule, Topic
 
 _NOT_OF_THE_MESSAGE = {"Type", "Signature", "SignatureVersion", "SigningCertURL", "UnsubscribeURL"}
 """What SNS adds for subscribers that are not queues."""
@@ -49,6 +50,25 @@ def input_template(job: str, *, once: bool, only_detail: bool) -> dict[str, Any]
         f'"once":{"true" if once else "false"},"event":{event}}}'
     )
     return {"paths": paths, "template": template}
+
+
+def is_notification(body: str) -> bool:
+    """Whether a readable body is a notification of SNS."""
+    return '"TopicArn"' in body and "job" not in parse(body)
+
+
+def undelivered(body: str, rule_arn: str) -> str:
+    """What a rule would have sent for an event that EventBridge could not deliver; the body as it is without the rule.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+    event = parse(body)
+    sources = [source for job in registry.jobs.values() for source in job.sources if isinstance(source, Rule)]
+    for rule in sources:
+        if is_named(rule.name, rule_arn, rule_arn.rpartition("/")[2]) and "detail-type" in event:
+            sent = {"v": VERSION, "job": rule.job.name, "id": event["id"], "time": event["time"], "once": rule.once}
+            return json.dumps(sent | {"event": event["detail"] if rule.only_detail else event})
+    return body
 
 
 def start(job_name: str, event: Any, *, id: str, time: str | float, once: bool, group: str | None = None) -> Message:

@@ -5,7 +5,7 @@ import json
 import logging
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -391,15 +391,20 @@ def _release(letters: Iterable[DeadLetter]) -> None:
 def _dead_letter(queue: str, received: dict[str, Any]) -> DeadLetter:
     values = {name: value.get("StringValue", "") for name, value in (received.get("MessageAttributes") or {}).items()}
     attributes = received.get("Attributes") or {}
+    body: str = received["Body"]
     job, job_id, reason = values.get("Job"), values.get("JobId"), values.get("Reason")
+    if "RULE_ARN" in values:
+        with suppress(Unreadable):
+            body = incoming.undelivered(body, values["RULE_ARN"])
+        reason = f"EventBridge could not deliver it: {values.get('ERROR_CODE')}: {values.get('ERROR_MESSAGE')}"
     if job is None or not reason:
-        job, job_id, guess = _infer_reason(received["Body"], queue, attributes)
+        job, job_id, guess = _infer_reason(body, queue, attributes)
         reason = reason or guess
     return DeadLetter(
         id=job_id or received["MessageId"],
         job=job,
         reason=reason,
-        body=received["Body"],
+        body=body,
         queue=queue,
         receipt=received["ReceiptHandle"],
         died=datetime.fromisoformat(values["Died"]) if "Died" in values else None,
@@ -416,6 +421,8 @@ def _infer_reason(body: str, queue: str, attributes: dict[str, Any]) -> tuple[st
         return "(unreadable)", None, f"the message is unreadable: {error}"
     if "DeadLetterQueueSourceArn" in attributes:
         return message.job, message.id, "SQS moved it: on each delivery the function died, or never started"
+    if incoming.is_notification(body):
+        return message.job, message.id, "SNS could not deliver it: see the policy of the queue"
     return message.job, message.id, "the message has no room for the reason, which is in the log of the jobs"
 
 
