@@ -62,12 +62,12 @@ def undelivered(body: str, rule_arn: str) -> str:
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
     """
-    event = parse(body)
     sources = [source for job in registry.jobs.values() for source in job.sources if isinstance(source, Rule)]
-    for rule in sources:
-        if is_named(rule.name, rule_arn, rule_arn.rpartition("/")[2]) and "detail-type" in event:
-            sent = {"v": VERSION, "job": rule.job.name, "id": event["id"], "time": event["time"], "once": rule.once}
-            return json.dumps(sent | {"event": event["detail"] if rule.only_detail else event})
+    rules = [rule for rule in sources if is_named(rule.name, rule_arn, rule_arn.rpartition("/")[2])]
+    match parse(body), rules:
+        case {"detail-type": _, "detail": detail, "id": id, "time": time} as event, [rule, *_]:
+            sent = {"v": VERSION, "job": rule.job.name, "id": id, "time": time, "once": rule.once}
+            return json.dumps(sent | {"event": detail if rule.only_detail else event})
     return body
 
 
