@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import cloudformation
 import terraform
 from normalize import ACCOUNT, AwsNames
-from tools import MANIFEST, TOOLS_CACHE, environment, require_provider
+from tools import MANIFEST, TOOLS_CACHE, WITH_EVENTS, environment, require_provider
 
 import parts
 from rendering import render
@@ -73,7 +73,7 @@ CASES = [
         "everything set",
         region="eu-central-1",
         stage="b2",
-        manifest=MANIFEST,
+        manifest=WITH_EVENTS,
         settings={
             "architecture": "x86_64",
             "database_url_secret": "/elsewhere/url",

@@ -27,6 +27,7 @@ SUPPORT = {
     "IAM::ManagedPolicy",
     "IAM::Policy",
     "IAM::Role",
+    "IAM::RolePolicy",
     "SNS::Topic",
 }
 """Types that are described as part of others."""
@@ -67,6 +68,11 @@ def _describe(templates: Templates) -> dict[str, Any]:
         "api": _api(templates),
         "queues": {one["QueueName"]: _queue(one) for one in templates.of("SQS::Queue")},
         "sources": {one["EventSourceArn"]: _source(one) for one in templates.of("Lambda::EventSourceMapping")},
+        "rules": {one["Name"]: _rule(one) for one in templates.of("Events::Rule")},
+        "queue policies": {
+            one["Queues"][0].rpartition("/")[2]: statements(one["PolicyDocument"]["Statement"])
+            for one in templates.of("SQS::QueuePolicy")
+        },
         "groups": [one["Name"] for one in templates.of("Scheduler::ScheduleGroup")],
         "schedules": {one["Name"]: _schedule(one) for one in templates.of("Scheduler::Schedule")},
         "clusters": [one["ClusterName"] for one in templates.of("ECS::Cluster")],
@@ -79,7 +85,9 @@ def _describe(templates: Templates) -> dict[str, Any]:
             one["Topics"][0]: statements(one["PolicyDocument"]["Statement"]) for one in templates.of("SNS::TopicPolicy")
         },
         "subscriptions": [
-            f"{one['Protocol']} {one['Endpoint']} of {one['TopicArn']}" for one in templates.of("SNS::Subscription")
+            f"{one['Protocol']} {one['Endpoint']} of {one['TopicArn']}, failed: "
+            f"{one.get('RedrivePolicy', {}).get('deadLetterTargetArn', '')}"
+            for one in sorted(templates.of("SNS::Subscription"), key=lambda one: (one["TopicArn"], one["Endpoint"]))
         ],
         "budgets": [_budget(one) for one in templates.of("Budgets::Budget")],
         "dashboards": {
@@ -139,6 +147,7 @@ def _queue(properties: dict[str, Any]) -> dict[str, Any]:
     redrive = properties.get("RedrivePolicy")
     return {
         "fifo": properties.get("FifoQueue", False),
+        "deduplicated by content": properties.get("ContentBasedDeduplication", False),
         "hidden": properties.get("VisibilityTimeout", 30),
         "kept": properties["MessageRetentionPeriod"],
         "encrypted": properties["SqsManagedSseEnabled"],
@@ -151,7 +160,24 @@ def _source(properties: dict[str, Any]) -> dict[str, Any]:
         "function": properties["FunctionName"].rpartition(":function:")[2],
         "batch": properties["BatchSize"],
         "answers": properties["FunctionResponseTypes"],
-        "at most": int(properties["ScalingConfig"]["MaximumConcurrency"]),
+        "at most": int(properties["ScalingConfig"]["MaximumConcurrency"]) if "ScalingConfig" in properties else None,
+        "from": properties.get("StartingPosition"),
+        "bisected": properties.get("BisectBatchOnFunctionError", False),
+        "retries": properties.get("MaximumRetryAttempts"),
+        "only": [json.loads(one["Pattern"]) for one in properties.get("FilterCriteria", {}).get("Filters", [])],
+        "failed": properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
+    }
+
+
+def _rule(properties: dict[str, Any]) -> dict[str, Any]:
+    [target] = properties["Targets"]
+    return {
+        "description": properties["Description"],
+        "bus": properties["EventBusName"],
+        "pattern": properties["EventPattern"],
+        "target": [target["Id"], target["Arn"], target.get("SqsParameters", {}).get("MessageGroupId")],
+        "input": [target["InputTransformer"]["InputPathsMap"], target["InputTransformer"]["InputTemplate"]],
+        "dead": target["DeadLetterConfig"]["Arn"],
     }
 
 
@@ -200,7 +226,11 @@ def _roles(templates: Templates) -> dict[str, Any]:
         properties = templates.resources[logical][1]
         policies = [one["PolicyDocument"] for one in properties.get("Policies", [])]
         policies += [documents[policy]["PolicyDocument"] for policy in properties.get("ManagedPolicyArns", [])]
-        policies += [one["PolicyDocument"] for one in documents.values() if logical in one.get("Roles", [])]
+        policies += [
+            one["PolicyDocument"]
+            for one in documents.values()
+            if logical in [*one.get("Roles", []), one.get("RoleName")]
+        ]
         roles[name] = {
             "assumed": statements(properties["AssumeRolePolicyDocument"]["Statement"]),
             "may": statements(one for policy in policies for one in policy["Statement"]),

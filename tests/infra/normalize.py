@@ -40,6 +40,10 @@ class AwsNames:
     def task_definition(self, family: str) -> str:
         return self.arn("ecs", f"task-definition/{family}:1")
 
+    def rule(self, bus: str, name: str) -> str:
+        path = "" if bus == "default" else f"{bus.rpartition('/')[2]}/"
+        return self.arn("events", f"rule/{path}{name}")
+
     def topic(self, name: str) -> str:
         return self.arn("sns", name)
 

@@ -141,6 +141,9 @@ class Templates:
                 return self.names.queue(self.work_out(properties["QueueName"]))
             case "AWS::SQS::Queue", "QueueName":
                 return self.work_out(properties["QueueName"])
+            case "AWS::Events::Rule", "Arn":
+                bus, rule = self.work_out(properties["EventBusName"]), self.work_out(properties["Name"])
+                return self.names.rule(bus, rule)
             case "AWS::IAM::Role", "Arn":
                 return self.names.role(self.roles[name])
             case "AWS::Logs::LogGroup", "Arn":

@@ -22,7 +22,7 @@ def mocks(folder: Path, manifest: dict[str, Any], name: str, names: AwsNames, *,
         'mock_data "aws_partition" {\n defaults = { partition = "aws" }\n}',
         f'mock_data "aws_availability_zones" {{\n defaults = {{ names = {zones} }}\n}}',
     ]
-    for document in re.findall(r'data "aws_iam_policy_document" "(\w+)"', text):
+    for document in _documents(text, manifest):
         document_json = json.dumps(json.dumps({"document": document}))
         blocks.append(
             f"override_data {{\n target = data.aws_iam_policy_document.{document}\n values = {{ json = {document_json} }}\n}}"
@@ -31,6 +31,20 @@ def mocks(folder: Path, manifest: dict[str, Any], name: str, names: AwsNames, *,
         assignments = ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
         blocks.append(f"override_resource {{\n target = {target}\n values = {{ {assignments} }}\n}}")
     return 'mock_provider "aws" {\n' + "\n".join(blocks) + '\n}\nrun "all" {\n command = apply\n}\n'
+
+
+def _documents(text: str, manifest: dict[str, Any]) -> Iterator[str]:
+    """The addresses of the policy documents; of one for each queue, with the names of those that events go to."""
+    events = manifest.get("events", [])
+    queues = {event["queue"] for event in events if event["kind"] != "stream"}
+    dead = {event["queue"] for event in events if event["kind"] == "topic"}
+    dead |= {"default"} if any(event["kind"] == "rule" for event in events) else set()
+    repeated = {"events": queues, "failed_events": dead}
+    for document in re.findall(r'data "aws_iam_policy_document" "(\w+)"', text):
+        if document in repeated:
+            yield from (f'{document}["{queue}"]' for queue in sorted(repeated[document]))
+        else:
+            yield document
 
 
 def _made_up(
@@ -43,6 +57,15 @@ def _made_up(
         for kind, called in (("jobs", f"{name}-{title}{suffix}"), ("dead", f"{name}-{title}-dead{suffix}")):
             values = {"arn": names.queue(called), "url": names.queue_url(called)}
             yield f'aws_sqs_queue.{kind}["{queue["name"]}"]', values
+    for event in manifest.get("events", []):
+        if event["kind"] == "rule":
+            bus = (
+                event["bus"]
+                if event["bus"] == "default" or event["bus"].startswith("arn:")
+                else f"{name}-{event['bus']}"
+            )
+            arn = names.rule(bus, f"{name}-{event['name']}")
+            yield f'aws_cloudwatch_event_rule.this["{event["name"]}"]', {"arn": arn}
     for part in ("web", "jobs"):
         yield f"aws_lambda_alias.{part}", {"arn": names.alias(f"{name}-{part}", "live")}
     for part in ("web", "jobs", "tasks"):
@@ -69,7 +92,11 @@ class State:
     def __init__(self, resources: list[dict[str, Any]]) -> None:
         self.resources = resources
         self.described_types: set[str] = set()
-        self.documents = {one["name"]: one["values"] for one in resources if one["type"] == "aws_iam_policy_document"}
+        self.documents = {
+            one["address"].removeprefix("data.aws_iam_policy_document."): one["values"]
+            for one in resources
+            if one["type"] == "aws_iam_policy_document"
+        }
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The values of every resource of a type."""
@@ -154,6 +181,10 @@ def _describe(state: State) -> dict[str, Any]:
         "api": _api(state),
         "queues": {one["name"]: _queue(one) for one in state.of("sqs_queue")},
         "sources": {one["event_source_arn"]: _source(one) for one in state.of("lambda_event_source_mapping")},
+        "rules": {one["name"]: _rule(one, state) for one in state.of("cloudwatch_event_rule")},
+        "queue policies": {
+            one["queue_url"].rpartition("/")[2]: state.policy(one["policy"]) for one in state.of("sqs_queue_policy")
+        },
         "groups": [one["name"] for one in state.of("scheduler_schedule_group")],
         "schedules": {one["name"]: _schedule(one) for one in state.of("scheduler_schedule")},
         "clusters": [one["name"] for one in state.of("ecs_cluster")],
@@ -169,7 +200,9 @@ def _describe(state: State) -> dict[str, Any]:
             if topic["arn"] == one["arn"]
         },
         "subscriptions": [
-            f"{one['protocol']} {one['endpoint']} of {one['topic_arn']}" for one in state.of("sns_topic_subscription")
+            f"{one['protocol']} {one['endpoint']} of {one['topic_arn']}, failed: "
+            f"{json.loads(one['redrive_policy'] or '{}').get('deadLetterTargetArn', '')}"
+            for one in sorted(state.of("sns_topic_subscription"), key=lambda one: (one["topic_arn"], one["endpoint"]))
         ],
         "budgets": [_budget(one) for one in state.of("budgets_budget")],
         "dashboards": {
@@ -238,6 +271,7 @@ def _queue(resource: dict[str, Any]) -> dict[str, Any]:
     redrive = json.loads(resource["redrive_policy"]) if resource.get("redrive_policy", "").startswith("{") else None
     return {
         "fifo": bool(resource["fifo_queue"]),
+        "deduplicated by content": bool(resource["content_based_deduplication"]),
         "hidden": resource["visibility_timeout_seconds"] or 30,
         "kept": resource["message_retention_seconds"],
         "encrypted": resource["sqs_managed_sse_enabled"],
@@ -250,7 +284,32 @@ def _source(resource: dict[str, Any]) -> dict[str, Any]:
         "function": resource["function_name"].rpartition(":function:")[2],
         "batch": resource["batch_size"],
         "answers": resource["function_response_types"],
-        "at most": resource["scaling_config"][0]["maximum_concurrency"],
+        "at most": resource["scaling_config"][0]["maximum_concurrency"] if resource["scaling_config"] else None,
+        "from": resource["starting_position"],
+        "bisected": bool(resource["bisect_batch_on_function_error"]),
+        "retries": resource["maximum_retry_attempts"] if resource["starting_position"] else None,
+        "only": [json.loads(one["pattern"]) for criteria in resource["filter_criteria"] for one in criteria["filter"]],
+        "failed": resource["destination_config"][0]["on_failure"][0]["destination_arn"]
+        if resource["destination_config"]
+        else None,
+    }
+
+
+def _rule(resource: dict[str, Any], state: State) -> dict[str, Any]:
+    [target] = [one for one in state.of("cloudwatch_event_target") if one["rule"] == resource["name"]]
+    [transformer], [dead] = target["input_transformer"], target["dead_letter_config"]
+    assert target["event_bus_name"] == resource["event_bus_name"]
+    return {
+        "description": resource["description"],
+        "bus": resource["event_bus_name"],
+        "pattern": json.loads(resource["event_pattern"]),
+        "target": [
+            target["target_id"],
+            target["arn"],
+            target["sqs_target"][0]["message_group_id"] if target["sqs_target"] else None,
+        ],
+        "input": [transformer["input_paths"], transformer["input_template"]],
+        "dead": dead["arn"],
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cases import CASES, build_case
-from tools import MANIFEST, TOOLS_CACHE, environment, require_provider
+from tools import TOOLS_CACHE, WITH_EVENTS, environment, require_provider
 
 import parts
 from rendering import TEMPLATE, render
@@ -31,7 +31,7 @@ def check(app: Path, *arguments: str, **changes: str) -> subprocess.CompletedPro
 def test_what_is_rendered_passes_the_check_of_its_tool(tmp_path: Path, iac: str, program: str) -> None:
     parts.program(program)
     app = render(tmp_path / "my-app", iac=iac)
-    app.joinpath("jobs.json").write_text(json.dumps(MANIFEST), encoding="utf-8")
+    app.joinpath("jobs.json").write_text(json.dumps(WITH_EVENTS), encoding="utf-8")
     shared = {"UV_PROJECT_ENVIRONMENT": str(TOOLS_CACHE / "cdk")} if iac == "cdk" else {}
     done = check(app, **shared)
     assert done.returncode == 0, done.stdout

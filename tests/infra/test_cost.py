@@ -23,6 +23,8 @@ FREE = {
     "async": "a setting",
     "calls": "a permission",
     "groups": "a name",
+    "rules": "events of AWS's services are free; your own cost by event",
+    "queue policies": "a permission",
     "clusters": "a cluster costs nothing without tasks; Container Insights would, which no description has",
     "roles": "IAM is free",
     "network": "a VPC, its subnets, routes and internet gateway are free; addresses cost while a task has one",
@@ -40,7 +42,7 @@ def resources_of(index: int) -> DeployedResources:
     system, called = describe_case("sam", index), CASES[index].resource_prefix
     web, jobs = (system["functions"][f"{called}-{part}"] for part in ("web", "jobs"))
     task = system["tasks"][called]
-    fifo = {arn.rpartition(":")[2]: arn.endswith(".fifo") for arn in system["sources"]}
+    fifo = {arn.rpartition(":")[2]: arn.endswith(".fifo") for arn in system["sources"] if ":sqs:" in arn}
     manifest = {
         "queues": [{"fifo": kind} for kind in fifo.values()],
         "jobs": (CASES[index].manifest or DeployedResources.by_default().manifest)["jobs"],

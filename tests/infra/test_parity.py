@@ -1,8 +1,11 @@
 """The three tools describe the same system, field by field, with various settings."""
 
+import json
+
 import pytest
 from cases import CASES, describe_case
-from normalize import compare
+from normalize import ACCOUNT, compare
+from tools import WITH_EVENTS
 
 over_cases = pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name for case in CASES])
 
@@ -34,7 +37,7 @@ def test_every_queue_is_fed_to_the_jobs_function_and_outlasts_its_retries(index:
     system = describe_case("sam", index)
     jobs = system["functions"][f"{CASES[index].resource_prefix}-jobs"]
     work = {name: queue for name, queue in system["queues"].items() if queue["dead"]}
-    assert {arn.rpartition(":")[2] for arn in system["sources"]} == work.keys()
+    assert {arn.rpartition(":")[2] for arn in system["sources"] if ":sqs:" in arn} == work.keys()
     for name, queue in work.items():
         assert queue["hidden"] >= 6 * jobs["timeout"]
         assert queue["dead"][0].rpartition(":")[2] in system["queues"].keys() - work.keys()
@@ -51,6 +54,60 @@ def test_the_alarm_for_waiting_jobs_does_not_ring_for_a_long_one_that_runs(index
     for queue in (manifest or {"queues": []})["queues"]:
         longest = max(job["max_runtime"] for job in manifest["jobs"] if job["queue"] == queue["name"])
         assert alarms[f"{prefix}-{queue['name'].removesuffix('.fifo')}-age"]["when"][1] == 1800 + longest
+
+
+@over_cases
+def test_every_event_may_reach_the_queue_of_its_job_and_nothing_else_may(index: int) -> None:
+    """What can't be delivered goes to a dead-letter queue, which must be allowed too, and not be FIFO for EventBridge."""
+    case, system = CASES[index], describe_case("sam", index)
+    expected: dict[str, set[str]] = {}
+
+    def allow(queue: str, service: str, source: str) -> None:
+        allowed = expected.setdefault(f"{case.resource_prefix}-{queue}", set())
+        allowed.add(f"{service} {source}")
+
+    events = (case.manifest or {}).get("events", [])
+    for event in events:
+        if event["kind"] == "rule":
+            rule = system["rules"][f"{case.resource_prefix}-{event['name']}"]
+            bus = "" if rule["bus"] == "default" else f"{rule['bus'].rpartition('/')[2]}/"
+            source = f"arn:aws:events:{case.region}:{ACCOUNT}:rule/{bus}{case.resource_prefix}-{event['name']}"
+            assert rule["target"][1].endswith(f":{case.resource_prefix}-{event['queue']}")
+            assert (rule["target"][2] is not None) == event["queue"].endswith(".fifo")
+            allow(event["queue"], "events.amazonaws.com", source)
+            allow("default-dead", "events.amazonaws.com", source)
+        elif event["kind"] == "topic":
+            own = f"arn:aws:sns:{case.region}:{ACCOUNT}:{case.resource_prefix}-{event['topic']}"
+            source = event["topic"] if event["topic"].startswith("arn:") else own
+            title, dot, suffix = event["queue"].partition(".")
+            allow(event["queue"], "sns.amazonaws.com", source)
+            allow(f"{title}-dead{dot}{suffix}", "sns.amazonaws.com", source)
+    allowed: dict[str, set[str]] = {}
+    for queue, permissions in system["queue policies"].items():
+        for permission in permissions:
+            words, _, condition = permission.partition(" if ")
+            effect, action, _, resource, _, _, service = words.split()
+            assert (effect, action, resource.rpartition(":")[2]) == ("Allow", "sqs:SendMessage", queue)
+            [sources] = json.loads(condition)["ArnEquals"].values()
+            allowed.setdefault(queue, set()).update(f"{service} {source}" for source in sources)
+    assert allowed == expected
+    assert bool(events) == (case.manifest is WITH_EVENTS)
+
+
+@over_cases
+def test_only_the_jobs_function_reads_streams(index: int) -> None:
+    case, system = CASES[index], describe_case("sam", index)
+    events = (case.manifest or {}).get("events", [])
+    streams = {event["table"] for event in events if event["kind"] == "stream"}
+    assert {arn for arn in system["sources"] if ":dynamodb:" in arn} == streams
+    readable = {
+        (name, permission.split()[3])
+        for name, role in system["roles"].items()
+        for permission in role["may"]
+        if "dynamodb:" in permission
+    }
+    assert readable == {(f"{case.resource_prefix}-jobs", stream) for stream in streams}
+    assert (f"{case.resource_prefix}-jobs-streams" in system["alarms"]) == bool(streams)
 
 
 @over_cases

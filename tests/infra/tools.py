@@ -43,6 +43,81 @@ MANIFEST: dict[str, Any] = {
 }
 """More than the example app has: several queues, a FIFO queue, and both kinds of schedules."""
 
+WITH_EVENTS: dict[str, Any] = MANIFEST | {
+    "events": [
+        {
+            "kind": "rule",
+            "name": "thumbnail",
+            "job": "app.jobs.thumbnail",
+            "queue": "default",
+            "runs_on": "lambda",
+            "bus": "default",
+            "pattern": {
+                "source": ["aws.s3"],
+                "detail-type": ["Object Created"],
+                "detail": {"bucket": {"name": ["<name>-uploads"]}, "object": {"key": [{"wildcard": "photos/*.jpg"}]}},
+            },
+            "input": {
+                "paths": {"id": "$.id", "event": "$.detail"},
+                "template": '{"v":1,"job":"app.jobs.thumbnail","id":"<id>",'
+                '"time":"<aws.events.event.ingestion-time>","once":true,"event":<event>}',
+            },
+        },
+        {
+            "kind": "rule",
+            "name": "rebuild_2",
+            "job": "app.jobs.rebuild",
+            "queue": "orders.fifo",
+            "runs_on": "fargate",
+            "bus": "new-orders",
+            "pattern": {"source": ["app.${orders}"], "detail": {"total": [{"numeric": [">", 0, "<=", 5]}]}},
+            "input": {
+                "paths": {"id": "$.id"},
+                "template": '{"v":1,"job":"app.jobs.rebuild","id":"<id>",'
+                '"time":"<aws.events.event.ingestion-time>","once":false,"event":<aws.events.event.json>}',
+            },
+        },
+        {
+            "kind": "rule",
+            "name": "elsewhere",
+            "job": "app.jobs.tidy",
+            "queue": "default",
+            "runs_on": "lambda",
+            "bus": "arn:aws:events:us-east-1:123456789012:event-bus/partner",
+            "pattern": {"source": ["partner"]},
+            "input": {
+                "paths": {"id": "$.id"},
+                "template": '{"v":1,"job":"app.jobs.tidy","id":"<id>",'
+                '"time":"<aws.events.event.ingestion-time>","once":false,"event":<aws.events.event.json>}',
+            },
+        },
+        {
+            "kind": "stream",
+            "name": "arn5d41402a",
+            "table": "arn:aws:dynamodb:us-east-1:123456789012:table/my-app-b2-orders/stream/2026-01-31T00:00:00.000",
+            "jobs": ["app.jobs.send", "app.jobs.tidy"],
+            "changes": ["INSERT", "REMOVE"],
+        },
+        {
+            "kind": "topic",
+            "name": "send",
+            "job": "app.jobs.send",
+            "queue": "mail-out",
+            "runs_on": "lambda",
+            "topic": "new-orders",
+        },
+        {
+            "kind": "topic",
+            "name": "rebuild",
+            "job": "app.jobs.rebuild",
+            "queue": "orders.fifo",
+            "runs_on": "fargate",
+            "topic": "arn:aws:sns:us-east-1:210987654321:orders.fifo",
+        },
+    ]
+}
+"""The same with every kind of event that starts a job."""
+
 
 TOOLS_CACHE = ROOT / "build" / "tools"
 

@@ -2,6 +2,8 @@
 
 main.yaml       comes first and ends with `Resources:`
 queue.yaml      is repeated for each queue, schedule.yaml for each schedule
+rule.yaml       is repeated for each event of EventBridge that starts jobs, topic.yaml and stream.yaml for those of SNS and
+                DynamoDB; queue_policy.yaml for each queue that they send to
 elsewhere       a line with <Queue> is repeated for each queue; <,> at its end is a comma except after the last
 
 CloudFormation's Fn::ForEach repeats resources and keys, but not the items of a list, of which queues add many.
@@ -13,6 +15,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+REPEATED = {"main", "queue", "schedule", "rule", "topic", "stream", "streams_alarm", "queue_policy"}
 HERE = Path(__file__).resolve().parent
 PARTS = HERE / "parts"
 
@@ -23,10 +26,11 @@ def main() -> None:
     declared = sorted(manifest["queues"] + kept_queues(), key=lambda queue: queue["name"])
     queues = [queue_words(queue, manifest["jobs"]) for queue in declared]
     schedules = [schedule_words(schedule) for schedule in manifest["schedules"]]
-    once = sorted(part.stem for part in PARTS.glob("*.yaml") if part.stem not in {"main", "queue", "schedule"})
+    once = sorted(part.stem for part in PARTS.glob("*.yaml") if part.stem not in REPEATED)
     resources = [repeated(read(part), queues) for part in once]
     resources += [filled(read("queue"), values) for values in queues]
     resources += [filled(read("schedule"), values) for values in schedules]
+    resources += event_parts(manifest.get("events", []), manifest["queues"])
     text = repeated(read("main"), queues) + "\n".join(indented(part) for part in resources)
     HERE.joinpath("build").mkdir(exist_ok=True)
     HERE.joinpath("build", "template.yaml").write_text(text, encoding="utf-8")
@@ -66,6 +70,83 @@ def schedule_words(schedule: dict[str, Any]) -> dict[str, str]:
     """The values of a schedule's placeholders."""
     values = {name: schedule[name] for name in ("name", "job", "expression", "timezone")}
     return values | {"Schedule": identifier(schedule["name"]), "input": json.dumps(schedule["input"])}
+
+
+def event_parts(events: list[dict[str, Any]], queues: list[dict[str, Any]]) -> list[str]:
+    """The resources of the events that start jobs."""
+    parts = [filled(read(event["kind"]), event_words(event)) for event in events]
+    if any(event["kind"] == "stream" for event in events):
+        parts.append(read("streams_alarm"))
+    for queue in queues:
+        title = identifier(queue["name"].removesuffix(".fifo"))
+        rules = [event for event in events if event["kind"] == "rule"]
+        own_rules = [rule for rule in rules if rule["queue"] == queue["name"]]
+        topics = [event for event in events if event["kind"] == "topic" and event["queue"] == queue["name"]]
+        parts += queue_policy(f"{title}Queue", own_rules, topics)
+        # EventBridge needs a dead-letter queue that is not FIFO, so its dead letters are in the default queue's.
+        parts += queue_policy(f"{title}DeadQueue", rules if queue["name"] == "default" else [], topics)
+    return parts
+
+
+def event_words(event: dict[str, Any]) -> dict[str, str]:
+    """The values of the placeholders of an event's source; values in JSON are YAML, too."""
+    values = {"name": event["name"], "Event": identifier(event["name"]), "Queue": "", "job": event.get("job", "")}
+    if "queue" in event:
+        values["Queue"] = identifier(event["queue"].removesuffix(".fifo"))
+    match event["kind"]:
+        case "rule":
+            bus, fifo = event["bus"], event["queue"].endswith(".fifo")
+            return values | {
+                "bus": bus if bus == "default" or bus.startswith("arn:") else f'!Sub "${{Project}}-${{Stage}}-{bus}"',
+                "pattern": json.dumps(with_prefix(event["pattern"])),
+                "paths": json.dumps(event["input"]["paths"]),
+                "template": json.dumps(event["input"]["template"]),
+                "parameters": json.dumps({"MessageGroupId": event["job"]}) if fifo else "!Ref AWS::NoValue",
+            }
+        case "topic":
+            return values | {"topic": json.dumps(topic_arn(event))}
+    table, changes = event["table"], json.dumps({"eventName": event["changes"]})
+    own = f"!GetAtt {identifier(table)}Table.StreamArn"
+    return values | {"filter": changes, "stream": json.dumps(table) if table.startswith("arn:") else own}
+
+
+def queue_policy(part: str, rules: list[dict[str, Any]], topics: list[dict[str, Any]]) -> list[str]:
+    """The policy of a queue that rules and topics send to, if any do."""
+    arns = {json.dumps(topic_arn(topic)): topic_arn(topic) for topic in topics}
+    sources = {
+        "events.amazonaws.com": [{"Fn::GetAtt": [f"{identifier(rule['name'])}Rule", "Arn"]} for rule in rules],
+        "sns.amazonaws.com": list(arns.values()),
+    }
+    statements = [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": "sqs:SendMessage",
+            "Resource": {"Fn::GetAtt": [part, "Arn"]},
+            "Condition": {"ArnEquals": {"aws:SourceArn": senders}},
+        }
+        for service, senders in sources.items()
+        if senders
+    ]
+    return [filled(read("queue_policy"), {"Part": part, "statements": json.dumps(statements)})] if statements else []
+
+
+def topic_arn(event: dict[str, Any]) -> Any:
+    """The ARN of a topic, or of the stage's own topic with this name."""
+    arn = "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:${Project}-${Stage}-" + event["topic"]
+    return event["topic"] if event["topic"].startswith("arn:") else {"Fn::Sub": arn}
+
+
+def with_prefix(value: Any) -> Any:
+    """A pattern whose <name> is the project and the stage."""
+    match value:
+        case dict():
+            return {name: with_prefix(inner) for name, inner in value.items()}
+        case list():
+            return [with_prefix(inner) for inner in value]
+        case str() if "<name>" in value:
+            return {"Fn::Sub": value.replace("${", "${!").replace("<name>", "${Project}-${Stage}")}
+    return value
 
 
 def identifier(name: str) -> str:

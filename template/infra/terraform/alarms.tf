@@ -45,6 +45,11 @@ locals {
       namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum"
       dimensions  = { QueueName = aws_sqs_queue.jobs[name].name }, minutes = 5, threshold = queue.alarm_age
     } },
+    { for name in length(local.streams) > 0 ? ["jobs-streams"] : [] : name => {
+      description = "A record of a stream has been waiting for half an hour for the jobs function"
+      namespace   = "AWS/Lambda", metric = "IteratorAge", statistic = "Maximum"
+      dimensions  = { FunctionName = aws_lambda_function.jobs.function_name }, minutes = 5, threshold = 1800000
+    } },
     { "jobs-errors" = {
       description = "The jobs function returns errors"
       namespace   = "AWS/Lambda", metric = "Errors", statistic = "Sum"

@@ -81,6 +81,16 @@ data "aws_iam_policy_document" "jobs" {
     resources = ["${aws_cloudwatch_log_group.jobs.arn}:*"]
   }
 
+  # Read the streams whose records start jobs.
+  dynamic "statement" {
+    for_each = length(local.streams) > 0 ? [values(local.stream_arns)] : []
+
+    content {
+      actions   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+      resources = statement.value
+    }
+  }
+
   # Start tasks for jobs that are too long for Lambda.
   statement {
     actions   = ["ecs:RunTask"]

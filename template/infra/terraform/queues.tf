@@ -22,11 +22,12 @@ locals {
 resource "aws_sqs_queue" "jobs" {
   for_each = local.queues
 
-  name                       = "${local.name}-${each.value.title}${each.value.suffix}"
-  fifo_queue                 = each.value.fifo
-  visibility_timeout_seconds = 6 * local.jobs_timeout # as AWS recommends, to outlast Lambda's own retries; the function hides a message for its job's time
-  message_retention_seconds  = 14 * 86400
-  sqs_managed_sse_enabled    = true
+  name                        = "${local.name}-${each.value.title}${each.value.suffix}"
+  fifo_queue                  = each.value.fifo
+  content_based_deduplication = each.value.fifo        # which EventBridge needs; the app sends an id with each message
+  visibility_timeout_seconds  = 6 * local.jobs_timeout # as AWS recommends, to outlast Lambda's own retries; the function hides a message for its job's time
+  message_retention_seconds   = 14 * 86400
+  sqs_managed_sse_enabled     = true
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead[each.key].arn

@@ -10,6 +10,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from .jobs import Jobs
+from .manifest import Manifest
 from .queues import Queues
 from .settings import Settings
 from .web import Web
@@ -18,7 +19,17 @@ from .web import Web
 class Alarms(Construct):
     """The alarms, the budget, and the topic they publish to."""
 
-    def __init__(self, scope: Construct, id: str, *, settings: Settings, web: Web, jobs: Jobs, queues: Queues) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: Settings,
+        manifest: Manifest,
+        web: Web,
+        jobs: Jobs,
+        queues: Queues,
+    ) -> None:
         super().__init__(scope, id)
         self._name = settings.name
         self.topic = sns.Topic(self, "Topic", topic_name=f"{settings.name}-alarms")
@@ -35,11 +46,11 @@ class Alarms(Construct):
         )
         if settings.alarm_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
-        self._watch(settings, web, jobs, queues)
+        self._watch(settings, manifest, web, jobs, queues)
         if settings.monthly_budget:
             self._budget(settings)
 
-    def _watch(self, settings: Settings, web: Web, jobs: Jobs, queues: Queues) -> None:
+    def _watch(self, settings: Settings, manifest: Manifest, web: Web, jobs: Jobs, queues: Queues) -> None:
         minute, five_minutes = cdk.Duration.minutes(1), cdk.Duration.minutes(5)
         for name, queue in queues.jobs.items():
             title = name.removesuffix(".fifo")
@@ -56,6 +67,13 @@ class Alarms(Construct):
                 queues.alarm_age[name],
             )
         function = jobs.function.function
+        if any(event["kind"] == "stream" for event in manifest.events):
+            self._alarm(
+                "jobs-streams",
+                "A record of a stream has been waiting for half an hour for the jobs function",
+                function.metric("IteratorAge", period=five_minutes, statistic="Maximum"),
+                1_800_000,
+            )
         self._alarm("jobs-errors", "The jobs function returns errors", function.metric_errors(period=five_minutes), 1)
         # This includes the web function's errors and throttles: the API answers them with a 5xx.
         failures = web.api.metric_server_error(period=five_minutes, statistic="Sum")

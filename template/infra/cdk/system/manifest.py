@@ -1,4 +1,4 @@
-"""The manifest, `jobs.json`: the queues, jobs and schedules that the app declares."""
+"""The manifest, `jobs.json`: the queues, jobs, schedules and events that the app declares."""
 
 import json
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ class Manifest:
 
     queues: list[Queue]
     schedules: list[dict[str, Any]]
+    events: list[dict[str, Any]]
 
     @classmethod
     def read(cls, kept_queues: list[str]) -> "Manifest":
@@ -65,4 +66,4 @@ class Manifest:
             )
             for queue in sorted(manifest["queues"] + kept, key=lambda queue: queue["name"])
         ]
-        return cls(queues, manifest["schedules"])
+        return cls(queues, manifest["schedules"], manifest.get("events", []))

@@ -38,6 +38,7 @@ class Queues(Construct):
                 part,
                 queue_name=f"{settings.name}-{queue.title}{queue.suffix}",
                 fifo=fifo,
+                content_based_deduplication=fifo,  # which EventBridge needs; the app sends an id with each message
                 # As AWS recommends, to outlast Lambda's own retries.
                 visibility_timeout=cdk.Duration.seconds(6 * JOBS_TIMEOUT.to_seconds()),
                 retention_period=cdk.Duration.days(14),

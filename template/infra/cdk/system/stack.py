@@ -7,6 +7,7 @@ from constructs import Construct
 from .alarms import Alarms
 from .dashboard import Dashboard
 from .environment import Environment
+from .events import Events
 from .jobs import Jobs
 from .manifest import Manifest
 from .network import Network
@@ -41,7 +42,8 @@ class AppStack(cdk.Stack):
             tasks=tasks,
         )
         Schedules(self, "Schedules", manifest=manifest, environment=environment, queues=queues, jobs=jobs)
-        Alarms(self, "Alarms", settings=settings, web=web, jobs=jobs, queues=queues)
+        self.events = Events(self, "Events", settings=settings, manifest=manifest, queues=queues, jobs=jobs)
+        Alarms(self, "Alarms", settings=settings, manifest=manifest, web=web, jobs=jobs, queues=queues)
         if settings.dashboard:
             Dashboard(self, "Dashboard", settings=settings, web=web, jobs=jobs, queues=queues)
 

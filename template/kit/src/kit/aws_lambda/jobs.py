@@ -5,8 +5,8 @@ from typing import Any
 
 from kit import logs
 from kit.aws_lambda import bootstrap
-from kit.jobs import loading
-from kit.jobs.enqueue import enqueue_tick
+from kit.jobs import loading, streams
+from kit.jobs.enqueue import configured_queues, enqueue_tick
 from kit.jobs.runners import aws_lambda
 
 log = logging.getLogger("kit.jobs")
@@ -19,10 +19,12 @@ class UnknownEvent(ValueError):
 
 
 def handler(event: Any, context: Any) -> Any:
-    """Run a batch of messages from SQS, or enqueue the job of a schedule that is due."""
+    """Run a batch of messages from SQS, or enqueue the jobs of a schedule that is due or of records of a stream."""
     match event:
         case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
             return aws_lambda.run(event, lambda: context.get_remaining_time_in_millis() / 1000)
+        case {"Records": [{"eventSource": "aws:dynamodb"}, *_] as records}:
+            return streams.enqueue(records, configured_queues())
         case {"schedule": str(name), "time": str(time)}:
             if context.function_version == "$LATEST" and context.invoked_function_arn.endswith(":live"):
                 log.info("a tick of %s is ignored: the first deployment is not complete", name)
@@ -30,7 +32,7 @@ def handler(event: Any, context: Any) -> Any:
             return enqueue_tick(name, time)
     keys = ", ".join(sorted(event)) if isinstance(event, dict) else type(event).__name__
     raise UnknownEvent(
-        f"The jobs' function takes batches from SQS and ticks of schedules, not an event with: {keys}. "
+        f"The jobs' function takes batches from SQS, ticks of schedules and records of DynamoDB streams, not an event with: {keys}. "
         "Is it behind the right trigger? Web requests go to kit.aws_lambda.web.handler."
     )
 

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -44,6 +45,8 @@ def register(commands: Any) -> None:
     run = add("run", run_one, "run a job in this process")
     run.add_argument("name", help="such as app.jobs.prune; the last part is enough")
     run.add_argument("arguments", nargs="?", default="{}", help="its arguments as JSON: '{\"message_id\": 42}'")
+    event = add("event", send_event, "enqueue the jobs that an event of AWS starts")
+    event.add_argument("file", help="a file with the event as JSON; - for standard input")
     worker = add("worker", work, "run the jobs of the local queue until Ctrl-C")
     worker.add_argument("--reload", action="store_true", help="restart when a file of app/ or kit/ changes")
     manifest = add("manifest", write_manifest, "write jobs.json, which the infrastructure reads")
@@ -80,6 +83,8 @@ def list_jobs(_: argparse.Namespace) -> None:
         options = job.options
         where = f"{manifest.runs_on(job):<8} queue {options.queue}, {options.attempts} attempts"
         print(f"{name:<32} {where}, at most {options.max_runtime:.0f} s")
+        for source in job.sources:
+            print(f"{'':<32} {source.describe()}")
     print()
     for queue, number in sorted(_queues().count().items()) or [("default", 0)]:
         print(f"queue {queue}: {number} waiting or running")
@@ -88,6 +93,9 @@ def list_jobs(_: argparse.Namespace) -> None:
 
 def list_failed(_: argparse.Namespace) -> None:
     """Print a line for each dead letter."""
+    from kit.jobs import loading
+
+    loading.load()  # which job an event starts that was not delivered
     letters, total = _queues().dead_letters(), _queues().count_dead_letters()
     for letter in letters:
         print(_printable(f"{_short(letter.id, 34)} {_short(letter.job, 28)} {_first_line(letter.reason)}"))
@@ -103,6 +111,9 @@ def list_failed(_: argparse.Namespace) -> None:
 
 def show_one(arguments: argparse.Namespace) -> None:
     """Print everything about one dead letter."""
+    from kit.jobs import loading
+
+    loading.load()
     letter = _find(arguments.id, _queues().dead_letters())
     lines = [f"id      {letter.id}", f"job     {letter.job}", f"queue   {letter.queue}", f"reason  {letter.reason}"]
     if letter.died:
@@ -196,6 +207,25 @@ def run_one(arguments: argparse.Namespace) -> None:
         timeouts.call(job.function, values, job.options.max_runtime)
     except timeouts.OutOfTime:
         raise UsageError(f"{job.name} was stopped after {job.options.max_runtime:.0f} s, its max_runtime.") from None
+
+
+def send_event(arguments: argparse.Namespace) -> None:
+    """Enqueue the jobs that an event starts, and print a line for each."""
+    from kit.jobs import JobError, events, loading
+    from kit.jobs.message import Unreadable, parse
+
+    loading.load()
+    try:
+        text = sys.stdin.read() if arguments.file == "-" else Path(arguments.file).read_text(encoding="utf-8")
+        messages = events.enqueue(parse(text), _queues())
+    except OSError as error:
+        raise UsageError(f"Can't read {arguments.file}: {error.strerror}") from None
+    except (Unreadable, JobError, ValueError) as error:
+        raise UsageError(f"{arguments.file}: {error}") from None
+    for message in messages:
+        print(f"{message.job} {message.id}")
+    if not messages:
+        print("No job is declared for this event. `python -m kit jobs list` lists what starts jobs.", file=sys.stderr)
 
 
 def list_schedules(_: argparse.Namespace) -> None:

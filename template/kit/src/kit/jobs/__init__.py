@@ -1,6 +1,6 @@
 """Jobs: work that is enqueued, run later, retried, and never lost. See kit/docs/jobs.md.
 
-    from kit.jobs import hours, job, schedule
+    from kit.jobs import hours, job, on, schedule
 
     @job(attempts=8)
     def welcome(user_id: int) -> None: ...
@@ -12,6 +12,10 @@
     @job
     def tidy() -> None: ...
 
+    @on.s3("uploads")
+    @job
+    def make_thumbnail(upload: dict[str, Any]) -> None: ...
+
     welcome.enqueue(42)
 
 Each module imports only from those above it:
@@ -20,6 +24,7 @@ spec, registry   what a job is, and every job and schedule that was imported
 backoff          how long to wait before a job is retried
 message, ticks   what is in a queue: a job's message, or the tick of a schedule
 serialization    arguments as JSON
+incoming         reads a queue: messages, ticks, and events of AWS
 metrics          counts and durations, for CloudWatch
 tables           the kit's own tables
 timeouts         stopping a job that takes too long
@@ -31,6 +36,8 @@ discovery        whether a worker finds a job
 enqueue          from a call to a queue
 decorators       @job
 schedules, cron  @schedule, and the expressions of EventBridge Scheduler
+on, patterns     @on…: events of AWS that start jobs, and the patterns of EventBridge
+streams, events  enqueue the records of DynamoDB streams; and any event, on a laptop and in tests
 maintenance      the kit's own job: sends the outbox, prunes keys
 loading          importing every job
 executor         one delivery: run, retried, or sent to the dead-letter queue

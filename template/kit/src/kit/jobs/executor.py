@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from kit import logs
-from kit.jobs import backoff, idempotency, locks, message, metrics, registry, serialization, ticks, timeouts
+from kit.jobs import backoff, idempotency, incoming, locks, message, metrics, registry, serialization, timeouts
 from kit.jobs.message import Delivery, Message, describe, text_of
 from kit.jobs.queues.base import Queues
 from kit.jobs.spec import JobSpec
@@ -71,7 +71,7 @@ def process(delivery: Delivery, context: ExecutionContext) -> Outcome:
     """Process one delivery. After an error of the queues themselves, the message stays in its queue."""
     try:
         try:
-            received = ticks.read(delivery.body)
+            received = incoming.read(delivery.body, delivery.queue)
         except message.Unreadable as error:
             return dead_letter(delivery, None, f"the message is unreadable: {error}", context)
         job = registry.jobs.get(received.job)

@@ -1,4 +1,4 @@
-"""`jobs.json`: the jobs, queues and schedules, from which the infrastructure is built.
+"""`jobs.json`: the jobs, queues, schedules and events, from which the infrastructure is built.
 
 The file is committed, and a test keeps it equal to what the code declares.
 """
@@ -10,8 +10,9 @@ from typing import Any
 
 from kit import settings
 from kit.errors import UsageError
-from kit.jobs import discovery, loading
-from kit.jobs.spec import JobSpec
+from kit.jobs import discovery, incoming, loading
+from kit.jobs.queues import sqs_format
+from kit.jobs.spec import JobSpec, Rule, Stream, Topic
 
 __all__ = ["is_current"]
 
@@ -59,7 +60,33 @@ def build() -> dict[str, Any]:
             }
             for schedule in schedules
         ],
-    }
+    } | ({"events": events} if (events := _events(jobs)) else {})
+
+
+def _events(jobs: list[JobSpec]) -> list[dict[str, Any]]:
+    """The rules, subscriptions and streams that start jobs; a stream once for all of its jobs."""
+    events: list[dict[str, Any]] = []
+    streams: dict[str, dict[str, Any]] = {}
+    for job in jobs:
+        where = {"job": job.name, "queue": job.options.queue, "runs_on": runs_on(job)}
+        for source in job.sources:
+            match source:
+                case Rule():
+                    target = incoming.input_template(job.name, once=source.once, only_detail=source.only_detail)
+                    rule = {"bus": source.bus, "pattern": source.pattern, "input": target}
+                    events.append({"kind": "rule", "name": source.name} | where | rule)
+                case Topic():
+                    events.append({"kind": "topic", "name": source.name} | where | {"topic": source.topic})
+                case Stream():
+                    stream = streams.setdefault(source.table, {"kind": "stream", "name": _stream_name(source.table)})
+                    stream |= {"table": source.table, "jobs": [*stream.get("jobs", []), job.name]}
+                    stream["changes"] = sorted({*stream.get("changes", []), *source.changes})
+    return sorted([*events, *streams.values()], key=lambda event: (event["kind"], event["name"]))
+
+
+def _stream_name(table: str) -> str:
+    """A name that can be part of an identifier, for the ARN of a stream too."""
+    return f"arn{sqs_format.digest(table)[:8]}" if table.startswith("arn:") else table
 
 
 def _batch_size(queue: str) -> int:

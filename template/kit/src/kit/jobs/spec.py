@@ -1,6 +1,7 @@
 """What a job is: a function with options and schedules. This module knows nothing of queues."""
 
 import inspect
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -16,9 +17,12 @@ MAX_RUNTIME = 11 * 3600.0
 TICK_TIME = "<aws.scheduler.scheduled-time>"
 """A placeholder in a schedule's input that EventBridge Scheduler replaces by the scheduled time."""
 
+PREFIX = "<name>"
+"""A placeholder in an event pattern: `<project>-<stage>`, with which the names of a stage's resources begin."""
+
 
 class JobError(TypeError):
-    """A job or schedule is declared or enqueued incorrectly; the message says how to fix it."""
+    """A job, a schedule or an event is declared or enqueued incorrectly; the message says how to fix it."""
 
 
 class Options(NamedTuple):
@@ -41,6 +45,7 @@ class JobSpec:
         self.name = f"{function.__module__}.{function.__qualname__}"
         self.signature = inspect.signature(function)
         self.schedules: list[Schedule] = []
+        self.sources: list[Rule | Topic | Stream] = []
         self.on_fargate = options.max_runtime > LAMBDA_LIMIT
         """Whether it may run longer than a Lambda function can."""
         self.types: dict[str, type] | None = None
@@ -65,6 +70,52 @@ class Schedule(NamedTuple):
     def input(self) -> dict[str, str]:
         """What EventBridge Scheduler sends to the job's queue, or to the jobs function."""
         return {"schedule": self.name, "time": TICK_TIME}
+
+
+class Rule(NamedTuple):
+    """Events of EventBridge that start a job."""
+
+    name: str
+    job: JobSpec
+    bus: str
+    """`default`, the name of a bus of the stage, or an ARN."""
+    pattern: dict[str, Any]
+    """In its strings, `PREFIX` stands for the project and the stage."""
+    only_detail: bool
+    """Whether the job gets only the `detail` of an event."""
+    once: bool
+
+    def describe(self) -> str:
+        """A line about it."""
+        return f"on events of the bus {self.bus}: {json.dumps(self.pattern)}"
+
+
+class Topic(NamedTuple):
+    """Messages of an SNS topic that start a job."""
+
+    name: str
+    job: JobSpec
+    topic: str
+    """The name of a topic of the stage, or an ARN."""
+    once: bool
+
+    def describe(self) -> str:
+        """A line about it."""
+        return f"on messages of the topic {self.topic}"
+
+
+class Stream(NamedTuple):
+    """Changes of a DynamoDB table that start a job."""
+
+    job: JobSpec
+    table: str
+    """The name of a table of the stage, or the ARN of its stream."""
+    changes: tuple[str, ...]
+    once: bool
+
+    def describe(self) -> str:
+        """A line about it."""
+        return f"on changes of the table {self.table}: {', '.join(self.changes)}"
 
 
 def to_seconds(value: object, name: str) -> float:

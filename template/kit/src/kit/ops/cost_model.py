@@ -46,9 +46,12 @@ class DeployedResources:
 
     @classmethod
     def by_default(cls) -> "DeployedResources":
-        """What the infrastructure creates for this project's jobs.json: two alarms for each queue, and three more."""
+        """What the infrastructure creates for this project's jobs.json: two alarms for each queue, three more, and one if
+        streams start jobs.
+        """
         manifest = json.loads((PROJECT / "jobs.json").read_text(encoding="utf-8"))
-        return cls(manifest=manifest, alarms=3 + 2 * len(manifest["queues"]))
+        streams = any(event["kind"] == "stream" for event in manifest.get("events", []))
+        return cls(manifest=manifest, alarms=3 + 2 * len(manifest["queues"]) + streams)
 
 
 @dataclass(frozen=True, kw_only=True)

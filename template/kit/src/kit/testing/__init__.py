@@ -9,7 +9,7 @@ from kit import references, settings
 from kit.coldstart.start import loaded as loaded_by_a_start
 from kit.db import database, errors, migrations, tables
 from kit.errors import UsageError
-from kit.testing.jobs import FrozenClock, JobFailed, assert_enqueued, enqueued, frozen_clock, run_jobs
+from kit.testing.jobs import FrozenClock, JobFailed, assert_enqueued, enqueued, frozen_clock, run_jobs, send_event
 
 __all__ = [
     "FrozenClock",
@@ -20,6 +20,7 @@ __all__ = [
     "frozen_clock",
     "loaded_by_a_start",
     "run_jobs",
+    "send_event",
     "use_database",
 ]
 

@@ -2,6 +2,7 @@
 
     assert_enqueued(draw, message_id=42)    # it is in the queue, with this argument
     run_jobs()                              # run everything that is due, in this process
+    send_event({"source": …, "detail-type": …, "detail": {…}})    # enqueue the jobs that an event of AWS starts
     with frozen_clock("2026-01-31T12:00:00Z") as clock:
         clock.move(days=2)
 
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kit import clock, settings
-from kit.jobs import executor, loading, serialization
+from kit.jobs import events, executor, loading, serialization
 from kit.jobs.executor import ExecutionContext, Outcome
 from kit.jobs.message import Delivery, Message
 from kit.jobs.queues.database import DatabaseQueues
@@ -66,6 +67,31 @@ def assert_enqueued(job: JobSpec, *, times: int = 1, **arguments: Any) -> None:
         raise AssertionError(
             f"{job.name}({_format(arguments)}) is enqueued {len(matches)} times, not {times}; enqueued are:\n{others}"
         )
+
+
+def send_event(event: dict[str, Any]) -> list[Message]:
+    """Enqueue the jobs that an event of AWS starts, as `@on.event`, `@on.s3`, `@on.topic` and `@on.stream` declare.
+
+    Names of resources match with and without project and stage: `my-app-prod-uploads` and `uploads`.
+
+    Parameters:
+        event: an event of EventBridge (`source`, `detail-type` and `detail`; what else it has is added), a notification
+            of SNS (`Type` "Notification", `TopicArn`, `Message`), a record of a DynamoDB stream, or `{"Records": [...]}`
+            as Lambda delivers the last two.
+
+    Returns:
+        The messages that were enqueued, one for each job.
+
+    Raises:
+        JobError: it is none of these, or too large for its job.
+
+    Example:
+        upload = {"bucket": {"name": "uploads"}, "object": {"key": "photos/1.jpg"}}
+        send_event({"source": "aws.s3", "detail-type": "Object Created", "detail": upload})
+        assert run_jobs() == 1
+    """
+    loading.load()
+    return events.enqueue(event, DatabaseQueues())
 
 
 def run_jobs(limit: int = 1000) -> int:

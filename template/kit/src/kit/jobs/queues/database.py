@@ -21,7 +21,7 @@ from kit.db import database
 from kit.db.server_clock import now
 from kit.db.tables import jobs
 from kit.errors import UsageError
-from kit.jobs import ticks
+from kit.jobs import incoming
 from kit.jobs.message import DeadLetter, Delivery, Message, Unreadable, fit
 from kit.jobs.queues import sqs_format
 
@@ -178,9 +178,9 @@ class DatabaseQueues:
 
     def waiting(self, limit: int = 1000) -> list[Message]:
         """The readable messages in the queues, the oldest first; a worker sends the others to the dead letters."""
-        bodies = select(jobs.c.body).where(jobs.c.state == "waiting").order_by(jobs.c.number).limit(limit)
+        bodies = select(jobs.c.body, jobs.c.queue).where(jobs.c.state == "waiting").order_by(jobs.c.number).limit(limit)
         with database.engine().connect() as connection:
-            return list(_readable(connection.scalars(bodies)))
+            return list(_readable(connection.execute(bodies)))
 
     def count(self) -> dict[str, int]:
         counts = select(jobs.c.queue, func.count()).where(jobs.c.state == "waiting").group_by(jobs.c.queue)
@@ -216,7 +216,7 @@ class DatabaseQueues:
 
     def redrive(self, letter: DeadLetter) -> None:
         try:
-            message = ticks.read(letter.body)
+            message = incoming.read(letter.body, letter.queue)
         except Unreadable as error:
             raise UsageError(
                 f"{letter.id} can't be retried: {error}. To delete it: python -m kit jobs purge {letter.id}"
@@ -231,9 +231,9 @@ class DatabaseQueues:
             connection.execute(delete(jobs).where(jobs.c.number == int(letter.receipt), jobs.c.state == "dead"))
 
 
-def _readable(bodies: Iterable[str]) -> Iterator[Message]:
-    for body in bodies:
+def _readable(rows: Iterable[Row[Any]]) -> Iterator[Message]:
+    for row in rows:
         try:
-            yield ticks.read(body)
+            yield incoming.read(row.body, row.queue)
         except Unreadable:
             continue

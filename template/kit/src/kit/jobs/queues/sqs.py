@@ -5,7 +5,7 @@ import json
 import logging
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from kit import aws, clock, settings
 from kit.errors import UsageError
-from kit.jobs import outbox, ticks
+from kit.jobs import incoming, outbox
 from kit.jobs.message import MAX_BYTES, MAX_REASON, DeadLetter, Delivery, Message, Unreadable, fit, from_timestamp
 from kit.jobs.queues import sqs_format
 from kit.jobs.queues.sqs_format import deduplication_id, digest
@@ -155,7 +155,7 @@ class SqsQueues:
         the same, so the job is in its queue once.
         """
         try:
-            message = ticks.read(letter.body)
+            message = incoming.read(letter.body, letter.queue)
         except Unreadable as error:
             raise UsageError(
                 f"{letter.id} can't be retried: {error}. To delete it: python -m kit jobs purge {letter.id}"
@@ -391,15 +391,20 @@ def _release(letters: Iterable[DeadLetter]) -> None:
 def _dead_letter(queue: str, received: dict[str, Any]) -> DeadLetter:
     values = {name: value.get("StringValue", "") for name, value in (received.get("MessageAttributes") or {}).items()}
     attributes = received.get("Attributes") or {}
+    body: str = received["Body"]
     job, job_id, reason = values.get("Job"), values.get("JobId"), values.get("Reason")
+    if "RULE_ARN" in values:
+        with suppress(Unreadable):
+            body = incoming.undelivered(body, values["RULE_ARN"])
+        reason = f"EventBridge could not deliver it: {values.get('ERROR_CODE')}: {values.get('ERROR_MESSAGE')}"
     if job is None or not reason:
-        job, job_id, guess = _infer_reason(received["Body"], attributes)
+        job, job_id, guess = _infer_reason(body, queue, attributes)
         reason = reason or guess
     return DeadLetter(
         id=job_id or received["MessageId"],
         job=job,
         reason=reason,
-        body=received["Body"],
+        body=body,
         queue=queue,
         receipt=received["ReceiptHandle"],
         died=datetime.fromisoformat(values["Died"]) if "Died" in values else None,
@@ -408,16 +413,18 @@ def _dead_letter(queue: str, received: dict[str, Any]) -> DeadLetter:
     )
 
 
-def _infer_reason(body: str, attributes: dict[str, Any]) -> tuple[str, str | None, str]:
+def _infer_reason(body: str, queue: str, attributes: dict[str, Any]) -> tuple[str, str | None, str]:
     """The job, its id and the reason of a letter that carries none: SQS moved it, or it had no room for one."""
     try:
-        message = ticks.read(body)
+        message = incoming.read(body, queue)
     except Unreadable as error:
         return "(unreadable)", None, f"the message is unreadable: {error}"
     if '"requestPayload"' in body:
         return message.job, message.id, "the jobs function failed at this tick of a schedule; the reason is in its log"
     if "DeadLetterQueueSourceArn" in attributes:
         return message.job, message.id, "SQS moved it: on each delivery the function died, or never started"
+    if incoming.is_notification(body):
+        return message.job, message.id, "SNS could not deliver it: see the policy of the queue"
     return message.job, message.id, "the message has no room for the reason, which is in the log of the jobs"
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from kit.jobs import executor, registry, ticks, timeouts
+from kit.jobs import executor, incoming, registry, timeouts
 from kit.jobs.executor import ExecutionContext
 from kit.jobs.message import Delivery, Message, Unreadable
 from kit.jobs.queues import sqs
@@ -73,7 +73,7 @@ def _hide(queues: sqs.SqsQueues, received: list[Delivery], seconds_left: float) 
 def _max_runtime(delivery: Delivery) -> float:
     """How long the job may run here, in seconds: a job for Fargate, or one that is unknown, takes hardly any time."""
     try:
-        job = registry.jobs.get(ticks.read(delivery.body).job)
+        job = registry.jobs.get(incoming.read(delivery.body, delivery.queue).job)
     except Unreadable:
         return 0
     return 0 if job is None or job.on_fargate else job.options.max_runtime

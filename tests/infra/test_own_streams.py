@@ -1,0 +1,66 @@
+"""The stream of an own table starts jobs: each tool takes its ARN from where the user's own infrastructure sets it."""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cases import EACH, Case
+from tools import WITH_EVENTS
+
+ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/my-app-prod-orders/stream/2026-01-31T00:00:00.000"
+TABLE = """
+OrdersTable:
+  Type: AWS::DynamoDB::Table
+  Properties:
+    TableName: !Sub "${Project}-${Stage}-orders"
+    BillingMode: PAY_PER_REQUEST
+    AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+    KeySchema: [{ AttributeName: id, KeyType: HASH }]
+    StreamSpecification:
+      StreamViewType: NEW_AND_OLD_IMAGES
+"""
+CDK = "AppStack(app, settings.name, settings=settings, env=environment).add_stack_dependency(image)"
+
+
+def manifest() -> dict[str, Any]:
+    """One stream, of an own table."""
+    changed = deepcopy(WITH_EVENTS)
+    [stream] = [event for event in changed["events"] if event["kind"] == "stream"]
+    return changed | {"events": [stream | {"name": "orders", "table": "orders"}]}
+
+
+@dataclass(frozen=True)
+class OwnTable(Case):
+    manifest: dict[str, Any] | None = field(default_factory=manifest)
+
+    def app(self, folder: Path, iac: str) -> Path:
+        app = super().app(folder, iac)
+        if iac == "terraform":
+            text = f'locals {{\n  own_streams = {{ orders = "{ARN}" }}\n}}\n'
+            app.joinpath("infra/terraform/own_override.tf").write_text(text, encoding="utf-8")
+        elif iac == "sam":
+            app.joinpath("infra/sam/parts/own_table.yaml").write_text(TABLE, encoding="utf-8")
+        else:
+            file = app / "infra" / "cdk" / "app.py"
+            text = file.read_text(encoding="utf-8")
+            assert CDK in text
+            added = (
+                f'stack = {CDK.replace(".add_stack_dependency(image)", "")}\nstack.events.streams["orders"] = "{ARN}"'
+            )
+            file.write_text(text.replace(CDK, added), encoding="utf-8")
+        return app
+
+
+@pytest.mark.parametrize(
+    ("iac", "expected"),
+    [("cdk", ARN), ("sam", "OrdersTable.StreamArn"), ("terraform", ARN)],
+    ids=["cdk", "sam", "terraform"],
+)
+def test_the_stream_of_an_own_table_is_read(tmp_path: Path, iac: str, expected: str) -> None:
+    described = EACH[iac](OwnTable("own table"), tmp_path).describe()
+    source = described["sources"][expected]
+    assert (source["function"], source["from"]) == ("my-app-prod-jobs:live", "TRIM_HORIZON")
+    assert source["only"] == [{"eventName": ["INSERT", "REMOVE"]}]
+    assert f"Allow dynamodb:GetRecords on {expected}" in described["roles"]["my-app-prod-jobs"]["may"]
