@@ -14,6 +14,7 @@ import terraform
 from normalize import ACCOUNT, AwsNames
 from tools import MANIFEST, TOOLS_CACHE, environment, require_provider
 
+import guides
 import parts
 from rendering import render
 
@@ -32,6 +33,8 @@ class Case:
     stage: str = "prod"
     settings: dict[str, Any] = field(default_factory=dict)
     manifest: dict[str, Any] | None = None
+    uploads: bool = False
+    """Whether the user's own infrastructure has the bucket of kit/docs/guides/uploads.md."""
 
     @property
     def resource_prefix(self) -> str:
@@ -45,6 +48,8 @@ class Case:
         app = render(folder / iac, iac=iac, aws_region=self.region)
         if self.manifest:
             app.joinpath("jobs.json").write_text(json.dumps(self.manifest), encoding="utf-8")
+        if self.uploads:
+            guides.apply_to(app / OWN[iac], page="uploads")
         return app
 
     def plain(self) -> dict[str, str]:
@@ -55,12 +60,16 @@ class Case:
         }
 
 
+OWN = {"cdk": "infra/cdk/own.py", "sam": "infra/sam/own.yaml", "terraform": "infra/terraform/own.tf"}
+"""The user's own infrastructure file of each tool."""
+
 CASES = [
     Case("default"),
     Case(
         "many queues, an own network",
         manifest=MANIFEST,
         stage="test",
+        uploads=True,
         settings={
             "dashboard": True,
             "database_url_secret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:my-app/url-a1B2c3",
@@ -71,6 +80,7 @@ CASES = [
         region="eu-central-1",
         stage="b2",
         manifest=MANIFEST,
+        uploads=True,
         settings={
             "architecture": "x86_64",
             "database_url_secret": "/elsewhere/url",
@@ -126,17 +136,25 @@ def cdk(case: Case, folder: Path) -> cloudformation.Stage:
 
 def sam(case: Case, folder: Path) -> cloudformation.Stage:
     app = case.app(folder, "sam")
-    run("python3", "infra/sam/assemble.py", cwd=app)
+    tool = ("tool", "run", "--quiet", "--from", SAM, "python")
+    run(app / "uvw", *tool, "infra/sam/assemble.py", cwd=app)
     values = case.plain() | {"project": "my-app", "stage": case.stage, "image": case.image}
     parameters = {"".join(word.title() for word in name.split("_")): value for name, value in values.items()}
     words = [f"{name}={value}" for name, value in parameters.items()]
     templates = [
         json.loads(
-            run(app / "uvw", "tool", "run", "--quiet", "--from", SAM, "python", OURS / "translate.py",
-                app / "infra" / "sam" / template, case.region, *words, cwd=app)
+            run(
+                app / "uvw",
+                *tool,
+                OURS / "translate.py",
+                app / "infra" / "sam" / template,
+                case.region,
+                *words,
+                cwd=app,
+            )
         )
         for template in ("build/template.yaml", "image.yaml")
-    ]  # fmt: skip
+    ]
     return cloudformation.Stage(templates, parameters, AwsNames(case.region))
 
 
@@ -146,7 +164,8 @@ def terraform_(case: Case, folder: Path) -> terraform.State:
     here = app / "infra" / "terraform"
     manifest = json.loads(app.joinpath("jobs.json").read_text(encoding="utf-8"))
     own = "vpc_id" not in case.settings
-    text = terraform.mocks(here, manifest, case.resource_prefix, AwsNames(case.region), own_network=own)
+    names = AwsNames(case.region)
+    text = terraform.mocks(here, manifest, case.resource_prefix, names, own_network=own, uploads=case.uploads)
     here.joinpath("description.tftest.hcl").write_text(text, encoding="utf-8")
     values = case.settings | {"stage": case.stage, "image": case.image}
     here.joinpath("given.auto.tfvars.json").write_text(json.dumps(values), encoding="utf-8")

@@ -1,7 +1,7 @@
 """Merge own.yaml, the user's part, into the template's.
 
-A section's entries are added. A resource with the id of one of the template's changes it: mappings are merged key by key,
-everything else is replaced, lists included. Variables of `Globals` are added to tasks, too, which run the same image.
+A section's entries are added. A resource without a Type changes the template's: mappings are merged key by key, everything
+else is replaced, lists included. Variables of `Globals` are added to tasks, too, which run the same image.
 """
 
 from typing import Any
@@ -53,8 +53,8 @@ def _check_resources(mine: dict[str, Any], templates: dict[str, Any]) -> None:
         kind, known = resource.get("Type"), templates.get(id, {}).get("Type")
         if not kind and not known:
             raise OwnError(f"{id} has no Type, and the template has no resource of that id to change. Add a Type.")
-        if kind and known and kind != known:
-            raise OwnError(f"{id} is the template's {known}. Use another id for your {kind}.")
+        if kind and known:
+            raise OwnError(f"{id} is the template's {known}. Use another id for your own, or no Type to change it.")
 
 
 def _over(below: Any, above: Any) -> Any:

@@ -1,9 +1,13 @@
 """Calls the user's own.py; what is wrong there is reported in one sentence."""
 
+from __future__ import annotations
+
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .stack import AppStack
+if TYPE_CHECKING:
+    from .stack import AppStack
 
 FILE = Path(__file__).resolve().parent.parent / "own.py"
 
