@@ -47,7 +47,7 @@ ALLOWED = {
 
 UNUSED = {
     r"kms:|billing:|elasticfilesystem:|s3files:|s3tables:|firehose:": "keys, views, file systems, tables and streams",
-    r"s3:.*(Object|Metadata|Replication|Accelerate|Analytics|Inventory|Logging|Metrics|Tiering|Website|Acl|Abac)": "no part",
+    r"s3:.*(Object|OBJECT|Metadata|Replication|Accelerate|Analytics|Inventory|Logging|Metrics|Tiering|Website|Acl|Abac)": "no part",
     r"s3:DeleteBucket(Cors|Encryption|Lifecycle)": "the reference knows no such actions: Put… does it",
     r"iam:.*(Group|User)Policy|PermissionsBoundary": "a role alone has these policies, without a boundary",
     r"ec2:.*(Ingress|VpnGateway|CidrBlock|EncryptionControl|VpcTenancy|DescriptionsEgress)|DescribeInstances": "no part of it",
