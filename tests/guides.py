@@ -39,10 +39,19 @@ def blocks(page: str) -> list[Block]:
 def apply(page: str, folder: Path) -> None:
     """Do to the project in `folder` what the page says; `page` is its name without `.md`."""
     for block in blocks(page):
+        if block.title.startswith("infra/") and not (folder / block.title).is_file():
+            continue  # a file of another infrastructure tool
         if block.title:
             write(block, folder / block.title)
         elif block.language == "console":
             run(block.text, folder)
+
+
+def apply_to(path: Path, *, page: str) -> None:
+    """Do what the page says to one file of a project; the block's title is the end of its path."""
+    for block in blocks(page):
+        if block.title and path.as_posix().endswith(f"/{block.title}"):
+            write(block, path)
 
 
 def write(block: Block, path: Path) -> None:

@@ -14,6 +14,7 @@ import terraform
 from normalize import ACCOUNT, AwsNames
 from tools import MANIFEST, TOOLS_CACHE, WITH_EVENTS, environment, require_provider
 
+import guides
 import parts
 from rendering import render
 
@@ -34,6 +35,8 @@ class Case:
     manifest: dict[str, Any] | None = None
     kept_queues: str = ""
     """Queues that are no longer in the manifest, separated by commas."""
+    uploads: bool = False
+    """Whether the user's own infrastructure has the bucket of kit/docs/guides/uploads.md."""
 
     @property
     def resource_prefix(self) -> str:
@@ -47,6 +50,8 @@ class Case:
         app = render(folder / iac, iac=iac, aws_region=self.region)
         if self.manifest:
             app.joinpath("jobs.json").write_text(json.dumps(self.manifest), encoding="utf-8")
+        if self.uploads:
+            guides.apply_to(app / OWN[iac], page="uploads")
         return app
 
     def plain(self) -> dict[str, str]:
@@ -57,6 +62,9 @@ class Case:
         }
 
 
+OWN = {"cdk": "infra/cdk/own.py", "sam": "infra/sam/own.yaml", "terraform": "infra/terraform/own.tf"}
+"""The user's own infrastructure file of each tool."""
+
 CASES = [
     Case("default"),
     Case(
@@ -64,6 +72,7 @@ CASES = [
         manifest=MANIFEST,
         kept_queues="audit,letters.fifo",
         stage="test",
+        uploads=True,
         settings={
             "dashboard": True,
             "database_url_secret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:my-app/url-a1B2c3",
@@ -74,6 +83,7 @@ CASES = [
         region="eu-central-1",
         stage="b2",
         manifest=WITH_EVENTS,
+        uploads=True,
         settings={
             "architecture": "x86_64",
             "database_url_secret": "/elsewhere/url",
@@ -129,17 +139,25 @@ def cdk(case: Case, folder: Path) -> cloudformation.Stage:
 
 def sam(case: Case, folder: Path) -> cloudformation.Stage:
     app = case.app(folder, "sam")
-    run("python3", "infra/sam/assemble.py", cwd=app, ARG_KEPT_QUEUES=case.kept_queues)
+    tool = ("tool", "run", "--quiet", "--from", SAM, "python")
+    run(app / "uvw", *tool, "infra/sam/assemble.py", cwd=app, ARG_KEPT_QUEUES=case.kept_queues)
     values = case.plain() | {"project": "my-app", "stage": case.stage, "image": case.image}
     parameters = {"".join(word.title() for word in name.split("_")): value for name, value in values.items()}
     words = [f"{name}={value}" for name, value in parameters.items()]
     templates = [
         json.loads(
-            run(app / "uvw", "tool", "run", "--quiet", "--from", SAM, "python", OURS / "translate.py",
-                app / "infra" / "sam" / template, case.region, *words, cwd=app)
+            run(
+                app / "uvw",
+                *tool,
+                OURS / "translate.py",
+                app / "infra" / "sam" / template,
+                case.region,
+                *words,
+                cwd=app,
+            )
         )
         for template in ("build/template.yaml", "image.yaml")
-    ]  # fmt: skip
+    ]
     return cloudformation.Stage(templates, parameters, AwsNames(case.region))
 
 
@@ -152,7 +170,8 @@ def terraform_(case: Case, folder: Path) -> terraform.State:
         {"name": name, "fifo": name.endswith(".fifo")} for name in filter(None, case.kept_queues.split(","))
     ]
     own = "vpc_id" not in case.settings
-    text = terraform.mocks(here, manifest, case.resource_prefix, AwsNames(case.region), own_network=own)
+    names = AwsNames(case.region)
+    text = terraform.mocks(here, manifest, case.resource_prefix, names, own_network=own, uploads=case.uploads)
     here.joinpath("description.tftest.hcl").write_text(text, encoding="utf-8")
     values = case.settings | {"stage": case.stage, "image": case.image, "kept_queues": case.kept_queues}
     here.joinpath("given.auto.tfvars.json").write_text(json.dumps(values), encoding="utf-8")

@@ -94,6 +94,7 @@ def _describe(templates: Templates) -> dict[str, Any]:
             one["DashboardName"]: charts(one["DashboardBody"]) for one in templates.of("CloudWatch::Dashboard")
         },
         "repositories": {one["RepositoryName"]: _repository(one) for one in templates.of("ECR::Repository")},
+        "buckets": {one["BucketName"]: _bucket(one) for one in templates.of("S3::Bucket")},
     }
 
 
@@ -295,6 +296,27 @@ def _budget(properties: dict[str, Any]) -> dict[str, Any]:
                 [[subscriber["SubscriptionType"], subscriber["Address"]] for subscriber in one["Subscribers"]],
             ]
             for one in properties["NotificationsWithSubscribers"]
+        ],
+    }
+
+
+def _bucket(properties: dict[str, Any]) -> dict[str, Any]:
+    [encryption] = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    private = properties["PublicAccessBlockConfiguration"]
+    return {
+        "encryption": encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"],
+        "private": [
+            private[name]
+            for name in ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+        ],
+        "owner": [one["ObjectOwnership"] for one in properties["OwnershipControls"]["Rules"]],
+        "cors": [
+            [one["AllowedOrigins"], one["AllowedMethods"], one["MaxAge"]]
+            for one in properties["CorsConfiguration"]["CorsRules"]
+        ],
+        "expires": [
+            [one["Id"], one["Status"], one["Prefix"], one["ExpirationInDays"]]
+            for one in properties["LifecycleConfiguration"]["Rules"]
         ],
     }
 

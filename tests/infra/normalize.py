@@ -47,6 +47,9 @@ class AwsNames:
     def topic(self, name: str) -> str:
         return self.arn("sns", name)
 
+    def bucket(self, name: str) -> str:
+        return f"arn:aws:s3:::{name}"
+
     def repository(self, name: str) -> str:
         return self.arn("ecr", f"repository/{name}")
 

@@ -152,6 +152,10 @@ class Templates:
                 return self.names.cluster(self.work_out(properties["ClusterName"]))
             case "AWS::EC2::SecurityGroup", "GroupId":
                 return "sg-tasks"
+            case "AWS::ApiGatewayV2::Api", "ApiEndpoint":
+                return "https://api"
+            case "AWS::S3::Bucket", "Arn":
+                return self.names.bucket(self.work_out(properties["BucketName"]))
         return f"{name}.{attribute}"
 
 
@@ -163,5 +167,6 @@ NAMED = {
     "AWS::ApiGatewayV2::DomainName": "DomainName",
     "AWS::ApiGatewayV2::Stage": "StageName",
     "AWS::EC2::Subnet": "CidrBlock",
+    "AWS::S3::Bucket": "BucketName",
 }
 """Types whose reference is described by one of their properties: a subnet by its address range."""

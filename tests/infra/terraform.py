@@ -13,7 +13,9 @@ from typing import Any
 from normalize import ACCOUNT, AwsNames, charts, many, statements
 
 
-def mocks(folder: Path, manifest: dict[str, Any], name: str, names: AwsNames, *, own_network: bool) -> str:
+def mocks(
+    folder: Path, manifest: dict[str, Any], name: str, names: AwsNames, *, own_network: bool, uploads: bool
+) -> str:
     """A `.tftest.hcl` that applies the configuration to a mocked provider with the names of a description."""
     text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.tf"))
     zones = json.dumps(["zone-0", "zone-1", "zone-2"])
@@ -27,7 +29,7 @@ def mocks(folder: Path, manifest: dict[str, Any], name: str, names: AwsNames, *,
         blocks.append(
             f"override_data {{\n target = data.aws_iam_policy_document.{document}\n values = {{ json = {document_json} }}\n}}"
         )
-    for target, values in _made_up(manifest, name, names, own_network):
+    for target, values in _made_up(manifest, name, names, own_network, uploads):
         assignments = ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
         blocks.append(f"override_resource {{\n target = {target}\n values = {{ {assignments} }}\n}}")
     return 'mock_provider "aws" {\n' + "\n".join(blocks) + '\n}\nrun "all" {\n command = apply\n}\n'
@@ -48,7 +50,7 @@ def _documents(text: str, manifest: dict[str, Any]) -> Iterator[str]:
 
 
 def _made_up(
-    manifest: dict[str, Any], name: str, names: AwsNames, own_network: bool
+    manifest: dict[str, Any], name: str, names: AwsNames, own_network: bool, uploads: bool
 ) -> Iterator[tuple[str, dict[str, str]]]:
     for role in ("web", "jobs", "schedules", "delays", "task", "task_execution"):
         yield f"aws_iam_role.{role}", {"arn": names.role(f"{name}-{role.replace('_', '-')}")}
@@ -74,8 +76,17 @@ def _made_up(
     yield "aws_ecs_task_definition.this", {"arn": names.task_definition(name)}
     yield "aws_security_group.tasks", {"id": "sg-tasks"}
     yield "aws_sns_topic.alarms", {"arn": names.topic(f"{name}-alarms")}
-    yield "aws_apigatewayv2_api.this", {"id": "api", "execution_arn": names.arn("execute-api", "api")}
+    yield (
+        "aws_apigatewayv2_api.this",
+        {
+            "id": "api",
+            "execution_arn": names.arn("execute-api", "api"),
+            "api_endpoint": "https://api",
+        },
+    )
     yield "aws_ecr_repository.this", {"arn": names.repository(name)}
+    if uploads:
+        yield "aws_s3_bucket.uploads", {"arn": names.bucket(f"{name}-uploads-{ACCOUNT}")}
     if own_network:
         yield "aws_vpc.this[0]", {"id": "vpc-own"}
         yield "aws_internet_gateway.this[0]", {"id": "igw-own"}
@@ -115,9 +126,9 @@ class State:
         """A copy from the current values."""
         return State(self.resources)
 
-    def policy(self, text: str) -> list[str]:
-        """The statements of a document, including those of its sources."""
-        return statements(self._statements(text))
+    def policy(self, *texts: str) -> list[str]:
+        """The statements of documents, including those of their sources."""
+        return statements(statement for text in texts for statement in self._statements(text))
 
     def _statements(self, text: str) -> Iterator[dict[str, Any]]:
         document = self.documents[json.loads(text)["document"]]
@@ -209,6 +220,7 @@ def _describe(state: State) -> dict[str, Any]:
             one["dashboard_name"]: charts(one["dashboard_body"]) for one in state.of("cloudwatch_dashboard")
         },
         "repositories": {one["name"]: _repository(one, state) for one in state.of("ecr_repository")},
+        "buckets": {one["bucket"]: _bucket(one["bucket"], state) for one in state.of("s3_bucket")},
     }
 
 
@@ -347,11 +359,11 @@ def _task(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 def _roles(state: State) -> dict[str, Any]:
-    policies = {one["role"]: one["policy"] for one in state.of("iam_role_policy")}
+    policies = [(one["role"], one["policy"]) for one in state.of("iam_role_policy")]
     return {
         one["name"]: {
             "assumed": state.policy(one["assume_role_policy"]),
-            "may": state.policy(policies[one["id"]]),
+            "may": state.policy(*(policy for role, policy in policies if role in {one["id"], one["name"]})),
         }
         for one in state.of("iam_role")
     }
@@ -412,6 +424,31 @@ def _budget(resource: dict[str, Any]) -> dict[str, Any]:
             [*(one[key] for key in keys), [["SNS", topic] for topic in one["subscriber_sns_topic_arns"]]]
             for one in resource["notification"]
         ),
+    }
+
+
+def _bucket(name: str, state: State) -> dict[str, Any]:
+    def part(kind: str) -> dict[str, Any]:
+        [values] = [one for one in state.of(f"s3_bucket_{kind}") if one["bucket"] == name]
+        return values
+
+    private = part("public_access_block")
+    [encryption] = part("server_side_encryption_configuration")["rule"]
+    return {
+        "encryption": encryption["apply_server_side_encryption_by_default"][0]["sse_algorithm"],
+        "private": [
+            private[name]
+            for name in ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
+        ],
+        "owner": [one["object_ownership"] for one in part("ownership_controls")["rule"]],
+        "cors": [
+            [one["allowed_origins"], one["allowed_methods"], one["max_age_seconds"]]
+            for one in part("cors_configuration")["cors_rule"]
+        ],
+        "expires": [
+            [one["id"], one["status"], one["filter"][0]["prefix"], one["expiration"][0]["days"]]
+            for one in part("lifecycle_configuration")["rule"]
+        ],
     }
 
 

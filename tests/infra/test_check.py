@@ -51,6 +51,9 @@ def test_cfn_lint_warns_of_nothing_whatever_is_set(tmp_path: Path, iac: str) -> 
         "cfn-lint@1.58.0",
         "--format",
         "parseable",
+        "--ignore-checks",
+        "W3005",
+        "--",
         *sorted(tmp_path.glob("*.json")),
     ]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=240)

@@ -31,6 +31,7 @@ FREE = {
     "topics": "a topic costs by message; emails are free up to 1,000 a month",
     "subscriptions": "as topics",
     "budgets": "a budget without actions is free",
+    "buckets": "an empty bucket is free; what the user keeps there is not in the model",
     "others": "none",
     "kept when all is destroyed": "none",
     "kept when replaced": "revisions of a task definition are free",

@@ -134,7 +134,9 @@ def test_every_schedule_reaches_its_job_where_its_runtime_needs_it(index: int) -
 def test_the_environment_has_only_settings_that_the_app_knows(index: int) -> None:
     from kit.settings import Settings
 
-    known = {declared.variable for declared in Settings.declared.values()}
+    known = {declared.variable for declared in Settings.declared.values()} | (
+        {"UPLOADS_BUCKET"} if CASES[index].uploads else set()
+    )
     system = describe_case("sam", index)
     environments = [one["environment"] for one in [*system["functions"].values(), *system["tasks"].values()]]
     assert all(variables.keys() <= known for variables in environments)
@@ -184,3 +186,21 @@ def test_there_is_an_alarm_on_the_number_of_requests(index: int) -> None:
         int(CASES[index].settings.get("requests_alarm", 10_000)),
     ]
     assert alarm["tells"] == describe_case("sam", index)["alarms"][f"{CASES[index].resource_prefix}-api-5xx"]["tells"]
+
+
+@over_cases
+def test_a_bucket_of_the_users_is_private_and_only_for_the_app(index: int) -> None:
+    case, system = CASES[index], describe_case("sam", index)
+    name = f"{case.resource_prefix}-uploads-123456789012"
+    assert list(system["buckets"]) == ([name] if case.uploads else [])
+    if case.uploads:
+        bucket = system["buckets"][name]
+        assert bucket["private"] == [True] * 4
+        domain = case.settings.get("domain_name")
+        assert bucket["cors"] == [[[f"https://{domain}" if domain else "https://api"], ["POST"], 3600]]
+        parts = [*system["functions"].values(), *system["tasks"].values()]
+        assert {one["environment"]["UPLOADS_BUCKET"] for one in parts} == {name}
+        allowed = [f"Allow s3:{action} on arn:aws:s3:::{name}/*" for action in ("GetObject", "PutObject")]
+        for role, permissions in system["roles"].items():
+            expected = allowed if role.rpartition("-")[2] in {"web", "jobs", "task"} else []
+            assert [one for one in permissions["may"] if " s3:" in one] == expected, role

@@ -25,7 +25,7 @@ from rendering import TEMPLATE, render
 
 OURS = Path(__file__).resolve().parent
 OPS = Path(ops.__file__).parent
-NAMES = ("look", "exec", "deploy", "system", "foundation", "sam", "cdk")
+NAMES = ("look", "exec", "deploy", "system", "foundation", "own", "sam", "cdk")
 MOST = 6144
 """Characters of a managed policy without whitespace. Source: IAM User Guide, "IAM and AWS STS quotas"."""
 
@@ -46,8 +46,10 @@ ALLOWED = {
 """The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 
 UNUSED = {
-    r"kms:|billing:|elasticfilesystem:|s3files:|firehose:|s3:": "keys, views, file systems, streams and buckets of one's own",
-    r"iam:(Attach|Detach)(Group|User)Policy|PermissionsBoundary": "a role alone has these policies, without a boundary",
+    r"kms:|billing:|elasticfilesystem:|s3files:|s3tables:|firehose:": "keys, views, file systems, tables and streams",
+    r"s3:.*(Object|OBJECT|Metadata|Replication|Accelerate|Analytics|Inventory|Logging|Metrics|Tiering|Website|Acl|Abac)": "no part",
+    r"s3:DeleteBucket(Cors|Encryption|Lifecycle)": "the reference knows no such actions: Put… does it",
+    r"iam:.*(Group|User)Policy|PermissionsBoundary": "a role alone has these policies, without a boundary",
     r"ec2:.*(Ingress|VpnGateway|CidrBlock|EncryptionControl|VpcTenancy|DescriptionsEgress)|DescribeInstances": "no part of it",
     r"lambda:.*(CodeSigning|CapacityProvider|Layer|ScalingConfig|RuntimeAlias)": "no part of it",
     r"logs:.*(DataProtectionPolicy|IndexPolicy|KmsKey|BearerToken|DeletionProtection|LogDelivery|ResourcePolicy)": "no part",
@@ -188,7 +190,7 @@ def test_a_role_is_passed_only_to_the_services_that_it_is_for() -> None:
 
 
 def test_all_that_makes_changes_and_removes_the_infrastructure_is_allowed() -> None:
-    allowed = actions("system", "foundation")
+    allowed = actions("system", "foundation", "own")
     needed = {(kind, action) for kind in facts() if kind.startswith("AWS::") for action in facts()[kind]}
     left = sorted(
         f"{kind}: {one}" for kind, one in needed if one not in allowed and not any(re.search(no, one) for no in UNUSED)
@@ -323,7 +325,11 @@ def about(name: str, params: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize(
     ("iac", "expected"),
-    [("sam", {"system", "foundation", "tool"}), ("terraform", {"system", "foundation"}), ("cdk", {"tool"})],
+    [
+        ("sam", {"system", "foundation", "own", "tool"}),
+        ("terraform", {"system", "foundation", "own"}),
+        ("cdk", {"tool"}),
+    ],
 )
 def test_an_app_has_the_policies_that_its_tool_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iac: str, expected: set[str]

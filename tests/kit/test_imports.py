@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "web": BASE,
     "jobs": BASE | {"db"},
     "planetscale": BASE | {"db"},
+    "uploads": BASE,
     "aws_lambda": FEATURES,
     "coldstart": FEATURES | {"aws_lambda"},
     "ops": FEATURES,

@@ -4,6 +4,7 @@ import sys
 
 import aws_cdk as cdk
 from system.image import ImageStack
+from system.own import OwnError, add_own
 from system.settings import Settings, SettingsError
 from system.stack import AppStack
 
@@ -14,7 +15,12 @@ except SettingsError as error:
     sys.exit(str(error))
 environment = cdk.Environment(region=settings.region)
 image = ImageStack(app, f"{settings.name}-image", settings=settings, env=environment)
-AppStack(app, settings.name, settings=settings, env=environment).add_stack_dependency(image)
+stack = AppStack(app, settings.name, settings=settings, env=environment)
+stack.add_stack_dependency(image)
+try:
+    add_own(stack)
+except OwnError as error:
+    sys.exit(str(error))
 cdk.Tags.of(app).add("project", settings.project)
 cdk.Tags.of(app).add("stage", settings.stage)
 app.synth()

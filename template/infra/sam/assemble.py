@@ -1,19 +1,23 @@
-"""Assemble `build/template.yaml` for `sam` from `parts/` and `jobs.json`.
+"""Assemble `build/template.yaml` for `sam` from `parts/`, `jobs.json` and `own.yaml`.
 
 main.yaml       comes first and ends with `Resources:`
 queue.yaml      is repeated for each queue, schedule.yaml for each schedule
 rule.yaml       is repeated for each event of EventBridge that starts jobs, topic.yaml and stream.yaml for those of SNS and
                 DynamoDB; queue_policy.yaml for each queue that they send to
 elsewhere       a line with <Queue> is repeated for each queue; <,> at its end is a comma except after the last
+own.yaml        is merged at the end: see merge.py
 
-CloudFormation's Fn::ForEach repeats resources and keys, but not the items of a list, of which queues add many.
+It runs in the environment of SAM, which has PyYAML. CloudFormation's Fn::ForEach repeats resources and keys, but not the items of a list, of which queues add many.
 """
 
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
+
+from merge import OwnError, merge
 
 REPEATED = {"main", "queue", "schedule", "rule", "topic", "stream", "streams_alarm", "queue_policy"}
 HERE = Path(__file__).resolve().parent
@@ -33,7 +37,7 @@ def main() -> None:
     resources += event_parts(manifest.get("events", []), manifest["queues"])
     text = repeated(read("main"), queues) + "\n".join(indented(part) for part in resources)
     HERE.joinpath("build").mkdir(exist_ok=True)
-    HERE.joinpath("build", "template.yaml").write_text(text, encoding="utf-8")
+    HERE.joinpath("build", "template.yaml").write_text(merge(text, read_own()), encoding="utf-8")
 
 
 def read(part: str) -> str:
@@ -48,6 +52,14 @@ def kept_queues() -> list[dict[str, Any]]:
         {"name": name, "fifo": name.endswith(".fifo"), "batch_size": 1 if name.endswith(".fifo") else 10, "kept": True}
         for name in filter(None, names)
     ]
+
+
+def read_own() -> str:
+    """The text of own.yaml, the user's part."""
+    try:
+        return (HERE / "own.yaml").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
 
 
 def queue_words(queue: dict[str, Any], jobs: list[dict[str, Any]]) -> dict[str, str]:
@@ -180,4 +192,7 @@ def indented(text: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OwnError as error:
+        sys.exit(f"infra/sam/own.yaml: {error}")

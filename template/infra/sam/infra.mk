@@ -1,7 +1,9 @@
 # Infrastructure tasks with SAM, which is downloaded.
 .PHONY: infra-check infra-template infra-settings infra-image infra-apply infra-destroy
 
-SAM := SAM_CLI_TELEMETRY=0 $(UV) tool run --quiet --from aws-sam-cli==1.170.0 sam
+SAM_ENV := $(UV) tool run --quiet --from aws-sam-cli==1.170.0
+SAM := SAM_CLI_TELEMETRY=0 $(SAM_ENV) sam
+SAM_PYTHON := $(SAM_ENV) python
 CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
 STACK = $(PROJECT)-$$ARG_STAGE
 STACKS := $(RUN) python -m kit stack
@@ -13,9 +15,10 @@ SETTINGS = $(if $(wildcard infra/sam/stages/$(STAGE).toml),"file://infra/sam/sta
 infra-check: infra-template ## check the infrastructure, without AWS
 	@$(SAM) validate --lint --region "$$AWS_REGION" --template infra/sam/build/template.yaml
 	@$(CFN_LINT) infra/sam/build/template.yaml infra/sam/image.yaml
+	@$(RUN) python -m kit bucket-names --stage "$$ARG_STAGE"
 
 infra-template:
-	@$(UV) run --quiet python infra/sam/assemble.py
+	@$(SAM_PYTHON) infra/sam/assemble.py
 
 infra-settings:
 	@$(UV) run --quiet python infra/sam/settings.py "$(PROJECT)" "$$ARG_STAGE"

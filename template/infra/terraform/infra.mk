@@ -16,6 +16,7 @@ infra-check: infra-tool ## check the infrastructure, without AWS
 	@$(TF) fmt -check -diff
 	@$(TF) init -backend=false -input=false >/dev/null
 	@$(TF) validate
+	@$(RUN) python -m kit bucket-names --stage "$$ARG_STAGE"
 
 infra-tool:
 	@command -v "$$ARG_TERRAFORM" >/dev/null || { echo "$$ARG_TERRAFORM is not installed. Install it (developer.hashicorp.com/terraform/install), or use TERRAFORM=tofu"; exit 1; }

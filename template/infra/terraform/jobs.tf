@@ -22,7 +22,7 @@ resource "aws_lambda_function" "jobs" {
   }
 
   environment {
-    variables = merge(local.environment, { JOBS_TASK_DEFINITION = aws_ecs_task_definition.this.arn })
+    variables = local.function_environment
   }
 
   logging_config {

@@ -29,6 +29,13 @@ locals {
     JOBS_SECURITY_GROUPS    = aws_security_group.tasks.id
     METRICS_NAMESPACE       = local.name
   }
+
+  # A fixed revision, so that an earlier version starts tasks of its own image.
+  function_environment = merge(local.environment, { JOBS_TASK_DEFINITION = aws_ecs_task_definition.this.arn }, local.own_environment)
+
+  # For own.tf, which declares own_environment: the roles of the app's code, and its address.
+  roles   = { web = aws_iam_role.web.name, jobs = aws_iam_role.jobs.name, task = aws_iam_role.task.name }
+  address = var.domain_name == "" ? aws_apigatewayv2_api.this.api_endpoint : "https://${var.domain_name}"
 }
 
 # Permissions of both functions and of tasks: read the secrets, enqueue jobs, delay them by more than 15 minutes.

@@ -1,6 +1,6 @@
 output "address" {
   description = "The app's URL."
-  value       = var.domain_name == "" ? aws_apigatewayv2_api.this.api_endpoint : "https://${var.domain_name}"
+  value       = local.address
 }
 
 output "domain_target" {

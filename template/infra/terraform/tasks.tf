@@ -4,7 +4,7 @@ locals {
   task_environment = merge(local.environment, {
     JOBS_TASK_DEFINITION     = local.name
     PLANETSCALE_TOKEN_SECRET = local.token
-  })
+  }, local.own_environment)
 }
 
 resource "aws_ecs_cluster" "this" {

@@ -19,8 +19,7 @@ resource "aws_lambda_function" "web" {
   }
 
   environment {
-    # A fixed revision, so that an earlier version starts tasks of its own image.
-    variables = merge(local.environment, { JOBS_TASK_DEFINITION = aws_ecs_task_definition.this.arn })
+    variables = local.function_environment
   }
 
   logging_config {

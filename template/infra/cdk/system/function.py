@@ -36,29 +36,38 @@ class Function(Construct):
             role_name=f"{settings.name}-{part}",  # named, so that infra/policies can refer to it
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         )
-        log_group = LogGroup(self, "Logs", settings=settings, part=part)
-        log_group.grant_write(self.role)
+        self.log_group = LogGroup(self, "Logs", settings=settings, part=part)
+        self.log_group.grant_write(self.role)
         environment.grant(self.role)
-        repository = ecr.Repository.from_repository_name(self, "Repository", settings.name)
+        # A fixed revision, so that an earlier version starts tasks of its own image.
+        self.variables = environment.variables | {"JOBS_TASK_DEFINITION": tasks.definition.task_definition_arn}
         arm = settings.architecture == "arm64"
         self.function = lambda_.DockerImageFunction(
             self,
             "Function",
             function_name=f"{settings.name}-{part}",
             description=description,
-            code=lambda_.DockerImageCode.from_ecr(
-                repository, tag_or_digest=settings.digest, cmd=[f"kit.aws_lambda.{part}.handler"]
-            ),
+            code=image_code(self, f"kit.aws_lambda.{part}.handler", settings=settings),
             architecture=lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64,
             memory_size=memory,
             timeout=timeout,
             reserved_concurrent_executions=reserved_concurrency,
-            # A fixed revision, so that an earlier version starts tasks of its own image.
-            environment=environment.variables | {"JOBS_TASK_DEFINITION": tasks.definition.task_definition_arn},
-            log_group=log_group,
+            environment=self.variables,
+            log_group=self.log_group,
             role=self.role,
         )
-        # CDK adds the dependency on the role twice.
-        self.function.node.default_child.add_metadata("cfn-lint", {"config": {"ignore_checks": ["W3005"]}})
         # Never change it here, as that would make the newest code live before its health was checked.
         self.live = lambda_.Alias(self, "Live", alias_name="live", version=self.function.latest_version)
+
+    def add_environment(self, name: str, value: str) -> None:
+        """Add an environment variable, or replace one."""
+        self.variables[name] = value
+        self.function.add_environment(name, value)
+
+
+def image_code(scope: Construct, handler: str, *, settings: Settings) -> lambda_.DockerImageCode:
+    """The app's image with a handler."""
+    repository = scope.node.try_find_child("Repository") or ecr.Repository.from_repository_name(
+        scope, "Repository", settings.name
+    )
+    return lambda_.DockerImageCode.from_ecr(repository, tag_or_digest=settings.digest, cmd=[handler])

@@ -2,12 +2,15 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from .alarms import Alarms
 from .dashboard import Dashboard
 from .environment import Environment
 from .events import Events
+from .function import image_code
 from .jobs import Jobs
 from .manifest import Manifest
 from .network import Network
@@ -23,16 +26,19 @@ class AppStack(cdk.Stack):
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, env: cdk.Environment) -> None:
         super().__init__(scope, id, env=env, description=f"{settings.project}, {settings.stage}")
+        self.settings = settings
         manifest = Manifest.read(settings.kept_queues.split(",") if settings.kept_queues else [])
-        network = Network(self, "Network", settings=settings)
-        queues = Queues(self, "Queues", settings=settings, manifest=manifest)
-        cluster = ecs.Cluster(self, "Ecs", vpc=network.vpc, cluster_name=settings.name)
+        self.network = network = Network(self, "Network", settings=settings)
+        self.queues = queues = Queues(self, "Queues", settings=settings, manifest=manifest)
+        self.cluster = cluster = ecs.Cluster(self, "Ecs", vpc=network.vpc, cluster_name=settings.name)
         environment = Environment(
             self, "Environment", settings=settings, queues=queues, network=network, cluster=cluster
         )
-        tasks = Tasks(self, "Tasks", settings=settings, cluster=cluster, environment=environment, queues=queues)
-        web = Web(self, "Web", settings=settings, environment=environment, tasks=tasks)
-        jobs = Jobs(
+        self.tasks = tasks = Tasks(
+            self, "Tasks", settings=settings, cluster=cluster, environment=environment, queues=queues
+        )
+        self.web = web = Web(self, "Web", settings=settings, environment=environment, tasks=tasks)
+        self.jobs = jobs = Jobs(
             self,
             "Jobs",
             settings=settings,
@@ -59,3 +65,23 @@ class AppStack(cdk.Stack):
         ):
             if value:
                 cdk.CfnOutput(self, name, value=value, description=description)
+
+    @property
+    def roles(self) -> list[iam.Role]:
+        """The roles of the app's code: of the web function, the jobs function, and tasks."""
+        return [self.web.function.role, self.jobs.function.role, self.tasks.role]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables of both functions."""
+        return self.web.function.variables
+
+    def add_environment(self, name: str, value: str) -> None:
+        """Add an environment variable to both functions and to tasks, or replace one."""
+        for part in (self.web.function, self.jobs.function):
+            part.add_environment(name, value)
+        self.tasks.definition.default_container.add_environment(name, value)
+
+    def image_code(self, handler: str) -> lambda_.DockerImageCode:
+        """The app's image for a function of your own; `handler` is such as `app.thumbnails.handler`."""
+        return image_code(self, handler, settings=self.settings)

@@ -13,6 +13,8 @@ import sys
 
 from kit.aws_lambda import bytecode_pack
 
+__all__ = ["import_complete"]
+
 
 def main() -> None:
     """Run `python -m awslambdaric` in this process; the handler is the command line's argument."""
