@@ -7,7 +7,8 @@ rule.yaml       is repeated for each event of EventBridge that starts jobs, topi
 elsewhere       a line with <Queue> is repeated for each queue; <,> at its end is a comma except after the last
 own.yaml        is merged at the end: see merge.py
 
-It runs in the environment of SAM, which has PyYAML. CloudFormation's Fn::ForEach repeats resources and keys, but not the items of a list, of which queues add many.
+It runs in the environment of SAM, which has PyYAML. CloudFormation's Fn::ForEach repeats resources and keys, but not the
+items of a list, of which queues add many.
 """
 
 import json
