@@ -24,7 +24,7 @@ def run(_: argparse.Namespace) -> None:
         problems += _check(file, f"{stage_file.FOLDER}/{file.name}")
     example = settings.PROJECT / ".env.example"
     problems += [
-        f".env.example: {name} is a secret, and this file is committed. Leave its value out."
+        f".env.example: {name} is a secret, and this file is committed. Leave its value out, and write it into .env."
         for name, value in stage_file.parse(example).items()
         if value and name in _declared() and _declared()[name].is_secret
     ]
@@ -43,9 +43,10 @@ def _check(file: Path, shown: str) -> list[str]:
             hint = f"Did you mean {close[0]}?" if close else "Declare it, or delete the line."
             problems.append(f"{shown}: app/settings.py declares no setting {name}. {hint}")
         elif setting.is_secret:
+            command = "make secret" if name == "DATABASE_URL" else f"make secret NAME={name}"
             problems.append(
                 f"{shown}: {name} is a secret, and this file is committed. Delete the line, and store it: "
-                f"make secret NAME={name} STAGE={file.stem}"
+                f"{command} STAGE={file.stem}"
             )
         else:
             try:

@@ -88,10 +88,8 @@ def _undeclared(name: str) -> str:
 def _check_value(name: str, secret: Setting, value: str) -> None:
     if not value:
         raise UsageError(f"{name} is empty. Nothing was stored.")
-    if secret.parse is None:
-        return
     try:
-        secret.parse(value)
+        secret.value(value)
     except ValueError as error:
         raise UsageError(f"Invalid {name}: {error}. Nothing was stored.") from None
 
