@@ -108,11 +108,9 @@ def test_neither_output_nor_tags_have_the_value(
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        (
-            "STRIPE_KYE",
-            VALUE,
-            "declares no secret STRIPE_KYE. Declared: STRIPE_KEY, MAIL_KEY, MAP_KEY, PIN, SESSION_KEYS",
-        ),
+        ("STRIPE_KYE", VALUE, "declares no secret STRIPE_KYE. Did you mean STRIPE_KEY?"),
+        ("stripe_key", VALUE, "declares no secret stripe_key. Did you mean STRIPE_KEY?"),
+        ("OTHER", VALUE, "declares no secret OTHER. Declared: STRIPE_KEY, MAIL_KEY, MAP_KEY, PIN, SESSION_KEYS"),
         ("KEEP_DAYS", "1", "declares no secret KEEP_DAYS"),
         ("DATABASE_URL", "mysql://…", "make secret"),
         ("STRIPE_KEY", " \n", "is empty"),

@@ -331,6 +331,14 @@ def test_a_valid_stages_file_is_accepted(project: Project) -> None:
     assert project.check() == []
 
 
+def test_declarations_are_checked_where_no_stage_has_a_file(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def clash() -> None:
+        raise SettingsError("app/settings.py declares key twice.")
+
+    monkeypatch.setattr(settings, "of_app", clash)
+    assert project.check() == ["app/settings.py declares key twice."]
+
+
 def test_a_secret_in_the_example_file_is_reported(project: Project) -> None:
     example = project.folder / ".env.example"
     example.write_text("STRIPE_KEY=\n# STRIPE_KEY=sk_test\nKEEP_DAYS=1\n")

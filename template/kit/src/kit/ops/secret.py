@@ -6,6 +6,7 @@ NAME=…              a secret that app/settings.py declares
 """
 
 import argparse
+import difflib
 import getpass
 import sys
 from pathlib import Path
@@ -79,6 +80,9 @@ def _undeclared(name: str) -> str:
     if name == "DATABASE_URL":
         return "The database's URL is stored by: make secret"
     names = ", ".join(declared()) or "none"
+    close = difflib.get_close_matches(name.upper(), declared(), 1)
+    if close:
+        return f"app/settings.py declares no secret {name}. Did you mean {close[0]}? Nothing was stored."
     return (
         f"app/settings.py declares no secret {name}. Declared: {names}. Nothing was stored.\n"
         f'Declare it with a line like: {name.lower()}: str = secret("what it is for")'
