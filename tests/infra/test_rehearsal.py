@@ -167,7 +167,10 @@ def set_up(rehearsal: Rehearsal, iac: str) -> None:
 
 
 def require_no_canaries(rehearsal: Rehearsal, lines: set[str], *responses: httpx.Response) -> None:
-    """Look everywhere but where they belong: the parameters, and the laptop's .env."""
+    """Look everywhere but where they belong: the parameters, and the laptop's .env.
+
+    The database's password is in the command lines by which tests start their servers.
+    """
     places = {"output": rehearsal.outputs, "response": [f"{one.headers} {one.text}" for one in responses]}
     places["command line"] = sorted(lines)
     places["file"] = [
@@ -189,7 +192,7 @@ def require_no_canaries(rehearsal: Rehearsal, lines: set[str], *responses: httpx
         f"{place}: {text[max(text.find(canary) - 200, 0) :][:400]}"
         for place, texts in places.items()
         for text in texts
-        for canary in CANARIES
+        for canary in ([CANARY] if place == "command line" else CANARIES)
         if canary in text
     ]
     assert found == []
