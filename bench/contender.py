@@ -61,17 +61,18 @@ def build(contender: Contender, folder: Path) -> str:
     tag = f"spikeproof-bench-{contender.folder or 'app'}"
     if contender is OURS:
         render(folder)
-        _run(["make", "image", f"IMAGE={tag}"], folder)
+        run(["make", "image", f"IMAGE={tag}"], folder)
         return tag
     shutil.copytree(HERE / contender.folder, folder)
     for file in (HERE / "Dockerfile", HERE / "page.html", *(TEMPLATE / "app" / name for name in SHARED)):
         if not (folder / file.name).exists():
             shutil.copy(file, folder)
-    _run(["docker", "build", "--quiet", "--tag", tag, "--build-arg", f"PYTHON_IMAGE={base()}", "."], folder)
+    run(["docker", "build", "--quiet", "--tag", tag, "--build-arg", f"PYTHON_IMAGE={base()}", "."], folder)
     return tag
 
 
-def _run(command: list[str], folder: Path) -> None:
+def run(command: list[str], folder: Path) -> None:
+    """Run a command in a folder; ends the benchmark with its output if it fails."""
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-3000:]}")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import containers
 import events
@@ -60,6 +61,17 @@ class Environment:
         smaps = containers.docker("exec", self.container.name, "sh", "-c", read)
         return max(int(number) for number in re.findall(r"Rss:\s+(\d+) kB", smaps)) / 1024
 
+    def processor(self) -> float:
+        """Milliseconds of processor time that the container has used so far, the emulator's included."""
+        process = containers.docker("inspect", "--format", "{{.State.Pid}}", self.container.name)
+        groups = dict(line.split(":")[1:] for line in Path(f"/proc/{process}/cgroup").read_text().splitlines())
+        folder = Path("/sys/fs/cgroup")
+        if (group := groups.get("cpuacct")) is not None:  # version 1 of cgroups
+            return int((folder / "cpuacct" / group[1:] / "cpuacct.usage").read_text()) / 1_000_000
+        name, usage = (folder / groups[""][1:] / "cpu.stat").read_text().split(maxsplit=2)[:2]
+        assert name == "usage_usec"
+        return int(usage) / 1000
+
     def close(self) -> None:
         """Let go of the connection; the container is ended by who began it."""
         self._connection.close()
@@ -79,7 +91,11 @@ def started(image: str, *, core: int, options: Sequence[str]) -> Iterator[Enviro
 
 
 def before_all_else(container: containers.Container) -> None:
-    """Let it run before what else the machine does, where that is allowed; what it starts from now on inherits this."""
+    """Let it run before what else the machine does, where that is allowed; what it starts from now on inherits this.
+
+    Priorities count only within a container; between containers and everything else, their shares do.
+    """
+    containers.docker("update", "--cpu-shares", "262144", container.name, check=False)
     process = int(containers.docker("inspect", "--format", "{{.State.Pid}}", container.name))
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{process}/task"):

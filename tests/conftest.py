@@ -50,13 +50,15 @@ def image(installed_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     containers.require_engine()
     folder = tmp_path_factory.mktemp("image") / installed_app.name
     shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv", "data"))
-    folder.joinpath(".env").write_text(f"LOG_LEVEL={CANARY}\n")
+    folder.joinpath(".env").write_text(f"LOG_LEVEL={CANARY}\nSTRIPE_KEY={CANARY}\n")
+    folder.joinpath("data").mkdir()
+    folder.joinpath("data/generated.env").write_text(f"SESSION_KEYS={CANARY}\n")
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     tag = f"spikeproof-test:{os.getpid()}"
     done = subprocess.run(
         ["make", "image", f"IMAGE={tag}"],
         cwd=folder,
-        env=os.environ | {"DATABASE_URL": f"mysql://app:{CANARY}@host/app"},
+        env=os.environ | {"DATABASE_URL": f"mysql://app:{CANARY}@host/app", "STRIPE_KEY": CANARY},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

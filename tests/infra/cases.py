@@ -16,6 +16,7 @@ from tools import MANIFEST, TOOLS_CACHE, WITH_EVENTS, environment, require_provi
 
 import guides
 import parts
+from canary import CANARY
 from rendering import render
 
 CDK = "aws-cdk@2.1148.1"
@@ -48,6 +49,7 @@ class Case:
 
     def app(self, folder: Path, iac: str) -> Path:
         app = render(folder / iac, iac=iac, aws_region=self.region)
+        app.joinpath(".env").write_text(f"STRIPE_KEY={CANARY}\nDATABASE_URL=mysql://app:{CANARY}@host/app\n")
         if self.manifest:
             app.joinpath("jobs.json").write_text(json.dumps(self.manifest), encoding="utf-8")
         if self.uploads:
@@ -119,9 +121,11 @@ class Produced(Protocol):
 
 
 def run(*command: str | Path, cwd: Path, **variables: str) -> str:
-    done = subprocess.run(command, cwd=cwd, env=environment() | variables, capture_output=True, text=True, timeout=240)
+    environ = environment() | {"STRIPE_KEY": CANARY, "DATABASE_URL": f"mysql://app:{CANARY}@host/app"} | variables
+    done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=240)
     require_provider(done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert CANARY not in done.stdout + done.stderr, "a secret of the laptop is in a template, a plan or a state"
     return done.stdout
 
 
@@ -133,6 +137,7 @@ def cdk(case: Case, folder: Path) -> cloudformation.Stage:
     here, shared = app / "infra" / "cdk", {"UV_PROJECT_ENVIRONMENT": str(TOOLS_CACHE / "cdk")}
     run("npx", "--yes", CDK, "synth", "--quiet", "--output", "cdk.out", *context, cwd=here, **shared)
     templates = [json.loads(file.read_text()) for file in app.glob("infra/cdk/cdk.out/*.template.json")]
+    assert CANARY not in json.dumps(templates)
     assert len(templates) == 2
     return cloudformation.Stage(templates, {}, AwsNames(case.region))
 

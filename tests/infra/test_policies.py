@@ -159,6 +159,41 @@ def test_nor_is_anything_in_a_role_of_the_infrastructure(index: int) -> None:
             assert resource != "*" or facts()[action] == ["*"], f"{name}: {permission}"
 
 
+ON_EVERYTHING = {
+    "ecr:GetAuthorizationToken": "gives a token for the registry, and supports no resource",
+    **dict.fromkeys(
+        (
+            "ssmmessages:CreateControlChannel",
+            "ssmmessages:CreateDataChannel",
+            "ssmmessages:OpenControlChannel",
+            "ssmmessages:OpenDataChannel",
+        ),
+        "ECS Exec's channels, for ./exec: they support no resource. Source: ECS Developer Guide, task IAM role",
+    ),
+}
+"""Actions that the infrastructure allows on `*`, and why."""
+
+
+@pytest.mark.parametrize("iac", ["sam", "terraform", "cdk"])
+@pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name for case in CASES])
+def test_no_statement_of_the_infrastructure_is_about_everything_but_these(iac: str, index: int) -> None:
+    """Roles, queues, topics, repositories: whatever has statements."""
+    statements = [text for text in texts(describe_case(iac, index)) if re.match(r"(Allow|Deny) \S+:\S+ ", text)]
+    assert len(statements) > 20
+    on_everything = [text.split()[1] for text in statements if " on * " in f"{text} "]
+    assert set(on_everything) == ON_EVERYTHING.keys()
+    assert all("*" not in text.split()[1] for text in statements)
+
+
+def texts(description: Any) -> Iterator[str]:
+    """All texts in a description of a system."""
+    if isinstance(description, dict | list):
+        for inner in description.values() if isinstance(description, dict) else description:
+            yield from texts(inner)
+    elif isinstance(description, str):
+        yield description
+
+
 def test_every_action_on_all_resources_is_documented_with_its_reason() -> None:
     text = (TEMPLATE / "infra" / "policies" / "README.md").read_text(encoding="utf-8")
     table = text.partition("| actions | reason |")[2]

@@ -1,5 +1,8 @@
 """`make deploy`, `rollback` and `destroy` with the real tools, against a local AWS that runs the image.
 
+The database's password and a secret of the app's own are canaries: no output, response, template, environment, log or
+command line has them. Without /proc, as on macOS, command lines are not looked at.
+
 Not rehearsed, because no local AWS supports it: Terraform with its real provider, the budget, IAM permissions, the
 ticks of schedules (their events have no time), and stacks left incomplete by a failure.
 """
@@ -9,19 +12,37 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx2 as httpx
 import ministack
 import pytest
 from cases import CDK
 
+import command_lines
 import mysql
 import parts
 import waiting
+from canary import CANARY
 from rendering import render
+
+CANARIES = [CANARY, mysql.PASSWORD, unquote(mysql.PASSWORD)]
+SETTINGS = '''"""The app's settings."""
+
+from kit.settings import BaseSettings, secret
+
+
+class Settings(BaseSettings):
+    """One that a stage must have."""
+
+    stripe_key: str = secret("the key of the payment provider's API")
+
+
+settings = Settings()
+'''
 
 MODEL = '''
 
@@ -71,9 +92,10 @@ class Rehearsal:
     emulator: ministack.Emulator
     database: mysql.Server
     environ: dict[str, str]
+    outputs: list[str] = field(default_factory=list)
 
     def make(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        done = subprocess.run(
             ["make", "--no-print-directory", *words],
             cwd=self.app,
             env=self.environ,
@@ -82,6 +104,8 @@ class Rehearsal:
             text=True,
             timeout=400,
         )
+        self.outputs += [done.stdout, done.stderr]
+        return done
 
     def done(self, *words: str, stdin: str = "") -> str:
         """Run a target that must succeed; return its standard output."""
@@ -165,6 +189,38 @@ def set_up(rehearsal: Rehearsal, iac: str) -> None:
     )
 
 
+def require_no_canaries(rehearsal: Rehearsal, lines: set[str], *responses: httpx.Response) -> None:
+    """Look everywhere but where they belong: the parameters, and the laptop's .env.
+
+    The database's password is in the command lines by which tests start their servers.
+    """
+    places = {"output": rehearsal.outputs, "response": [f"{one.headers} {one.text}" for one in responses]}
+    places["command line"] = sorted(lines)
+    places["file"] = [
+        file.read_bytes().decode(errors="replace")
+        for file in rehearsal.app.rglob("*")
+        if file.is_file() and file.name != ".env" and ".venv" not in file.parts
+    ]
+    client = rehearsal.emulator.client
+    stacks = [stack["StackName"] for stack in client("cloudformation").describe_stacks()["Stacks"]]
+    places["template"] = [str(client("cloudformation").get_template(StackName=name)) for name in stacks]
+    places["stack"] = [str(client("cloudformation").describe_stacks())]
+    places["function"] = [str(client("lambda").list_functions())]
+    tasks = client("ecs").list_task_definitions()["taskDefinitionArns"]
+    places["task"] = [str(client("ecs").describe_task_definition(taskDefinition=task)) for task in tasks]
+    groups = [group["logGroupName"] for group in client("logs").describe_log_groups()["logGroups"]]
+    places["log"] = [str(client("logs").filter_log_events(logGroupName=group)) for group in groups]
+    assert [place for place, texts in places.items() if not any(texts)] == [], "nothing was looked at"
+    found = [
+        f"{place}: {text[max(text.find(canary) - 200, 0) :][:400]}"
+        for place, texts in places.items()
+        for text in texts
+        for canary in ([CANARY] if place == "command line" else CANARIES)
+        if canary in text
+    ]
+    assert found == []
+
+
 def a_version_that_does_not_answer(rehearsal: Rehearsal, address: str) -> None:
     """Its migrations run, but it does not go live; once it is fixed, the next deployment continues."""
     rehearsal.change("app/web.py", "import logging\n", 'import logging\n\nraise RuntimeError("not today")\n')
@@ -188,6 +244,14 @@ def test_a_stage_is_created_updated_rolled_back_and_deleted(
     rehearsal = Rehearsal(app, emulator, database, ministack.machine(tmp_path, emulator))
     emulator.forget()
     set_up(rehearsal, iac)
+    app.joinpath("app/settings.py").write_text(SETTINGS)
+    app.joinpath(".env").write_text(f"STRIPE_KEY={CANARY}\n")
+    with command_lines.seen() as lines:
+        rehearse(rehearsal, iac, lines)
+
+
+def rehearse(rehearsal: Rehearsal, iac: str, lines: set[str]) -> None:
+    app, database, emulator = rehearsal.app, rehearsal.database, rehearsal.emulator
 
     # Nothing is begun while the infrastructure knows of other jobs than the code, nor without the database's URL.
     rehearsal.change("jobs.json", '"app.jobs.draw"', '"app.jobs.drew"')
@@ -195,6 +259,9 @@ def test_a_stage_is_created_updated_rolled_back_and_deleted(
     rehearsal.done("manifest")
     assert "make secret STAGE=prod" in rehearsal.refused("deploy", "YES=1")
     rehearsal.done("secret", stdin=database.url_on_network())
+    assert "make secret NAME=STRIPE_KEY STAGE=prod" in rehearsal.refused("deploy", "YES=1")
+    rehearsal.done("secret", "NAME=STRIPE_KEY", stdin=CANARY)
+    assert "STRIPE_KEY  stored on " in rehearsal.done("secrets")
     assert "YES=1" in rehearsal.refused("deploy")
     assert rehearsal.repositories() == []
 
@@ -235,7 +302,8 @@ def test_a_stage_is_created_updated_rolled_back_and_deleted(
     # One-off work, in the image that is live.
     listed = rehearsal.exec("--run", "--", "python", "-m", "kit", "jobs", "list")
     assert (listed.returncode, "app.jobs.draw" in listed.stdout) == (0, True), listed.stderr
-    assert rehearsal.exec("--run", "--", "python", "-c", "raise SystemExit(3)").returncode == 3
+    code = f"from app.settings import settings; raise SystemExit(3 * (len(settings.stripe_key) == {len(CANARY)}))"
+    assert rehearsal.exec("--run", "--", "python", "-c", code).returncode == 3
     assert "No one-off task is running in my-app-prod." in rehearsal.exec("ps").stderr
 
     # What there is to see of it, and what it wrote.
@@ -244,6 +312,10 @@ def test_a_stage_is_created_updated_rolled_back_and_deleted(
     assert "kit-sweep" in page and "none of 7 in ALARM" in page and "published" in page
     written = [json.loads(line) for line in rehearsal.done("logs", "WHAT=tasks", "SINCE=1h").splitlines()]
     assert any("app.jobs.draw" in line["message"] for line in written)
+
+    if command_lines.PROC.exists():
+        assert any("kit secret " in line for line in lines)
+        require_no_canaries(rehearsal, lines, httpx.get(f"{address}/", trust_env=False), posted)
 
     # Back in one step, tasks too; the schema stays.
     rehearsal.done("rollback", "YES=1")

@@ -37,6 +37,7 @@ class App(BaseSettings):
     stripe_key: str = secret("the key of the payment provider's API")
     mail_key: str = secret("the key of the mail provider's API", parse=no_spaces)
     map_key: str = secret("the key of the map's API", default="")
+    pin: int = secret("the safe's number", default=0)
     session_keys: tuple[str, ...] = secret("the keys of sessions", parse=settings.names, generate=True)
     keep_days: int = setting("how long messages are kept")
 
@@ -107,11 +108,14 @@ def test_neither_output_nor_tags_have_the_value(
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("STRIPE_KYE", VALUE, "declares no secret STRIPE_KYE. Declared: STRIPE_KEY, MAIL_KEY, MAP_KEY, SESSION_KEYS"),
+        ("STRIPE_KYE", VALUE, "declares no secret STRIPE_KYE. Did you mean STRIPE_KEY?"),
+        ("stripe_key", VALUE, "declares no secret stripe_key. Did you mean STRIPE_KEY?"),
+        ("OTHER", VALUE, "declares no secret OTHER. Declared: STRIPE_KEY, MAIL_KEY, MAP_KEY, PIN, SESSION_KEYS"),
         ("KEEP_DAYS", "1", "declares no secret KEEP_DAYS"),
         ("DATABASE_URL", "mysql://…", "make secret"),
         ("STRIPE_KEY", " \n", "is empty"),
         ("MAIL_KEY", f"{VALUE} and more", "it has a space"),
+        ("PIN", VALUE, "its value has the wrong type"),
     ],
 )
 def test_an_invalid_secret_is_not_stored(

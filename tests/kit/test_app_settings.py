@@ -3,16 +3,24 @@
 import argparse
 import logging
 import os
-from collections.abc import Iterator
+import pickle
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pymysql.err import OperationalError
 
-from kit import references, secrets, settings, stage_file
+import waiting
+from kit import logs, references, secrets, settings, stage_file
 from kit.base_settings import BaseSettings, SettingsError, secret, setting
+from kit.cli import dev
 from kit.cli import jobs as jobs_command
 from kit.cli import settings as command
+from kit.db.mysql import connection as mysql_connection
 from kit.errors import UsageError
 
 
@@ -28,6 +36,7 @@ class Shop(BaseSettings):
     stripe_key: str = secret("the key of the payment provider's API")
     session_keys: tuple[str, ...] = secret("the keys of sessions", parse=settings.names, generate=True)
     pin: int = secret("the safe's number", default=0)
+    rates: dict[str, float] = secret("what each customer pays", default=dict, parse=lambda text: {text: 4712.5})
 
 
 MINIMUM = {"KEEP_DAYS": "30", "STRIPE_KEY": "sk_live_1234", "SESSION_KEYS": "canary-1,canary-2"}
@@ -65,21 +74,132 @@ def test_everything_that_is_wrong_is_reported_at_once() -> None:
     assert all(name in str(failure.value) for name in ("KEEP_DAYS", "STRIPE_KEY", "RATE"))
 
 
-def test_secrets_are_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
-    shop = Shop.load({**MINIMUM, "PIN": "4711"})
-    logging.getLogger().error("%s %r", shop, {"key": shop.stripe_key})
-    shown = f"{shop} {shop!r} {caplog.text}"
-    assert "sk_live_1234" not in shown
-    assert "4711" not in repr(shop)
-    assert "canary" not in f"{shop!r} {shop.session_keys}"
+SECRETS = {**MINIMUM, "PIN": "4711", "RATES": "canary-3", "DATABASE_URL": "mysql://app:canary-4@host/app"}
+VALUES = ["sk_live_1234", "canary-1", "canary-2", "4711", "4712", "canary-4"]
+
+
+@pytest.fixture
+def secret_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        repr,
+        str,
+        "{}".format,
+        "{!r:>9}".format,
+        lambda declared: repr(vars(declared)),
+        lambda declared: repr(declared.values()),
+        lambda declared: repr([getattr(declared, name) for name in declared.declared]),
+        lambda declared: repr({type(declared): declared}),
+    ],
+    ids=["repr", "str", "format", "format of repr", "vars", "values", "attributes", "nested"],
+)
+def test_no_representation_shows_a_secret(secret_variables: None, show: Callable[[BaseSettings], str]) -> None:
+    for declared in (Shop.load(), settings.Settings.load()):
+        shown = show(declared)
+        assert [value for value in VALUES if value in shown] == []
+
+
+def test_settings_cannot_be_pickled(secret_variables: None) -> None:
+    with pytest.raises(TypeError):
+        pickle.dumps(Shop.load())
+
+
+def test_a_secret_can_be_used_like_any_other_value(secret_variables: None) -> None:
+    shop = Shop.load()
+    assert (f"{shop.stripe_key} {shop.pin}", shop.pin + 1, shop.rates) == (
+        "sk_live_1234 4711",
+        4712,
+        {"canary-3": 4712.5},
+    )
     assert shop.session_keys == ("canary-1", "canary-2")
     assert "keep_days=30" in repr(shop)
-    assert shop.stripe_key == "sk_live_1234"
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_neither_logs_nor_tracebacks_with_local_variables_show_a_secret(
+    secret_variables: None, log_format: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def parse(text: str) -> str:
+        raise TypeError(f"it has {len(text)} characters")
+
+    class Broken(BaseSettings):
+        stripe_key: str = secret("the key", parse=parse)
+
+    handlers, level = logging.root.handlers[:], logging.root.level
+    monkeypatch.setenv("LOG_FORMAT", log_format)
+    settings.current.cache_clear()
+    try:
+        logs.configure(sys.stderr)
+        shop = Shop.load()
+        log = logging.getLogger("app")
+        log.error("%s %r", shop, {"key": shop.stripe_key}, extra={"shop": shop})
+        monkeypatch.setenv("PIN", "canary-5")
+        for broken in (Broken, Shop):
+            try:
+                broken.load()
+            except Exception as error:
+                log.exception("can't start")
+                traceback.TracebackException.from_exception(error, capture_locals=True).print(file=sys.stderr)
+    finally:
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
+        settings.current.cache_clear()
+    output = capsys.readouterr().err
+    assert "it has 12 characters" in output and "can't start" in output and "text = '**********'" in output
+    assert [value for value in [*VALUES, "canary-5"] if value in output] == []
 
 
 def test_the_kits_database_url_is_a_secret() -> None:
     config = settings.Settings.load({"DATABASE_URL": "mysql://app:pa55@host/app"})
     assert "pa55" not in f"{config!r} {[config.database_url]}"
+
+
+def test_a_password_is_not_shown_where_the_database_cannot_be_reached() -> None:
+    options = mysql_connection.connect_options("mysql://app:canary-4@127.0.0.1:9/app", None)
+    with pytest.raises(OperationalError) as failure:
+        mysql_connection.MySQLConnection(**options)
+    shown = "".join(traceback.TracebackException.from_exception(failure.value, capture_locals=True).format())
+    assert "password = '**********'" in shown
+    assert "canary-4" not in shown
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ('key: str = secret("a")\n    key: str = setting("b")', "app/settings.py declares key twice"),
+        (
+            'key: str = secret("a")\n    KEY: str = setting("b")',
+            "declares key and KEY, whose variable is the same, twice",
+        ),
+        ('values: str = setting("a")', "values can't be the name of a setting"),
+    ],
+)
+def test_a_declaration_that_would_hide_another_is_refused(lines: str, problem: str) -> None:
+    code = f"class Settings(BaseSettings):\n    {lines}\n"
+    names = {"__name__": "app.settings", "BaseSettings": BaseSettings, "setting": setting, "secret": secret}
+    with pytest.raises(SettingsError, match=problem):
+        exec(code, names)  # noqa: S102
+
+
+def test_a_type_that_no_text_converts_to_is_refused() -> None:
+    class Tagged(BaseSettings):
+        tags: list[str] = setting("words", default="")
+
+    assert Tagged.load({}).tags == ""  # type: ignore[comparison-overlap]
+    with pytest.raises(SettingsError, match=r"TAGS: tags is declared as list\[str\].* declare it with parse="):
+        Tagged.load({"TAGS": "a,b"})
+
+
+def test_a_subclass_may_declare_a_setting_again() -> None:
+    class Other(Shop):
+        keep_days: int = setting("how long", default=7)
+
+    assert Other.load({**MINIMUM, "KEEP_DAYS": ""}).keep_days == 7
 
 
 def test_a_setting_cannot_be_assigned() -> None:
@@ -192,6 +312,8 @@ def test_a_missing_setting_comes_with_the_command_that_sets_it(
         ("KEEP_DAYZ=1", "app/stages/prod.env: app/settings.py declares no setting KEEP_DAYZ. Did you mean KEEP_DAYS?"),
         ("KEEP_DAYS=x", "app/stages/prod.env: KEEP_DAYS: it is 'x', which is not a whole number"),
         ("STRIPE_KEY=sk_live", "app/stages/prod.env: STRIPE_KEY is a secret"),
+        ("export STRIPE_KEY=sk_live", "app/stages/prod.env: STRIPE_KEY is a secret"),
+        ("DATABASE_URL=sk_live", "app/stages/prod.env: DATABASE_URL is a secret"),
         ("LOG_LEVEL=loud", "app/stages/prod.env: LOG_LEVEL: it is 'loud'; choose one of"),
         ("KEEP_DAYS", "app/stages/prod.env:1: expected NAME=value"),
         ("KEEP_DAYS=1\nKEEP_DAYS=2", "app/stages/prod.env:2: KEEP_DAYS is set twice"),
@@ -209,12 +331,22 @@ def test_a_valid_stages_file_is_accepted(project: Project) -> None:
     assert project.check() == []
 
 
+def test_declarations_are_checked_where_no_stage_has_a_file(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def clash() -> None:
+        raise SettingsError("app/settings.py declares key twice.")
+
+    monkeypatch.setattr(settings, "of_app", clash)
+    assert project.check() == ["app/settings.py declares key twice."]
+
+
 def test_a_secret_in_the_example_file_is_reported(project: Project) -> None:
     example = project.folder / ".env.example"
     example.write_text("STRIPE_KEY=\n# STRIPE_KEY=sk_test\nKEEP_DAYS=1\n")
     assert project.check() == []
-    example.write_text("STRIPE_KEY=sk_live\n")
-    assert [line.partition(":")[0] for line in project.check()] == [".env.example"]
+    example.write_text("export STRIPE_KEY=sk_live\nDATABASE_URL='mysql://app:sk_live@host/app'\n")
+    reported = project.check()
+    assert [line[:26] for line in reported] == [".env.example: STRIPE_KEY i", ".env.example: DATABASE_URL"]
+    assert "sk_live" not in "".join(reported)
 
 
 def test_an_app_cannot_declare_a_setting_of_the_kits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,6 +356,18 @@ def test_an_app_cannot_declare_a_setting_of_the_kits(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(settings, "find_spec", lambda name: name)
     monkeypatch.setattr(references, "load", lambda name: Clash())
     with pytest.raises(SettingsError, match="log_level"):
+        settings.of_app()
+
+
+def test_an_app_does_not_inherit_the_kits_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both would be read, and the parameter store be asked twice."""
+
+    class Own(settings.Settings):
+        keep_days: int = setting("ours", default=1)
+
+    monkeypatch.setattr(settings, "find_spec", lambda name: name)
+    monkeypatch.setattr(references, "load", lambda name: Own())
+    with pytest.raises(SettingsError, match="Let it inherit from BaseSettings"):
         settings.of_app()
 
 
@@ -254,3 +398,30 @@ def test_a_worker_does_not_start_without_its_settings(project: Project) -> None:
     settings.current.cache_clear()
     with pytest.raises(SettingsError, match="STRIPE_KEY"):
         jobs_command.work(argparse.Namespace(reload=False))
+
+
+def test_nothing_is_migrated_or_served_with_a_setting_of_the_wrong_type(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KEEP_DAYS", "x")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{project.folder / 'app.db'}")
+    settings.current.cache_clear()
+    with pytest.raises(SettingsError, match="KEEP_DAYS: it is 'x', which is not a whole number"):
+        dev.run(argparse.Namespace(port=str(waiting.free_port()), db=None))
+    settings.current.cache_clear()
+    assert "".join(capsys.readouterr()) == ""
+    assert not project.folder.joinpath("app.db").exists()
+
+
+def test_the_projects_own_lint_accepts_every_kind_of_declaration(app: Path, tmp_path: Path) -> None:
+    own = tmp_path / "app" / "settings.py"
+    own.parent.mkdir()
+    own.write_text(
+        "from pathlib import Path\n\nfrom kit.settings import BaseSettings, secret, setting\n\n\n"
+        'class Settings(BaseSettings):\n    """Ours."""\n\n    uploads: Path = setting("a", default=Path("/srv/uploads"))\n'
+        '    key: str = secret("b", default="")\n    days: int | None = setting("c", default=None)\n\n\n'
+        "settings = Settings()\n"
+    )
+    command = [sys.executable, "-m", "ruff", "check", "--config", str(app / "pyproject.toml"), str(own)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -63,6 +64,15 @@ def test_lambda_keeps_one_connection_and_others_a_bounded_pool(monkeypatch: pyte
     pool = connection.connect("mysql://u:p@host/db").pool
     assert isinstance(pool, QueuePool)
     assert pool.size() + pool._max_overflow == 10
+
+
+def test_on_sqlite_a_reader_and_a_writer_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    engine = connection.connect(f"sqlite:///{tmp_path / 'app.db'}")
+    expected = {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 5000}
+    with engine.connect() as connected:
+        pragmas = {name: connected.exec_driver_sql(f"PRAGMA {name}").scalar() for name in expected}
+    engine.dispose()
+    assert pragmas == expected
 
 
 def test_a_connection_is_replaced_before_planetscale_closes_it() -> None:

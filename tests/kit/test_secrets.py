@@ -1,9 +1,14 @@
 """The database's URL and the app's secrets from SSM or Secrets Manager: read in one call, which is retried."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +18,12 @@ from kit import secrets, settings
 
 URL = "mysql://user:pa55@host/app"
 PARAMETER = "/my-app/database-url"
+STAGE_SECRETS = "/my-app/prod/secrets"
+MOST_NAMES = 10
+"""Of one GetParameters call.
+
+Source: docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
+"""
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:my-app-x1Yz"
 
 
@@ -83,18 +94,47 @@ def test_the_url_is_read_once_for_a_process(aws: Aws, monkeypatch: pytest.Monkey
     assert len(aws.requests) == 1
 
 
-def test_all_secrets_of_a_stage_are_read_in_one_call(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL_SECRET", PARAMETER)
-    monkeypatch.setenv("APP_SECRETS", "/my-app/prod/secrets")
-    aws.parameters["/my-app/prod/secrets"] = json.dumps({f"SECRET_{number}": "x" for number in range(30)})
+@pytest.mark.parametrize("count", [1, 30, 500])
+@pytest.mark.parametrize(
+    ("database", "calls"),
+    [
+        (PARAMETER, {"AmazonSSM.GetParameters": 1}),
+        (SECRET, {"AmazonSSM.GetParameters": 1, "secretsmanager.GetSecretValue": 1}),
+    ],
+)
+def test_each_kind_of_store_is_called_once_for_any_number_of_secrets(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, count: int, database: str, calls: dict[str, int]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL_SECRET", database)
+    monkeypatch.setenv("APP_SECRETS", STAGE_SECRETS)
+    aws.parameters[STAGE_SECRETS] = json.dumps({f"SECRET_{number}": "x" for number in range(count)})
     threads = [threading.Thread(target=read) for read in (settings.current, secrets.of_stage, secrets.of_stage)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert secrets.of_stage()["SECRET_29"] == "x"
+    assert secrets.of_stage() == {f"SECRET_{number}": "x" for number in range(count)}
     assert settings.current().database_url == URL
-    assert [body["Names"] for _, body in aws.requests] == [["/my-app/database-url", "/my-app/prod/secrets"]]
+    assert Counter(headers["x-amz-target"] for headers, _ in aws.requests) == calls
+    assert all(len(body.get("Names", [])) <= MOST_NAMES for _, body in aws.requests)
+
+
+LOAD = "from kit.coldstart import build_bytecode_pack; build_bytecode_pack.load()"
+
+
+@pytest.mark.parametrize(("on_lambda", "handler"), [(False, ""), (True, "web"), (True, "jobs")])
+def test_secrets_are_read_by_a_start_but_never_while_the_image_is_built(
+    aws: Aws, app: Path, on_lambda: bool, handler: str
+) -> None:
+    aws.parameters[STAGE_SECRETS] = "{}"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("DATABASE")}
+    environ |= {"PYTHONPATH": str(app / "kit/src"), "APP_STAGE": "prod", "APP_SECRETS": STAGE_SECRETS}
+    environ |= {"DATABASE_URL_SECRET": PARAMETER, "BYTECODE_PACK": "off"}
+    environ |= {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"} if on_lambda else {}
+    code = f"import kit.aws_lambda.{handler}" if on_lambda else LOAD
+    done = subprocess.run([sys.executable, "-c", code], cwd=app, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(aws.requests) == on_lambda
 
 
 def test_a_stage_without_secrets_has_none(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +192,14 @@ def test_the_start_fails_with_the_name_and_the_reason(
     assert PARAMETER in str(failure.value)
     assert reason in str(failure.value)
     assert len(aws.requests) == asked
+
+
+def test_a_missing_url_comes_with_the_command_that_stores_it(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL_SECRET", PARAMETER)
+    monkeypatch.setenv("APP_STAGE", "test")
+    aws.parameters = {}
+    with pytest.raises(settings.SettingsError, match=r"/my-app/database-url does not exist.* make secret STAGE=test"):
+        settings.current()
 
 
 def test_a_secret_that_is_no_url_is_never_repeated(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -295,3 +295,9 @@ def test_garbage_is_collected_again_once_the_app_is_imported() -> None:
 def test_the_jobs_function_imports_the_apps_jobs_before_its_first_event(app: Path) -> None:
     code = "import kit.aws_lambda.jobs; from kit.jobs import registry; print(*registry.jobs)"
     assert "app.jobs.prune" in python(app, "-c", code).split()
+
+
+def test_what_reads_secrets_in_the_cloud_is_in_the_pack(packed: Path) -> None:
+    code = INSTALL + "import sys; from kit import secrets, settings; settings.of_app()\n"
+    code += "print(*(type(sys.modules[name].__spec__.loader).__module__ for name in ('kit.aws', 'http.client', 'app.settings')))"
+    assert python(packed, "-c", code).split() == [PACK] * 3

@@ -92,7 +92,9 @@ def test_no_message_is_hidden_for_longer_than_the_invocation(queue: Aws, clock: 
     assert queue.receive() is not None
 
 
-def test_without_an_answer_from_the_queue_the_jobs_run(queue: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_answer_from_the_queue_the_jobs_run_and_the_log_says_so(
+    queue: Aws, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(*_: Any) -> None:
         raise OSError("unreachable")
 
@@ -100,6 +102,9 @@ def test_without_an_answer_from_the_queue_the_jobs_run(queue: Aws, monkeypatch: 
     sample_jobs.add.enqueue("done")
     assert aws_lambda.run(batch(queue, 1), lambda: 900) == {"batchItemFailures": []}
     assert effects() == ["done"]
+    assert [(record.levelname, record.exc_info is None) for record in caplog.records if "hide" in record.message] == [
+        ("WARNING", False)
+    ]
 
 
 def test_a_batch_is_hidden_in_one_call(queue: Aws, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ process's environment, the stage's secrets (`kit.secrets.of_stage`), the stage's
 
 import os
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from types import NoneType, UnionType
@@ -68,6 +69,18 @@ class SecretText(str):
         return "'**********'"
 
 
+class _SecretInt(int):
+    __slots__ = ()
+    __str__ = int.__repr__
+    __repr__ = SecretText.__repr__
+
+
+class _SecretFloat(float):
+    __slots__ = ()
+    __str__ = float.__repr__
+    __repr__ = SecretText.__repr__
+
+
 class Setting:
     """A declared setting: the descriptor that `setting` and `secret` return."""
 
@@ -106,8 +119,9 @@ class Setting:
 
         Raises `ValueError`, which doesn't contain a secret.
         """
+        text = _masked(text) if self.is_secret else text  # a traceback may show local variables
         if text:
-            parse = self.parse or _parser(get_type_hints(self.owner).get(self.name, str))
+            parse = self.parse or self._parser()
             try:
                 value = parse(text)
             except ValueError:
@@ -120,8 +134,44 @@ class Setting:
             value = self.default() if callable(self.default) else self.default
         return _masked(value) if self.is_secret else value
 
+    def _parser(self) -> Callable[[str], Any]:
+        """Return the function that converts text to the annotated type; raises `ValueError` if there is none."""
+        annotation = _annotations(self.owner).get(self.name, str)
+        if get_origin(annotation) in {Union, UnionType}:
+            annotation = next(each for each in get_args(annotation) if each is not NoneType)
+        if annotation not in _PARSERS:
+            name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+            raise ValueError(
+                f"{self.name} is declared as {name}, which no text converts to by itself; "
+                "declare it with parse=…, a function that returns the value"
+            )
+        return _PARSERS[annotation]
 
-class BaseSettings:
+
+class _Body(dict[str, Any]):
+    """The body of a class that declares settings: a name can be declared once."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if isinstance(value, Setting):
+            for other, declared in self.items():
+                if isinstance(declared, Setting) and other.upper() == name.upper():
+                    both = name if other == name else f"{other} and {name}, whose variable is the same,"
+                    where = f"{self['__module__'].replace('.', '/')}.py"
+                    raise SettingsError(f"{where} declares {both} twice. Delete one of the lines, or rename it.")
+            if hasattr(BaseSettings, name):
+                raise SettingsError(
+                    f"{name} can't be the name of a setting, because BaseSettings.{name} exists. Rename it."
+                )
+        super().__setitem__(name, value)
+
+
+class _Declarations(type):
+    @classmethod
+    def __prepare__(cls, name: str, bases: tuple[type, ...], /, **_: Any) -> dict[str, Any]:
+        return _Body()
+
+
+class BaseSettings(metaclass=_Declarations):
     """Base of a class that declares settings with `setting` and `secret`.
 
     environ: the variables, instead of the process's environment, the stage's secrets and its file.
@@ -211,17 +261,22 @@ class BaseSettings:
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
+_annotations = cache(get_type_hints)
+
+_MASKED: dict[type, Callable[[Any], Any]] = {
+    str: SecretText,
+    int: _SecretInt,
+    float: _SecretFloat,
+    tuple: lambda values: tuple(map(_masked, values)),
+    list: lambda values: list(map(_masked, values)),
+    dict: lambda values: {key: _masked(value) for key, value in values.items()},
+}
+
+
 def _masked(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(map(_masked, value))
-    return SecretText(value) if isinstance(value, str) else value
-
-
-def _parser(annotation: Any) -> Callable[[str], Any]:
-    """The function that converts text to an annotated type."""
-    if get_origin(annotation) in {Union, UnionType}:
-        annotation = next(each for each in get_args(annotation) if each is not NoneType)
-    return _PARSERS.get(annotation, str)
+    """The same value, with a representation that hides it, as far as its type is a plain one."""
+    mask = _MASKED.get(type(value))
+    return mask(value) if mask else value
 
 
 def _integer(text: str) -> int:

@@ -26,6 +26,10 @@ class SecretUnavailable(ValueError):
     """A secret can't be read. The message has its name and the reason."""
 
 
+class SecretMissing(SecretUnavailable):
+    """A secret is not stored."""
+
+
 def read(name: str) -> str:
     """Return a secret's text; raises `SecretUnavailable` if it can't be read or is empty.
 
@@ -39,7 +43,7 @@ def read(name: str) -> str:
     else:
         raise SecretUnavailable(f"{name!r} is neither an SSM parameter (/my-app/database-url) nor the ARN of a secret")
     if not text:
-        raise SecretUnavailable(f"the secret {name} does not exist or has no text")
+        raise SecretMissing(f"the secret {name} does not exist or has no text")
     return str(text)
 
 

@@ -71,7 +71,11 @@ def _database_elsewhere() -> str:
     if name := os.environ.get("DATABASE_URL_SECRET", "").strip():
         from kit import secrets  # on a laptop, HTTP and TLS need not be loaded
 
-        return database_url(secrets.read(name).strip())
+        try:
+            return database_url(secrets.read(name).strip())
+        except secrets.SecretMissing as error:
+            stage = os.environ.get("APP_STAGE", "").strip() or "…"
+            raise ValueError(f"{error}. Store it: make secret STAGE={stage}") from None
     if not os.access(PROJECT, os.W_OK):
         raise ValueError(
             "it is not set, and no SQLite file can be written here; set mysql://user:password@host/database"
@@ -188,6 +192,11 @@ def of_app() -> BaseSettings | None:
     if find_spec(references.SETTINGS.partition(":")[0]) is None:
         return None
     app: BaseSettings = references.load(references.SETTINGS)
+    if isinstance(app, Settings):
+        raise SettingsError(
+            f"{type(app).__name__} in app/settings.py inherits from the kit's Settings. Let it inherit from BaseSettings "
+            "(kit.settings); the kit's settings are kit.settings.current()."
+        )
     if clashes := sorted(app.declared.keys() & Settings.declared.keys()):
         raise SettingsError(
             f"app/settings.py declares {', '.join(clashes)}, which the kit has already. Choose another name."

@@ -18,7 +18,7 @@ __all__ = ["FOLDER", "current", "read", "stage"]
 FOLDER = "app/stages"
 """Where the files are, relative to the project."""
 
-_LINE = re.compile(r"([A-Z][A-Z0-9_]*)\s*=\s*(.*)")
+_LINE = re.compile(r"(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(.*)")
 _PREVIEW = re.compile(r"preview[0-9]+")
 
 

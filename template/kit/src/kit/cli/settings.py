@@ -19,33 +19,34 @@ def run(_: argparse.Namespace) -> None:
     from kit import settings, stage_file
 
     problems = []
+    declared = _declared()
     folder = settings.PROJECT / stage_file.FOLDER
     for file in sorted(folder.glob("*.env")):
-        problems += _check(file, f"{stage_file.FOLDER}/{file.name}")
+        problems += _check(file, f"{stage_file.FOLDER}/{file.name}", declared)
     example = settings.PROJECT / ".env.example"
     problems += [
-        f".env.example: {name} is a secret, and this file is committed. Leave its value out."
+        f".env.example: {name} is a secret, and this file is committed. Leave its value out, and write it into .env."
         for name, value in stage_file.parse(example).items()
-        if value and name in _declared() and _declared()[name].is_secret
+        if value and name in declared and declared[name].is_secret
     ]
     if problems:
         raise UsageError("\n".join(problems))
 
 
-def _check(file: Path, shown: str) -> list[str]:
+def _check(file: Path, shown: str, declared: dict[str, Any]) -> list[str]:
     from kit import stage_file
 
     problems = []
-    declared = _declared()
     for name, text in stage_file.read(file).items():
         if (setting := declared.get(name)) is None:
             close = difflib.get_close_matches(name, declared, 1)
             hint = f"Did you mean {close[0]}?" if close else "Declare it, or delete the line."
             problems.append(f"{shown}: app/settings.py declares no setting {name}. {hint}")
         elif setting.is_secret:
+            command = "make secret" if name == "DATABASE_URL" else f"make secret NAME={name}"
             problems.append(
                 f"{shown}: {name} is a secret, and this file is committed. Delete the line, and store it: "
-                f"make secret NAME={name} STAGE={file.stem}"
+                f"{command} STAGE={file.stem}"
             )
         else:
             try:

@@ -12,7 +12,7 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType
 
-from kit import references
+from kit import references, secrets, settings
 from kit.aws_lambda import apigateway, bootstrap, bytecode_pack, lifespan  # noqa: F401 - a start loads the latter two as well
 from kit.db import connection, preconnect  # noqa: F401
 from kit.web import templates
@@ -27,12 +27,15 @@ CLIENT = ["awslambdaric.__main__", "awslambdaric.bootstrap"]
 def load() -> None:
     """Load what a cold start loads, up to the app's first response, and compile the templates that this uses.
 
-    The app's startup is not run and no database is used.
+    The app's startup is not run, and neither a database nor a stage's secrets are read.
     """
+    for variable in secrets.STAGE_VARIABLES:
+        os.environ.pop(variable, None)
     if sys.platform == "linux":
         for module in CLIENT:
             importlib.import_module(module)
     connection.connect("mysql://nobody@localhost/nothing")  # does not connect before the first query
+    settings.of_app()
     app = references.load(references.WEB_APP)
     templates.compile_all()
     apigateway.Gateway(app, asyncio.new_event_loop())(http_event("/no-such-page"), None)

@@ -6,6 +6,7 @@ NAME=…              a secret that app/settings.py declares
 """
 
 import argparse
+import difflib
 import getpass
 import sys
 from pathlib import Path
@@ -79,6 +80,9 @@ def _undeclared(name: str) -> str:
     if name == "DATABASE_URL":
         return "The database's URL is stored by: make secret"
     names = ", ".join(declared()) or "none"
+    close = difflib.get_close_matches(name.upper(), declared(), 1)
+    if close:
+        return f"app/settings.py declares no secret {name}. Did you mean {close[0]}? Nothing was stored."
     return (
         f"app/settings.py declares no secret {name}. Declared: {names}. Nothing was stored.\n"
         f'Declare it with a line like: {name.lower()}: str = secret("what it is for")'
@@ -88,10 +92,8 @@ def _undeclared(name: str) -> str:
 def _check_value(name: str, secret: Setting, value: str) -> None:
     if not value:
         raise UsageError(f"{name} is empty. Nothing was stored.")
-    if secret.parse is None:
-        return
     try:
-        secret.parse(value)
+        secret.value(value)
     except ValueError as error:
         raise UsageError(f"Invalid {name}: {error}. Nothing was stored.") from None
 

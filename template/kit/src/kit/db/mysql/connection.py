@@ -18,6 +18,7 @@ from pymysql.converters import conversions, convert_datetime
 from pymysql.err import DataError, IntegrityError, InterfaceError, MySQLError, OperationalError
 
 from kit import tls
+from kit.base_settings import SecretText
 
 IDLE_SECONDS = 60
 """A connection that was unused for longer is pinged before its next use."""
@@ -81,7 +82,7 @@ def connect_options(url: str, ca: str | None) -> dict[str, Any]:
         "host": parts.hostname,
         "port": parts.port or 3306,
         "user": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
+        "password": SecretText(unquote(parts.password or "")),  # a traceback may show local variables
         "database": unquote(parts.path).strip("/"),
         "client_flag": CLIENT.FOUND_ROWS,  # SQLAlchemy expects the rows that an UPDATE matched, changed or not
         "ssl": tls.context(ca),
