@@ -116,6 +116,43 @@ def test_make_alone_lists_every_target(app: Path, bare: dict[str, str]) -> None:
     }
 
 
+FAILING = """from starlette.testclient import TestClient
+import pytest
+from kit import testing
+
+
+def test_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.web.wall.page", lambda before: {}["no such page"])
+    assert client.get("/").status_code == 200
+
+
+def test_job(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.post("/", data={"text": "hi"}, headers={"origin": "http://testserver"})
+    monkeypatch.setattr("app.jobs.picture.draw", lambda text: {}["no such picture"])
+    testing.run_jobs()
+"""
+
+
+def test_a_failing_test_prints_its_traceback_once(installed_app: Path, tmp_path: Path) -> None:
+    folder = tmp_path / installed_app.name
+    shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv"))
+    folder.joinpath("tests", "test_failing.py").write_text(FAILING)
+    done = make(folder, "test", env=without_venv())
+    assert "2 failed" in done.stdout
+    for name in ("page", "picture"):
+        assert len(re.findall(rf"^(?:E +)?KeyError: 'no such {name}'", done.stdout, re.MULTILINE)) == 1, done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) < 500
+
+
+def test_commands_print_for_people_where_the_output_is_no_terminal(installed_app: Path, tmp_path: Path) -> None:
+    folder = tmp_path / installed_app.name
+    shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv"))
+    for arguments in (["migrate"], ["migrate"], ["migration", "m=nothing new"]):
+        done = make(folder, *arguments, env=without_venv())
+        assert done.returncode == 0, done.stdout
+        assert not re.search(r'^\{"|\bINFO\b|alembic', done.stdout, re.MULTILINE), done.stdout
+
+
 @pytest.fixture
 def taken_port() -> Iterator[int]:
     """A port at which another program listens."""
