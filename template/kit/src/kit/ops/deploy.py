@@ -7,7 +7,7 @@ check the new version's health, move the alias. An interrupted deployment contin
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +25,7 @@ from kit.ops import (
     health_check,
     iac,
     image,
+    new_account,
     oneoff_task,
     retry,
     secret,
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
     with contextlib.redirect_stdout(sys.stderr):
         account, settings, note = check_prerequisites(stage)
         record = Releases(account, stage).history()
-        show(account, settings, plan, record, note)
+        show(account, settings, plan, record, note, [] if record else new_account.lacking(account))
         confirm.ask("Continue?", yes=arguments.yes, hint=f"Add YES=1: make deploy STAGE={stage.name} YES=1")
         address = Deployment(account, plan, settings.architecture).run()
     print(address)
@@ -93,9 +94,14 @@ def check_prerequisites(stage: Stage) -> tuple[aws_account.Account, iac.Settings
 
 
 def show(
-    account: aws_account.Account, settings: iac.Settings, plan: Plan, record: list[Release], note: str = ""
+    account: aws_account.Account,
+    settings: iac.Settings,
+    plan: Plan,
+    record: list[Release],
+    note: str = "",
+    lacking: Sequence[str] = (),
 ) -> None:
-    """Print what is about to be done, where, and as whom."""
+    """Print what is about to be done, where, and as whom; first of all what the account lacks."""
     prices, _ = cost.read_prices()
     resources = replace(DeployedResources.by_default(), architecture=settings.architecture)
     idle = cost.columns(resources, TrafficModel(), prices)[0].total(prices)
@@ -112,7 +118,7 @@ def show(
     if note:
         lines["deployed by"] = note
     print(f"\n{plan.stage.resource_prefix} in {account.region} of account {account.number}:\n")
-    for name, line in lines.items():
+    for name, line in [*(("new account", sentence) for sentence in lacking), *lines.items()]:
         print(f"  {name:<15} {line}")
     print()
 
