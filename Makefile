@@ -1,18 +1,22 @@
 # Developer tasks; run `make` to list them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest check release format pin-uv bench bench-quick bench-settings
+.PHONY: help new demo test test-lowest check release format pin-uv bench bench-quick bench-settings
 
 PORT ?= 8000
 DEMO ?= build/demo
 # Command-line values reach programs through the environment, so that neither make nor a shell interprets functions,
 # quotes or commands in them: write "$$ARG_PORT" in a recipe, never "$(PORT)".
-TEXT := DEMO PORT VERSION
+TEXT := DATA DEMO DEST PORT VERSION
 $(foreach name,$(TEXT),$(eval override $(name) := $$(value $(name)))$(eval export ARG_$(name) := $$(value $(name))))
 # The generated app's script that runs uv, and downloads it where it is not installed.
 UV := python3 template/uvw
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+new: ## create your app: DEST=../photo-wall; DATA="iac=cdk" answers a question, DEFAULTS=1 answers the others
+	@set -f; for answer in $$ARG_DATA; do set -- "$$@" "--data=$$answer"; done; \
+		$(UV) run --quiet --no-dev python new.py $(if $(DEFAULTS),--defaults) "$$@" -- "$$ARG_DEST"
 
 demo: ## generate an app into $DEMO (build/demo), check it, and serve it on http://127.0.0.1:$PORT (8000)
 	@[ ! -e "$$ARG_DEMO" ] && [ ! -L "$$ARG_DEMO" ] || [ -f "$$ARG_DEMO/.copier-answers.yml" ] || { \

@@ -5,7 +5,6 @@ Copier's task calls it after `copy`, with the Python that Copier runs on, 3.10 o
 """
 
 import os
-import signal
 import sys
 from contextlib import suppress
 from functools import partial
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import build
 import render
+from parent import interrupt_parent
 from report import Failed, Report, Skipped
 
 CHECKS = [*render.CHECKS, *build.CHECKS]
@@ -35,23 +35,12 @@ def main(arguments: list[str]) -> int:
     except Failed as failure:
         report.explain(failure, project)
         if "--copier-cleans-up" in arguments:
-            keep_what_was_made()
+            interrupt_parent()
         return 1
     except KeyboardInterrupt:
         report.stopped(project)
         return 130
     return 0
-
-
-def keep_what_was_made() -> None:
-    """Interrupt copier or cookiecutter, so that it keeps the project's folder.
-
-    When a task or a hook fails, both delete the folder that they created, and with it the answers and the reason for
-    the failure. After an interrupt they exit with a non-zero code too, but delete nothing. Where interrupts are
-    ignored, as in a background job, SIGTERM does the same.
-    """
-    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    os.kill(os.getppid(), signal.SIGTERM if ignored else signal.SIGINT)
 
 
 if __name__ == "__main__":

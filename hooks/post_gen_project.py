@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 ASKED = json.loads({{cookiecutter | jsonify | tojson}})  # type: ignore  # noqa: F821  (its answers)
@@ -26,11 +27,13 @@ def main() -> int:
         sys.exit(f"The template is not at {TEMPLATE}. Use an absolute path.")
     call = [*python_with_copier(), str(TEMPLATE / "hooks" / "hand_over.py"), json.dumps(handed_over())]
     code = subprocess.run(call, check=False).returncode  # noqa: S603
-    if code and (PROJECT / ".copier-answers.yml").is_file():
+    if code:
         sys.path.insert(0, str(TEMPLATE / "hooks"))
-        from check import keep_what_was_made
+        from parent import interrupt_parent
 
-        keep_what_was_made()
+        with suppress(OSError):  # unless something was generated, which is kept
+            PROJECT.rmdir()
+        interrupt_parent()
     return code
 
 

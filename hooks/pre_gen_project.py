@@ -18,7 +18,14 @@ if os.name == "nt":
 PROJECT = Path.cwd()
 
 if taken := sorted(path.name for path in PROJECT.iterdir() if path.name != ".git"):
-    sys.exit(
+    print(
         f"The folder {PROJECT} is not empty: it has {taken[0]}. Nothing was changed. Choose another project_name, or "
-        "another --output-dir. To update a project that exists, run `make update` in it."
+        "another --output-dir. To update a project that exists, run `make update` in it.",
+        file=sys.stderr,
     )
+    template: str = {{cookiecutter._repo_dir | tojson}}  # type: ignore  # noqa: F821  (a path that cookiecutter fills in)
+    sys.path.insert(0, str(Path(os.environ.get("PWD", "")) / template / "hooks"))
+    from parent import interrupt_parent
+
+    interrupt_parent()
+    sys.exit(1)

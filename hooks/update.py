@@ -50,12 +50,14 @@ from report import Failed, Report, Skipped
 
 def before(project: Path, since: str, new_answers: dict[str, Any]) -> None:
     """Raise `Refused` if the update would lose something or render another app."""
+    from copier.errors import UserMessageError  # slow, and the report afterwards needs no Copier
+
     require_repository(project)
     answers = read_answers(project)
     require_answers(project, answers, since)
     try:
         rendered = renders.render(TEMPLATE, since, answers, answers | new_answers)
-    except ValueError:  # an answer that does not hold, which Copier refuses itself before it writes
+    except (ValueError, UserMessageError):  # an answer that does not hold, which Copier refuses before it writes
         return
     preconditions.require(project, rendered, renders.Committed(project))
 

@@ -1,8 +1,10 @@
 """What the tests share, made once a session and named for what it gives."""
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -89,3 +91,25 @@ def template(tmp_path: Path) -> Path:
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of this template with a tag for each version, as `history` has them; not to be changed."""
     return history.make(tmp_path_factory.mktemp("released") / "template")
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a machine that has Python, git and make, and nothing else; uv's cache is kept, for speed."""
+    folder = tmp_path_factory.mktemp("bare")
+    programs = folder / "bin"
+    programs.mkdir()
+    for name in ("awk", "env", "git", "make", "sh", "uname"):
+        if found := shutil.which(name):
+            programs.joinpath(name).symlink_to(found)
+    python = Path(sys.base_prefix) / "bin" / "python3"
+    programs.joinpath("python3").symlink_to(os.path.realpath(python))
+    home = folder / "home"
+    home.mkdir()
+    cache = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if re.search(r"_PROXY$|SSL|CERT|INDEX_URL|^LANG$", name, re.IGNORECASE)
+    }
+    return kept | {"PATH": str(programs), "HOME": str(home), "UV_CACHE_DIR": str(cache)}

@@ -30,15 +30,18 @@ def uvicorn(app: ASGIApp) -> Iterator[str]:
 
 
 @contextmanager
-def dev(folder: Path, *, database: Path) -> Iterator[str]:
-    """Serve the app on a free port and give its address; at the end, Ctrl-C must end it by itself."""
+def dev(folder: Path, *, database: Path, **environment: str) -> Iterator[str]:
+    """Serve the app on a free port and give its address; at the end, Ctrl-C must end it by itself.
+
+    Its output is in dev.log, beside the database.
+    """
     port = waiting.free_port()
     environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     with (database.parent / "dev.log").open("w+") as log:
         process = subprocess.Popen(
             ["make", "dev", f"PORT={port}"],
             cwd=folder,
-            env=environ | {"DATABASE_URL": f"sqlite:///{database}"},
+            env=environ | {"DATABASE_URL": f"sqlite:///{database}"} | environment,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

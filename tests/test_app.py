@@ -5,35 +5,14 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 
+import serving
 import waiting
-
-
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a machine that has Python, git and make, and nothing else; uv's cache is kept, for speed."""
-    folder = tmp_path_factory.mktemp("bare")
-    programs = folder / "bin"
-    programs.mkdir()
-    for name in ("awk", "env", "git", "make", "sh", "uname"):
-        if found := shutil.which(name):
-            programs.joinpath(name).symlink_to(found)
-    python = Path(sys.base_prefix) / "bin" / "python3"
-    programs.joinpath("python3").symlink_to(os.path.realpath(python))
-    home = folder / "home"
-    home.mkdir()
-    cache = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if re.search(r"_PROXY$|SSL|CERT|INDEX_URL|^LANG$", name, re.IGNORECASE)
-    }
-    return kept | {"PATH": str(programs), "HOME": str(home), "UV_CACHE_DIR": str(cache)}
 
 
 def make(folder: Path, *arguments: str, env: dict[str, str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -116,6 +95,43 @@ def test_make_alone_lists_every_target(app: Path, bare: dict[str, str]) -> None:
     }
 
 
+FAILING = """from starlette.testclient import TestClient
+import pytest
+from kit import testing
+
+
+def test_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.web.wall.page", lambda before: {}["no such page"])
+    assert client.get("/").status_code == 200
+
+
+def test_job(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.post("/", data={"text": "hi"}, headers={"origin": "http://testserver"})
+    monkeypatch.setattr("app.jobs.picture.draw", lambda text: {}["no such picture"])
+    testing.run_jobs()
+"""
+
+
+def test_a_failing_test_prints_its_traceback_once(installed_app: Path, tmp_path: Path) -> None:
+    folder = tmp_path / installed_app.name
+    shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv"))
+    folder.joinpath("tests", "test_failing.py").write_text(FAILING)
+    done = make(folder, "test", env=without_venv())
+    assert "2 failed" in done.stdout
+    for name in ("page", "picture"):
+        assert len(re.findall(rf"^(?:E +)?KeyError: 'no such {name}'", done.stdout, re.MULTILINE)) == 1, done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) < 500
+
+
+def test_commands_print_for_people_where_the_output_is_no_terminal(installed_app: Path, tmp_path: Path) -> None:
+    folder = tmp_path / installed_app.name
+    shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv"))
+    for arguments in (["migrate"], ["migrate"], ["migration", "m=nothing new"]):
+        done = make(folder, *arguments, env=without_venv())
+        assert done.returncode == 0, done.stdout
+        assert not re.search(r'^\{"|\bINFO\b|alembic', done.stdout, re.MULTILINE), done.stdout
+
+
 @pytest.fixture
 def taken_port() -> Iterator[int]:
     """A port at which another program listens."""
@@ -143,6 +159,32 @@ def test_an_invalid_port_is_an_error(installed_app: Path, port: str) -> None:
     assert_told(
         make(installed_app, "dev", f"PORT={port}", env=without_venv()), f"Invalid PORT {port!r}", "make dev PORT=8001"
     )
+
+
+@pytest.mark.parametrize("host", ["nonsense", "example.com", "256.0.0.1", ""])
+def test_an_invalid_host_is_an_error(installed_app: Path, host: str) -> None:
+    done = make(installed_app, "dev", f"HOST={host}", env=without_venv())
+    assert_told(done, f"Invalid HOST {host!r}", "make dev HOST=0.0.0.0")
+
+
+def test_an_address_of_another_machine_is_an_error(installed_app: Path) -> None:
+    done = make(installed_app, "dev", "HOST=192.0.2.1", env=without_venv())
+    assert_told(done, "192.0.2.1 is not an address of this machine", "make dev HOST=0.0.0.0")
+
+
+def test_other_devices_reach_the_app_where_it_listens_on_every_address(installed_app: Path, tmp_path: Path) -> None:
+    with serving.dev(installed_app, database=tmp_path / "app.db", HOST="0.0.0.0") as address:  # noqa: S104
+        # Plain HTTP to another address than localhost: browsers send no Sec-Fetch-Site.
+        phone = {"host": "192.0.2.7:8000", "origin": "http://192.0.2.7:8000"}
+        assert httpx.post(address, data={"text": "Hello"}, headers=phone).status_code == 303
+        page = httpx.get(address, headers={"host": phone["host"]})
+        assert "Hello" in page.text
+        assert "upgrade-insecure-requests" not in page.headers["content-security-policy"]
+        report = {"document-uri": address, "effective-directive": "img-src", "blocked-uri": "https://example.com/a.png"}
+        assert httpx.post(f"{address}/.kit/policy-reports", json={"csp-report": report}).status_code == 204
+    written = (tmp_path / "dev.log").read_text()
+    assert "Everyone in this network can use the app" in written
+    assert 'To allow it: web.wrap(app, policy=web.allow("img-src", "https://example.com")).' in written
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 import browser as browsers
 import serving
+import waiting
 
 SHOTS = Path(__file__).resolve().parent.parent / "build" / "screenshots"
 TEXTS = [
@@ -156,3 +157,16 @@ def test_the_page_is_pictured(visitor: Callable[..., Page], name: str, context: 
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"{name}.png")
     assert (SHOTS / f"{name}.png").stat().st_size > 10_000
+
+
+def test_what_the_browser_blocks_is_printed_by_make_dev(browser: Browser, installed_app: Path, tmp_path: Path) -> None:
+    with serving.dev(installed_app, database=tmp_path / "app.db") as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.evaluate(
+            "document.head.append(Object.assign(document.createElement('link'),"
+            " {rel: 'stylesheet', href: 'https://cdn.example.com/style.css'}))"
+        )
+        advice = 'web.allow("style-src", "https://cdn.example.com")'
+        waiting.until(lambda: advice in (tmp_path / "dev.log").read_text(), what="the report")
+        page.close()

@@ -37,6 +37,7 @@ class Recipe(NamedTuple):
 
 RECIPES = [
     Recipe("dev", "PORT"),
+    Recipe("dev", "HOST", "--host={}"),
     Recipe("dev", "DB", "--db={}"),
     Recipe("test", "DB"),
     Recipe("check", "DB"),
@@ -84,8 +85,8 @@ RECIPES = [
 ]
 FLAGS = {"DELETE", "DIRECT", "DOCKER", "DRY", "FOLLOW", "PLANETSCALE", "ROTATE", "SKIP_REVERT", "YES"}
 """Variables of which it only matters whether they are set."""
-COMMAND_LINE_ONLY = {"NAME"}
-"""Variables that some systems have in the environment, such as WSL."""
+COMMAND_LINE_ONLY = {"HOST", "NAME"}
+"""Variables that some systems have in the environment, such as WSL and conda."""
 WORDS = {"ARGS": ("cost", "{}"), "DATA": ("update", "--data={}")}
 """Variables that hold several words."""
 
@@ -161,7 +162,7 @@ def test_no_recipe_puts_a_text_into_the_shells_words(makefile: str) -> None:
 
 def test_every_text_is_tried(apps: dict[str, Path]) -> None:
     tried = {recipe.variable for recipe in RECIPES} | FLAGS | WORDS.keys() | {"TERRAFORM", "AWS_REGION"}
-    assert texts() - {"DEMO", "VERSION"} == tried
+    assert texts() - {"DEMO", "DEST", "VERSION"} == tried
     shown = subprocess.run(["make"], cwd=apps["sam"], capture_output=True, text=True, check=True).stdout
     assert set(re.findall(r"\b([A-Z_]{2,}|m)=", shown)) <= tried
 

@@ -194,7 +194,7 @@ REFUSED = {
     "an answer on the command line that is nonsense": (
         lambda project: None,
         ["--data", "iac=pulumi"],
-        r"'pulumi' is not in \['sam', 'cdk', 'terraform'\]\. Nothing was changed",
+        r"^iac: Use a tool such as “sam”: the others are cdk and terraform\. Nothing was changed",
     ),
     "an answer to no question": (
         lambda project: None,

@@ -1,18 +1,23 @@
 """The questions: what each accepts, and what it says of an answer that it does not."""
 
 import keyword
+import os
 import re
+import subprocess
+import sys
 import tempfile
 import tomllib
 import warnings
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import boto3
 import copier
+import pexpect
 import pytest
 import yaml
-from copier.errors import DirtyLocalWarning
+from copier.errors import DirtyLocalWarning, UserMessageError
 
 from rendering import CONFIG, QUESTIONS, ROOT, TEMPLATE, render
 
@@ -69,13 +74,50 @@ def test_a_good_answer_is_kept_as_it_was_given(tmp_path: Path, question: str, an
 def test_a_bad_answer_is_refused_with_an_example_and_nothing_is_written(
     tmp_path: Path, question: str, answer: str
 ) -> None:
-    chosen = "choices" in QUESTIONS[question]
-    with pytest.raises(ValueError, match="is not in" if chosen else "such as “") as refusal:
+    with pytest.raises(UserMessageError, match=f"{question}: .* such as “") as refusal:
         render(tmp_path / "app", **{question: answer})
     assert not (tmp_path / "app").exists()
-    example = re.search(r"is not in \['(\w+)'" if chosen else r"such as “(.+?)”", str(refusal.value))
-    assert example
-    accepted(question, example[1])
+    sentence = re.fullmatch(rf"'None' has no attribute '{question}: (.* such as “(.+?)”): (.+)'", refusal.value.message)
+    assert sentence
+    accepted(question, sentence[2])
+    # On a terminal, where Copier shows a validator's sentence in the last line, and cuts it there.
+    assert len(f"Validation error for question '{question}': {sentence[1]}") <= 80
+    assert len(f"{sentence[1]}: {sentence[3]}") <= 80
+
+
+def copied(folder: Path, *arguments: str, **process: Any) -> subprocess.CompletedProcess[str]:
+    """Run Copier's command line on this work tree."""
+    call = [sys.executable, "-m", "copier", "copy", "--vcs-ref", "HEAD", "--defaults", "--skip-tasks", *arguments]
+    environ = os.environ | {"PYTHONWARNINGS": "ignore"}
+    return subprocess.run([*call, ROOT, folder], env=environ, capture_output=True, text=True, **process)
+
+
+@pytest.mark.parametrize(("question", "answers"), BAD.items())
+def test_a_bad_answer_on_the_command_line_is_refused_in_one_line(
+    tmp_path: Path, question: str, answers: list[str]
+) -> None:
+    done = copied(tmp_path / "app", f"--data={question}={answers[-1]}")
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert re.search(rf"{question}: .* such as “.+”: ", line)
+
+
+def test_every_question_is_whole_on_a_terminal_of_80_columns() -> None:
+    for question in QUESTIONS.values():
+        assert len(f"🎤 {question['help']}") < 80  # its first character takes two columns
+        assert all(len(f"   » {label}") < 80 for label in question.get("choices", ()))
+
+
+def test_a_bad_answer_on_a_terminal_is_refused_at_once_with_an_example(tmp_path: Path) -> None:
+    call = ["-m", "copier", "copy", "--vcs-ref", "HEAD", "--skip-tasks", str(ROOT), str(tmp_path / "app")]
+    environ = os.environ | {"PYTHONWARNINGS": "ignore", "TERM": "xterm"}
+    with pexpect.spawn(sys.executable, call, env=environ, dimensions=(24, 80), encoding="utf-8", timeout=30) as copier:
+        copier.expect_exact("Name of the project")
+        copier.expect_exact("my-app")
+        copier.send("\x15My App\r")
+        copier.expect_exact("Use a name such as “photo-wall”")
+        copier.send("\x15photo-wall\r")
+        copier.expect_exact("Description")
 
 
 @cache
@@ -89,7 +131,8 @@ def test_the_regions_are_those_that_aws_has() -> None:
     session = boto3.Session()
     public = {"aws", "aws-cn", "aws-us-gov", "aws-eusc"} & set(session.get_available_partitions())
     known = {region for name in public for region in session.get_available_regions("lambda", partition_name=name)}
-    asked = set(re.findall(r"[a-z]+-[a-z-]+-\d", QUESTIONS["aws_region"]["validator"].partition("{%- if")[0]))
+    regions = (ROOT / "hooks" / "validators.jinja").read_text(encoding="utf-8").partition("aws_region")[2]
+    asked = set(re.findall(r"[a-z]+-[a-z-]+-\d", regions.partition("{%- if")[0]))
     assert asked == known
 
 
@@ -103,8 +146,10 @@ def test_no_name_is_taken_twice(app: Path, installed_app: Path) -> None:
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(Exception, match=r"is not empty: it has .*notes\.txt\. Choose another folder"):
-        render(tmp_path)
+    done = copied(tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert re.search(r"is not empty: it has .*notes\.txt\. Choose another folder", line)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 

@@ -37,7 +37,7 @@ def prune() -> None:
 
 @job(max_runtime=hours(2))
 def export() -> None:
-    """Print the whole wall, one JSON line per message: `python -m kit jobs run export > wall.jsonl`.
+    """Print the whole wall, one JSON line per message: `./uvw run python -m kit jobs run export > wall.jsonl`.
 
     It may take longer than a Lambda function can, so it runs on Fargate, where its output is in the task's log.
     """

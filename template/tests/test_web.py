@@ -1,7 +1,6 @@
 """What holds for every response."""
 
 import io
-import json
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -119,13 +118,13 @@ def test_a_client_that_asks_for_json_gets_json_errors(client: TestClient, path: 
     assert response.json()["status"] == status
 
 
-def test_a_request_is_logged_as_one_json_line(client: TestClient) -> None:
+def test_a_request_is_logged_in_one_line(client: TestClient) -> None:
     logs.configure(stream := io.StringIO())
     response = client.get("/health?token=secret")
-    line = json.loads(stream.getvalue().splitlines()[-1])
-    assert (line["message"], line["status"]) == ("GET /health", 200)
-    assert line["request_id"] == response.headers["x-request-id"]
-    assert "secret" not in str(line)
+    line = stream.getvalue().splitlines()[-1]
+    assert "GET /health" in line
+    assert response.headers["x-request-id"][:8] in line
+    assert "secret" not in line
 
 
 def test_a_page_names_the_current_version_of_each_static_file(client: TestClient) -> None:

@@ -228,6 +228,29 @@ def test_an_invalid_stage_name_is_refused(app: Path, verb: str) -> None:
     assert "STAGE=prod" in error_of(app, verb, "--stage", "production-of-mine")
 
 
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["policy", "nope"], "Unknown policy 'nope'; use one of"),
+        (["policy", "look", "--stage", "a b"], "Invalid stage name 'a b'"),
+        (["secret", "nope"], "nope"),
+        (["secrets", "--stage", "a b"], "STAGE=prod"),
+        (["logs", "--what", "nope"], "nope"),
+        (["logs", "--since", "nope"], "nope"),
+        (["status", "--stage", "a b"], "STAGE=prod"),
+        (["cost", "--stage", "a b"], "STAGE=prod"),
+        (["exec", "--stage", "a b", "--run", "--", "true"], "STAGE=prod"),
+        (["preview", "nope"], "nope"),
+        (["preview-end", "nope"], "nope"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_argument_is_refused_before_a_login_is_asked_for(app: Path, words: list[str], problem: str) -> None:
+    message = error_of(app, *words, AWS_REGION="us-east-1")
+    assert problem in message
+    assert "Log in" not in message
+
+
 @pytest.mark.parametrize("verb", ["deploy", "rollback", "destroy", "secret"])
 def test_without_credentials_a_login_is_asked_for(app: Path, verb: str) -> None:
     assert "Log in first" in error_of(app, verb, AWS_REGION="us-east-1")

@@ -41,7 +41,8 @@ ALLOWED = {
     "ecs_task": "exec", "task_logs": "exec", "oneoff_task": "exec", "exec": "exec",
     "health_check": "deploy", "image": "deploy", "releases": "deploy", "secret": "deploy", "preview": "deploy",
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "cloudformation": "deploy", "deployed": "deploy",
-    "deployed_by": "deploy", "stage_secrets": "deploy", "stage_settings": "deploy", "queues": "deploy",
+    "deployed_by": "deploy", "new_account": "deploy", "stage_secrets": "deploy", "stage_settings": "deploy",
+    "queues": "deploy",
 }  # fmt: skip
 """The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 
@@ -260,6 +261,7 @@ SERVICES = (
     "cloudwatch",
     "ecr",
     "ecs",
+    "iam",
     "lambda",
     "logs",
     "scheduler",
@@ -298,6 +300,7 @@ def test_the_calls_are_found() -> None:
     assert {"ecs:ExecuteCommand", "ecs:StopTask"} <= calls("exec") | calls("ecs_task")
     assert "logs:FilterLogEvents" in calls("log_tail")
     assert "sqs:GetQueueAttributes" in calls("queues")
+    assert calls("new_account") == {"iam:GetRole", "lambda:GetAccountSettings"}
 
 
 @pytest.mark.parametrize("verb", [["status"], ["logs"], ["cost", "--stage", "prod"]], ids=["status", "logs", "cost"])

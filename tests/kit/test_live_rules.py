@@ -123,7 +123,10 @@ def test_the_option_is_read_from_pyproject(tmp_path: Path, monkeypatch: pytest.M
 def test_a_drop_names_the_command_that_does_it_in_two_steps(tmp_path: Path) -> None:
     write(tmp_path, 'op.drop_column("users", "name")', 'op.drop_table("orders")')
     found = [one.problem.instead for one in linter.check(tmp_path) if one.code.startswith("LIVE_DROP")]
-    assert ["`python -m kit schema drop users.name`" in found[0], "`python -m kit schema drop orders`" in found[1]] == [
+    assert [
+        "`./uvw run python -m kit schema drop users.name`" in found[0],
+        "`./uvw run python -m kit schema drop orders`" in found[1],
+    ] == [
         True,
         True,
     ]

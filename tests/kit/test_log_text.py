@@ -103,6 +103,19 @@ def test_a_json_line_has_all_fields(jsons: Written) -> None:
     }
 
 
+def test_it_is_json_on_lambda_and_readable_elsewhere_whatever_the_output_is(
+    root: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
+    written = configured("auto", monkeypatch)
+    log.info("here")
+    assert written()[9:] == "INFO    here\n"
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "web")
+    written = configured("auto", monkeypatch)
+    log.info("here")
+    assert json.loads(written())["message"] == "here"
+
+
 @pytest.mark.parametrize("name", ["httpx", "httpx2", "uvicorn.access"])
 def test_loggers_that_log_whole_urls_are_quiet(text: Written, name: str) -> None:
     logging.getLogger(name).info("GET http://example.com/?query=private")

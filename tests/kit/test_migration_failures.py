@@ -48,7 +48,7 @@ def test_a_failure_in_any_of_three_statements_leaves_what_is_said_and_runs_throu
             assert "MySQL error 1091: Can't DROP 'nothing'" in message
         if is_mysql and wrong:
             assert f"  {wrong}. ALTER TABLE messages ADD COLUMN" in message
-            assert "It goes on after them." in message
+            assert "It continues after them." in message
         else:
             assert "Nothing of it was applied." in message
             assert project.tables() == before
@@ -148,7 +148,7 @@ def test_ctrl_c_says_what_is_done(project: Project, is_mysql: bool) -> None:
     project.write(TITLE, "raise KeyboardInterrupt")
     with pytest.raises(MigrationStopped, match=r"(?s)0003 failed after its statement 1.*Ctrl-C") as stopped:
         project.migrate()
-    assert ("It goes on after them." if is_mysql else "Nothing of it was applied.") in str(stopped.value)
+    assert ("It continues after them." if is_mysql else "Nothing of it was applied.") in str(stopped.value)
     project.write(TITLE, SLUG)
     assert project.migrate() == ["0003"]
 

@@ -1,4 +1,4 @@
-"""A migration that is interrupted: on SQLite nothing of it is left, on MySQL it goes on where it stopped."""
+"""A migration that is interrupted: on SQLite nothing of it is left, on MySQL it continues where it stopped."""
 
 import os
 import signal

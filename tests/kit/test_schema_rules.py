@@ -212,7 +212,7 @@ def test_only_what_a_migration_touches_is_held_against_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("statement", "instead"),
     [
-        ("ALTER TABLE t RENAME COLUMN c TO d", "`python -m kit schema rename t.c d` writes the first migration"),
+        ("ALTER TABLE t RENAME COLUMN c TO d", "`./uvw run python -m kit schema rename t.c d` writes the first migration"),
         ("ALTER TABLE t RENAME TO u", "Create 'u' in one migration, write both, copy the rows with kit.db.bulk, read the new one only, and drop 't'"),
     ],
 )  # fmt: skip

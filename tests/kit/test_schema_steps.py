@@ -94,7 +94,7 @@ def test_a_table_is_dropped_in_two_migrations(models: MetaData) -> None:
 def test_a_rename_begins_with_a_new_column_and_ends_with_the_drop_of_the_old_one(models: MetaData) -> None:
     first = steps.rename("messages", "text", "body")
     assert 'sa.Column("body", sa.String(length=280), nullable=True)' in first.file.read_text()
-    assert "python -m kit schema drop messages.text" in first.next_step
+    assert "./uvw run python -m kit schema drop messages.text" in first.next_step
     set_columns(models, SqlColumn("body", String(280), nullable=True))
     assert new_migration.write("both") is None
     set_columns(models, SqlColumn("body", String(280), nullable=True), without="text")
@@ -121,7 +121,7 @@ def test_the_commands_print_the_file_and_the_next_step(models: MetaData, capsys:
     schema.run_drop(argparse.Namespace(name="messages.text"))
     printed = capsys.readouterr()
     assert printed.out.startswith("migrations/versions/0003_stop_using_messages_text")
-    assert "python -m kit schema drop messages.text" in printed.err
+    assert "./uvw run python -m kit schema drop messages.text" in printed.err
     schema.run_rename(argparse.Namespace(column="messages.picture", new="drawing"))
     assert "kit.db.bulk" in capsys.readouterr().err
 

@@ -7,6 +7,12 @@ locals {
 
 data "aws_availability_zones" "available" {
   state = "available"
+
+  # Without Local and Wavelength Zones, which an account opts into and which don't have everything.
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
 }
 
 resource "aws_vpc" "this" {
@@ -27,6 +33,11 @@ resource "aws_subnet" "public" {
   cidr_block              = cidrsubnet(aws_vpc.this[0].cidr_block, 8, count.index)
   availability_zone       = data.aws_availability_zones.available.names[count.index]
   map_public_ip_on_launch = true
+
+  # The order of the zones changes when AWS adds one, and a subnet can't move.
+  lifecycle {
+    ignore_changes = [availability_zone]
+  }
 }
 
 resource "aws_route_table" "public" {

@@ -1,4 +1,4 @@
-"""Logging: one JSON line per log record, or a readable line in a terminal.
+"""Logging: one JSON line per log record on AWS, a readable line elsewhere.
 
 Each line has the ID of its request and of its job. Extra fields are included:
 
@@ -26,13 +26,26 @@ job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
 
-def configure(stream: TextIO = sys.stderr) -> None:
-    """Write the records of all loggers to `stream`, as `LOG_FORMAT` and `LOG_LEVEL` say. May be called repeatedly."""
+_shown_elsewhere = False
+
+
+def leave_handlers() -> None:
+    """Let `configure` set levels alone from now on: a test runner such as pytest shows the records itself."""
+    global _shown_elsewhere
+    _shown_elsewhere = True
+
+
+def configure(stream: TextIO | None = None) -> None:
+    """Write the records of all loggers to `stream`, as `LOG_FORMAT` and `LOG_LEVEL` say. May be called repeatedly.
+
+    stream: by default standard error, or nothing after `leave_handlers`.
+    """
     config = settings.current()
-    text = config.log_format == "text" or (config.log_format == "auto" and stream.isatty())
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(TextFormatter() if text else JsonFormatter())
-    logging.root.handlers[:] = [handler]
+    if stream or not _shown_elsewhere:
+        json_lines = config.log_format == "json" or (config.log_format == "auto" and settings.on_lambda())
+        handler = logging.StreamHandler(stream or sys.stderr)
+        handler.setFormatter(JsonFormatter() if json_lines else TextFormatter())
+        logging.root.handlers[:] = [handler]
     logging.root.setLevel(config.log_level.upper())
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # uvicorn installs its own handlers
         logging.getLogger(name).handlers.clear()

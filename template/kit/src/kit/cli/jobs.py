@@ -141,7 +141,7 @@ def purge(arguments: argparse.Namespace) -> None:
 def _for_each(arguments: argparse.Namespace, action: Any, outcome: str) -> None:
     """Redrive or delete one dead letter or all; an error with one does not stop the others."""
     if bool(arguments.id) == arguments.all:
-        raise UsageError("Give the id of one dead letter, or --all. `python -m kit jobs failed` lists them.")
+        raise UsageError("Give the id of one dead letter, or --all. `jobs failed` lists them.")
     problems: dict[str, str] = {}
     more = True
     while more:
@@ -164,7 +164,7 @@ def _for_each(arguments: argparse.Namespace, action: Any, outcome: str) -> None:
 def _find(beginning: str, letters: list[Any]) -> Any:
     matches = [letter for letter in letters if letter.id.startswith(beginning)]
     if not matches:
-        raise UsageError(f"There is no dead letter {beginning}. `python -m kit jobs failed` lists them.")
+        raise UsageError(f"There is no dead letter {beginning}. `jobs failed` lists them.")
     if len({letter.id for letter in matches}) > 1:
         raise UsageError(f"The ids of {len(matches)} dead letters begin with {beginning}; give more of it.")
     return matches[0]

@@ -90,9 +90,9 @@ def report_drift(engine: Any) -> None:
         lines = drift.lines(engine)
     if lines:
         print(
-            f"\n{errors.address(engine)} was changed otherwise than by its migrations, and stays so:\n"
+            f"\nThe tables of {errors.address(engine)} are not those that its migrations create; they were left as they are:\n"
             + "".join(f"  {line}\n" for line in lines)
-            + "Write what was meant as a migration, or take it back by hand.",
+            + "Write a migration for the changes that should stay, and undo the others by hand.",
             file=sys.stderr,
         )
 

@@ -112,7 +112,9 @@ def run_rename(arguments: argparse.Namespace) -> None:
 
     table, _, column = arguments.column.partition(".")
     if not column:
-        raise UsageError("Name the column with its table, for example: python -m kit schema rename messages.text body")
+        raise UsageError(
+            "Name the column with its table, for example: ./uvw run python -m kit schema rename messages.text body"
+        )
     written = steps.rename(table, column, arguments.new)
     print(_relative(written.file, Path.cwd()))
     print(f"\n{written.next_step}", file=sys.stderr)

@@ -7,7 +7,7 @@ check the new version's health, move the alias. An interrupted deployment contin
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +25,7 @@ from kit.ops import (
     health_check,
     iac,
     image,
+    new_account,
     oneoff_task,
     queues,
     retry,
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         account, settings, note = check_prerequisites(stage)
         record = Releases(account, stage).history()
         undeclared = queues.undeclared(account, stage, plan.drop_queue)
-        show(account, settings, plan, record, undeclared, note)
+        show(account, settings, plan, record, undeclared, note, [] if record else new_account.lacking(account))
         confirm.ask("Continue?", yes=arguments.yes, hint=f"Add YES=1: make deploy STAGE={stage.name} YES=1")
         address = Deployment(account, plan, settings.architecture, undeclared).run()
     print(address)
@@ -105,8 +106,9 @@ def show(
     record: list[Release],
     undeclared: Undeclared,
     note: str = "",
+    lacking: Sequence[str] = (),
 ) -> None:
-    """Print what is about to be done, where, and as whom."""
+    """Print what is about to be done, where, and as whom; first of all what the account lacks."""
     prices, _ = cost.read_prices()
     resources = replace(DeployedResources.by_default(), architecture=settings.architecture)
     idle = cost.columns(resources, TrafficModel(), prices)[0].total(prices)
@@ -125,7 +127,7 @@ def show(
     if note:
         lines["deployed by"] = note
     print(f"\n{plan.stage.resource_prefix} in {account.region} of account {account.number}:\n")
-    for name, line in lines.items():
+    for name, line in [*(("new account", sentence) for sentence in lacking), *lines.items()]:
         print(f"  {name:<15} {line}")
     print()
 

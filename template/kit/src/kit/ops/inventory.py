@@ -12,7 +12,7 @@ from kit.ops.stage import PROJECT, Stage
 
 def of(name: str) -> DeployedResources:
     """Read them from AWS; raises `UsageError` when the stage does not exist, or access to it is denied."""
-    account, stage = aws_account.account(), Stage.of(name)
+    stage, account = Stage.of(name), aws_account.account()
     task_definition = deployed.find(account, stage).task_definition
     try:
         return _read(account, stage.resource_prefix, task_definition)

@@ -33,7 +33,7 @@ class Deployment:
                 return
             if waited >= self.run.wait_seconds:
                 raise Stopped(
-                    f"{states.describe(request)}\nIt goes on at PlanetScale. "
+                    f"{states.describe(request)}\nIt continues at PlanetScale. "
                     f"Continue later with: {self.run.resume_command}"
                 )
             self.run.sleep(POLL_SECONDS)

@@ -5,7 +5,7 @@ import sys
 
 from sqlalchemy import MetaData
 
-from kit import references, settings
+from kit import logs, references, settings
 from kit.coldstart.start import loaded as loaded_by_a_start
 from kit.db import database, errors, migrations, tables
 from kit.errors import UsageError
@@ -31,6 +31,8 @@ def use_database(url: str) -> None:
     Ends a run of pytest with one message if that is not possible or settings are missing, and not with one for each
     test.
     """
+    if "pytest" in sys.modules:
+        logs.leave_handlers()
     os.environ["DATABASE_URL"] = url
     settings.current.cache_clear()
     database.engine.cache_clear()

@@ -9,6 +9,7 @@
 They use the database queue of the tests' database: leave JOBS at `local`.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -126,13 +127,24 @@ def run_jobs(limit: int = 1000) -> int:
 def _run(delivery: Delivery, queues: DatabaseQueues) -> Outcome:
     failures: list[tuple[str, BaseException | None]] = []
     context = ExecutionContext(queues, on_failure=lambda reason, error: failures.append((reason, error)))
-    outcome = executor.process(delivery, context)
+    log = logging.getLogger("kit.jobs")
+    log.addFilter(_without_traceback)
+    try:
+        outcome = executor.process(delivery, context)
+    finally:
+        log.removeFilter(_without_traceback)
     if failures:
         reason, error = failures[0]
         raise JobFailed(reason) from error
     if outcome is Outcome.DEAD_LETTERED:
         raise JobFailed(next(letter.reason for letter in queues.dead_letters() if letter.id == delivery.id))
     return outcome
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Leave the traceback to `JobFailed`, so that a test that fails shows it once."""
+    record.exc_info = None
+    return True
 
 
 def _format(values: dict[str, Any]) -> str:

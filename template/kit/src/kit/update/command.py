@@ -164,7 +164,9 @@ def explained(template: str, version: str | None) -> Iterator[None]:
             raise unreachable(template, "there is no repository at this address") from None
         if "owngrad" in error.message:
             raise Refused(f"{version} is older than the version that this project has.", "make update") from None
-        raise Refused(f"{without_passwords(error.message).rstrip('.')}.", "make update") from None
+        # The template ends Copier by an undefined name that is a sentence: see copier.yml.
+        message = re.sub(r"""\A'None' has no attribute (['"])(.*)\1\Z""", r"\2", error.message, flags=re.DOTALL)
+        raise explanation(without_passwords(message), template, version) from None
     except ValueError as error:
         raise explanation(without_passwords(str(error)), template, version) from None
     except ProcessExecutionError as error:
@@ -189,7 +191,7 @@ def unreachable(template: str, reason: str) -> Refused:
 
 def explanation(message: str, template: str, version: str | None) -> Refused:
     """Return the refusal for an error of Copier's or Git's that occurred before anything was changed."""
-    if refused := re.search(r"Validation error for question '(\w+)': (.+)", message):
+    if refused := re.match(r"(?:Validation error for question ')?(?!fatal)([a-z_]+)'?: (.+)", message):
         return Refused(
             f"{refused[1]}: {refused[2]}.",
             f"git log --patch -- {ANSWERS}",

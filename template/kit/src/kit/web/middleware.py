@@ -13,6 +13,7 @@ A log line has a request's method and path, and nothing else that the client sen
 import asyncio
 import hashlib
 import logging
+import os
 import re
 import secrets
 from collections.abc import Collection
@@ -53,13 +54,36 @@ def wrap(app: ASGIApp, *, policy: str = POLICY, origins: Collection[str] = ()) -
     Example: `app = web.wrap(Starlette(routes=[Route("/", home)]))`
     """
     logs.configure()
-    if not settings.on_lambda():
-        # Imported here, because Lambda has no use for these warnings and starts faster without them.
-        from kit.web.background import BackgroundTaskWarning
-        from kit.web.worker_notice import WorkerNotice
+    if settings.on_lambda():
+        return _layers(app, policy, origins)
+    # Imported here, because Lambda has no use for these warnings and starts faster without them.
+    from kit.web import policy_reports
+    from kit.web.background import BackgroundTaskWarning
+    from kit.web.worker_notice import WorkerNotice
 
-        app = WorkerNotice(BackgroundTaskWarning(app))
+    app = _layers(WorkerNotice(BackgroundTaskWarning(app)), policy, origins)
+    return policy_reports.PolicyReports(app) if policy_reports.VARIABLE in os.environ else app
+
+
+def _layers(app: ASGIApp, policy: str, origins: Collection[str]) -> ASGIApp:
     return SafeHeaders(RequestLog(Compression(SameOrigin(app, origins))), policy)
+
+
+def allow(directive: str, *sources: str, policy: str = POLICY) -> str:
+    """Return a content security policy that allows more sources for a directive.
+
+    directive: such as `"style-src"`. Without one of its own in `policy`, it gets one, which `default-src` limits no more.
+    sources: such as `"https://cdn.example.com"`.
+    policy: the one to begin with.
+
+    Source: https://developer.mozilla.org/docs/Web/HTTP/Guides/CSP
+
+    Example: `web.wrap(app, policy=web.allow("style-src", "https://cdn.example.com"))`
+    """
+    directives = {name: values for name, *values in (part.split() for part in policy.split(";") if part.strip())}
+    present = [source for source in directives.get(directive, []) if source != "'none'"]
+    directives[directive] = [*present, *sources]
+    return "; ".join(" ".join([name, *values]) for name, values in directives.items())
 
 
 class SafeHeaders:

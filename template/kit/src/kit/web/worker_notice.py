@@ -23,6 +23,6 @@ class WorkerNotice:
         if scope["type"] == "lifespan" and settings.current().jobs == "local" and VARIABLE not in os.environ:
             log.warning(
                 "This server runs no jobs (JOBS=local): they wait in the database for a worker. "
-                "Start one: python -m kit jobs worker"
+                "Start one: ./uvw run python -m kit jobs worker"
             )
         await self.app(scope, receive, send)

@@ -99,7 +99,7 @@ def _outcome(error: BaseException, recorder: Recorder, engine: Engine) -> list[s
 
 
 def _recorded_outcome(error: BaseException, engine: Engine) -> list[str]:
-    later = "Then run it again: make migrate. It goes on where this run stopped."
+    later = "Then run it again: make migrate. It continues where this run stopped."
     try:
         done = progress.read_after_failure(engine)
     except UsageError:
@@ -109,9 +109,9 @@ def _recorded_outcome(error: BaseException, engine: Engine) -> list[str]:
     if not done:
         return ["Nothing of it was applied.", _next_step(error, engine)]
     if _interrupted(error, engine):
-        next_step = "Run it again: make migrate. It goes on after them."
+        next_step = "Run it again: make migrate. It continues after them."
     else:
-        next_step = f"Leave them in the file as they are. {_next_step(error, engine)}. It goes on after them."
+        next_step = f"Leave them in the file as they are. {_next_step(error, engine)}. It continues after them."
     return [f"These statements of it are done, and can't be rolled back:\n{progress.listed(done)}", next_step]
 
 

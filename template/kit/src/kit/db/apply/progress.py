@@ -169,6 +169,6 @@ def _conflict(done: Sequence[Row[Any]], reason: str) -> str:
         f"An earlier run of {done[0].revision} failed after these statements, which can't be rolled back:\n{statements}\n"
         f"{reason}\n"
         "Put them back into the migration as they were, and correct only what comes after them; make migrate then "
-        "goes on there.\nOr take them back by hand, the last one first, and start over:\n"
+        "continues there.\nOr undo them by hand, the last one first, and start over:\n"
         f"  DROP TABLE {TABLE.name}"
     )

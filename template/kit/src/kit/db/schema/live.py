@@ -35,14 +35,14 @@ _INSTEAD = {
         "migration, and say so beside it."
     ),
     "LIVE_DEFAULT_DROPPED": "First deploy code that always gives the value; then drop the default in a later migration.",
-    "LIVE_GENERATED": "Add a generated column of another name; use it, and drop this one with `python -m kit schema drop`.",
+    "LIVE_GENERATED": "Add a generated column of another name; use it, and drop this one with `./uvw run python -m kit schema drop`.",
     "LIVE_NARROWED": (
         "First deploy code that writes no such value, and change the rows with kit.db.bulk; then narrow the column in a "
         "later migration, and say so beside it."
     ),
     "LIVE_TYPE_CHANGED": (
         "Add a column of the new type, write both, backfill with kit.db.bulk, read the new one only, and drop this one: "
-        "`python -m kit schema rename {name} NEW`, then give NEW its type."
+        "`./uvw run python -m kit schema rename {name} NEW`, then give NEW its type."
     ),
     "LIVE_COLLATION_CHANGED": (
         "Find out with a query which rows and lookups it changes; then say beside the statement why it is safe."
@@ -60,11 +60,11 @@ _INSTEAD = {
         "so beside it."
     ),
     "LIVE_DROP_COLUMN": (
-        "In two deployments: `python -m kit schema drop {name}` writes the migration that lets rows be inserted without "
+        "In two deployments: `./uvw run python -m kit schema drop {name}` writes the migration that lets rows be inserted without "
         "it; deploy that with code that doesn't have it. The same command then writes the drop."
     ),
     "LIVE_DROP_TABLE": (
-        "In two deployments: `python -m kit schema drop {name}` writes a migration that marks it; deploy that with code "
+        "In two deployments: `./uvw run python -m kit schema drop {name}` writes a migration that marks it; deploy that with code "
         "that doesn't have it. The same command then writes the drop."
     ),
     "LIVE_DROP_VIEW": "First deploy code that doesn't use the view; then drop it in a later migration, and say so beside it.",

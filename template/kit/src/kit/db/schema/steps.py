@@ -43,7 +43,7 @@ def drop(table: str, column: str = "") -> Written:
         return Written(
             file,
             f"Remove {name} from the models, and deploy this migration with that version. Once no version that uses it "
-            f"can come back, write the drop: python -m kit schema drop {name}",
+            f"can come back, write the drop: ./uvw run python -m kit schema drop {name}",
         )
     declared = models.declared([references.load(references.METADATA), tables.metadata]).tables
     if table in declared and (not column or column in declared[table].columns):
@@ -76,7 +76,7 @@ def rename(table: str, old: str, new: str) -> Written:
         f"1. Write both columns in the models' code, read {old}, and deploy that with this migration.\n"
         f"2. Fill {new} with kit.db.bulk, then read it instead, and deploy that.\n"
         f"3. Remove {old} from the models, and deploy that.\n"
-        f"4. Write the drop, and deploy it last: python -m kit schema drop {table}.{old}",
+        f"4. Write the drop, and deploy it last: ./uvw run python -m kit schema drop {table}.{old}",
     )
 
 

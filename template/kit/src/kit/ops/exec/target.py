@@ -18,9 +18,10 @@ def find_stage(name: str | None) -> tuple[Account, Deployed]:
     """Log in and find the stage of that name, of the variable STAGE, or the only one."""
     if region := re.search(r"AWS_REGION \?= (\S+)", (PROJECT / "project.mk").read_text(encoding="utf-8")):
         os.environ.setdefault("AWS_REGION", region[1])  # as make does
+    chosen = name or os.environ.get("STAGE")
+    stage = Stage.of(chosen) if chosen else None
     account = aws_account.account()
-    name = name or os.environ.get("STAGE") or _choose_stage(account)
-    return account, deployed.find(account, Stage.of(name))
+    return account, deployed.find(account, stage or Stage.of(_choose_stage(account)))
 
 
 def _choose_stage(account: Account) -> str:

@@ -21,7 +21,7 @@ MAX_TABLES = 2048
 
 RENAME_COLUMN = (
     "PlanetScale compares schemas, so this arrives as one column dropped and another added, its data lost. Expand and "
-    "contract instead: `python -m kit schema rename {table}.{old} {new}` writes the first migration and prints the steps: "
+    "contract instead: `./uvw run python -m kit schema rename {table}.{old} {new}` writes the first migration and prints the steps: "
     "write both columns, backfill with kit.db.bulk, read the new one only, drop the old one."
 )
 RENAME_TABLE = (

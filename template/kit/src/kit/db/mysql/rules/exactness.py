@@ -27,7 +27,7 @@ _BARE = {
         "Give precision and scale: Numeric(12, 2).",
     ),
 }
-_OVERRULE = " If that is meant, say why beside the statement: # inexact: …"
+_OVERRULE = " If that is intended, say why beside the statement: # inexact: …"
 
 
 def of_statement(tree: Any) -> Iterator[tuple[str, Problem]]:

@@ -1,0 +1,92 @@
+"""`make new`: an app from a clone of the template, with nothing but Python, git and make."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from programs import path_without
+from releases import git
+from rendering import QUESTIONS, ROOT
+
+
+@pytest.fixture
+def clone(template: Path, tmp_path: Path) -> Path:
+    """A clone of the template, as a user makes one."""
+    git(tmp_path, "clone", "--quiet", str(template), "clone")
+    return tmp_path / "clone"
+
+
+def new(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run what `make new` runs, where no terminal is."""
+    return subprocess.run(
+        [sys.executable, clone / "new.py", *arguments],
+        cwd=clone,
+        env=os.environ | {"PYTHONWARNINGS": "ignore"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_two_commands_bring_an_app_with_only_python_git_and_make(
+    clone: Path, template: Path, bare: dict[str, str], tmp_path: Path
+) -> None:
+    usual = path_without(tmp_path / "bin", "copier", "docker", "pip", "pipx", "podman", "python", "uv", "uvx")
+    bare = bare | {"PATH": usual}  # `git submodule` is a shell script, which needs more than Git alone
+    with pexpect.spawn("make", ["new", "DEST=../photo-wall"], cwd=clone, env=bare, encoding="utf-8") as process:
+        for question in QUESTIONS.values():
+            process.expect_exact(question["help"], timeout=300)
+            process.send("\r")
+        process.expect_exact("photo-wall is ready", timeout=900)
+        process.expect(pexpect.EOF)
+    assert process.exitstatus == 0
+    answers = (tmp_path / "photo-wall" / ".copier-answers.yml").read_text(encoding="utf-8")
+    assert "_commit: v1.0.0\n" in answers
+    assert f"_src_path: {template}\n" in answers, "updates come from where the clone came from"
+    assert "project_name: photo-wall\n" in answers
+    made = subprocess.run(["make", "migrate"], cwd=tmp_path / "photo-wall", env=bare, capture_output=True, text=True)
+    assert "is up to date" in made.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([""], "Name the app's folder: make new DEST=../photo-wall"),
+        (["photo-wall"], "photo-wall is inside the template's repository. Choose a folder beside it"),
+        (["../template"], "template is not empty: it has "),
+        (["../clone.txt"], "clone.txt is a file. Choose another name"),
+        (["../photo-wall"], "Not a terminal, so the questions can't be asked. To answer them by their defaults: DEF"),
+        (["../photo-wall", "--data=iac=pulumi"], "iac: Use a tool such as “sam”: the others are cdk and terraform."),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(
+    clone: Path, tmp_path: Path, arguments: list[str], problem: str
+) -> None:
+    tmp_path.joinpath("clone.txt").write_text("")
+    done = new(clone, *arguments)
+    assert done.returncode == 1
+    assert problem in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (tmp_path / "photo-wall").exists()
+
+
+def test_without_a_network_it_names_the_address(clone: Path, tmp_path: Path) -> None:
+    git(clone, "remote", "set-url", "origin", "https://127.0.0.1:9/template.git")
+    done = new(clone, "--defaults", "../photo-wall")
+    assert done.returncode == 1
+    assert "The template at https://127.0.0.1:9/template.git cannot be read" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (tmp_path / "photo-wall").exists()
+
+
+def test_make_hands_over_the_folder_and_the_answers(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    call = ["make", "--silent", "new", "UV=echo", "DEST=../a $(b)", "DATA=iac=cdk aws_region=eu-west-1", "DEFAULTS=1"]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=True)
+    given = "--defaults --data=iac=cdk --data=aws_region=eu-west-1 -- ../a $(b)"
+    assert done.stdout == f"run --quiet --no-dev python new.py {given}\n"
