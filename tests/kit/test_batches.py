@@ -67,6 +67,11 @@ def test_a_backfill_reports_each_batch_and_reaches_every_row(reported: Reported)
     assert missing() == 0
 
 
+def test_a_backfill_whose_last_batch_is_full_is_finished() -> None:
+    assert bulk.backfill(Item, fill, size=350) == bulk.Progress(1050, 1050, finished=True)
+    assert missing() == 0
+
+
 def test_a_backfill_that_fails_keeps_its_batches_and_continues_from_there(reported: Reported) -> None:
     def fails_at_700(item: Item) -> None:
         if item.id == 700:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 
 from kit.cli import schema
-from kit.db.schema import new_migration, report
+from kit.db.schema import new_migration, report, written
 from kit.errors import UsageError
 
 
@@ -241,3 +241,8 @@ def test_a_migration_that_asks_the_database_cannot_be_compared(metadata: MetaDat
     assert any("0003_asks.py:5: it cannot be read without a database" in note for note in report.report().notes)
     with pytest.raises(UsageError, match=r"0003_asks\.py:5 cannot be read without a database"):
         new_migration.write("slug")
+
+
+def test_a_migration_names_the_columns_of_an_expression_without_their_table() -> None:
+    table = Table("messages", MetaData(), Column("text", String(9)))
+    assert written.compiled(func.lower(table.c.text) + "x", written.SQLITE) == "lower(text) || 'x'"

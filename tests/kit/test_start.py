@@ -282,6 +282,21 @@ def test_cold_shows_why_the_app_does_not_start(app: Path, tmp_path: Path) -> Non
     assert "RuntimeError: the paint is wet" in done.stderr
 
 
+@pytest.mark.parametrize("handler", ["web", "jobs"])
+def test_a_start_on_lambda_ends_without_a_setting_of_the_apps_own(app: Path, tmp_path: Path, handler: str) -> None:
+    folder = tmp_path / "app"
+    shutil.copytree(app, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    folder.joinpath("app/settings.py").write_text(
+        "from kit.settings import BaseSettings, setting\n\n\nclass Settings(BaseSettings):\n"
+        '    keep_days: int = setting("how long messages are kept")\n\n\nsettings = Settings()\n'
+    )
+    code = f"import kit.aws_lambda.{handler}"
+    python(folder, "-c", code)  # while the image is built
+    python(folder, "-c", code, AWS_LAMBDA_RUNTIME_API="127.0.0.1:9", KEEP_DAYS="1")
+    with pytest.raises(AssertionError, match="KEEP_DAYS: it is not set"):
+        python(folder, "-c", code, AWS_LAMBDA_RUNTIME_API="127.0.0.1:9")
+
+
 def test_garbage_is_collected_again_once_the_app_is_imported() -> None:
     gc.disable()
     try:
