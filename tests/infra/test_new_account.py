@@ -80,7 +80,14 @@ def test_the_first_lines_of_a_deployment_say_it(
 ) -> None:
     monkeypatch.setattr(tool, "how_to_set_alarm_email", lambda stage: "alarm_email")
     settings = tool.Settings("arm64", "/my-app/prod/database-url", "")
-    deploy.show(account, settings, deploy.Plan(Stage("my-app", "prod")), [], Undeclared({}, {}), lacking=new_account.lacking(account))
+    deploy.show(
+        account,
+        settings,
+        deploy.Plan(Stage("my-app", "prod")),
+        [],
+        Undeclared({}, {}),
+        lacking=new_account.lacking(account),
+    )
     title, *lines = filter(None, capsys.readouterr().out.splitlines())
     assert title == "my-app-prod in us-east-1 of account 123456789012:"
     assert [line.startswith("  new account ") for line in lines[:3]] == [True, True, False]

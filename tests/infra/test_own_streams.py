@@ -10,18 +10,25 @@ from cases import EACH, Case
 from tools import WITH_EVENTS
 
 ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/my-app-prod-orders/stream/2026-01-31T00:00:00.000"
-TABLE = """
-OrdersTable:
-  Type: AWS::DynamoDB::Table
-  Properties:
-    TableName: !Sub "${Project}-${Stage}-orders"
-    BillingMode: PAY_PER_REQUEST
-    AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
-    KeySchema: [{ AttributeName: id, KeyType: HASH }]
-    StreamSpecification:
-      StreamViewType: NEW_AND_OLD_IMAGES
-"""
-CDK = "AppStack(app, settings.name, settings=settings, env=environment).add_stack_dependency(image)"
+OWN = {
+    "cdk": ("infra/cdk/own.py", f'def add(stack):\n    stack.events.streams["orders"] = "{ARN}"\n'),
+    "sam": (
+        "infra/sam/own.yaml",
+        """
+Resources:
+  OrdersTable:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: !Sub "${Project}-${Stage}-orders"
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
+      StreamSpecification:
+        StreamViewType: NEW_AND_OLD_IMAGES
+""",
+    ),
+    "terraform": ("infra/terraform/own_override.tf", f'locals {{\n  own_streams = {{ orders = "{ARN}" }}\n}}\n'),
+}
 
 
 def manifest() -> dict[str, Any]:
@@ -37,19 +44,8 @@ class OwnTable(Case):
 
     def app(self, folder: Path, iac: str) -> Path:
         app = super().app(folder, iac)
-        if iac == "terraform":
-            text = f'locals {{\n  own_streams = {{ orders = "{ARN}" }}\n}}\n'
-            app.joinpath("infra/terraform/own_override.tf").write_text(text, encoding="utf-8")
-        elif iac == "sam":
-            app.joinpath("infra/sam/parts/own_table.yaml").write_text(TABLE, encoding="utf-8")
-        else:
-            file = app / "infra" / "cdk" / "app.py"
-            text = file.read_text(encoding="utf-8")
-            assert CDK in text
-            added = (
-                f'stack = {CDK.replace(".add_stack_dependency(image)", "")}\nstack.events.streams["orders"] = "{ARN}"'
-            )
-            file.write_text(text.replace(CDK, added), encoding="utf-8")
+        file, text = OWN[iac]
+        app.joinpath(file).write_text(text, encoding="utf-8")
         return app
 
 
