@@ -27,8 +27,6 @@ ELSEWHERE = {
     "template/kit/docs/jobs.md": ["python -m kit jobs task"],  # what the container of a task runs
     "template/kit/src/kit/cli/main.py": ["python -m kit"],  # about a command that was typed so, in the image
     "template/kit/src/kit/oneoff.py": ["python -m kit.oneoff"],  # inside a task
-    "template/kit/src/kit/jobs/queues/database.py": ["python -m kit jobs purge"],
-    "template/kit/src/kit/jobs/queues/sqs.py": ["python -m kit jobs purge"],
     "template/kit/src/kit/jobs/discovery.py": ["python -m kit jobs manifest"],
 }
 """Commands that are right where they are run."""

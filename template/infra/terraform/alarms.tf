@@ -36,7 +36,7 @@ locals {
   # For each: the metric, its statistic, and the threshold.
   alarms = merge(
     { for name, queue in local.queues : "${queue.title}-dead" => {
-      description = "A job in the queue ${name} failed for good: python -m kit jobs failed"
+      description = "A job in the queue ${name} failed for good: ./exec python -m kit jobs failed"
       namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum"
       dimensions  = { QueueName = aws_sqs_queue.dead[name].name }, minutes = 1, threshold = 1
     } },

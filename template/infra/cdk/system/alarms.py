@@ -56,7 +56,7 @@ class Alarms(Construct):
             title = name.removesuffix(".fifo")
             self._alarm(
                 f"{title}-dead",
-                f"A job in the queue {name} failed for good: python -m kit jobs failed",
+                f"A job in the queue {name} failed for good: ./exec python -m kit jobs failed",
                 queues.dead[name].metric_approximate_number_of_messages_visible(period=minute, statistic="Maximum"),
                 1,
             )

@@ -136,7 +136,7 @@ class Settings(BaseSettings):
         "debug, info, warning or error", default="info", parse=one_of("debug", "info", "warning", "error")
     )
     log_format: str = setting(
-        "json, text, or auto: text in a terminal", default="auto", parse=one_of("auto", "json", "text")
+        "json, text, or auto: json on Lambda, text elsewhere", default="auto", parse=one_of("auto", "json", "text")
     )
     jobs: str = setting(
         "where jobs are queued: local (the app's database), sqs, or inline (run at once)",

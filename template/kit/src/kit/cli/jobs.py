@@ -225,7 +225,10 @@ def send_event(arguments: argparse.Namespace) -> None:
     for message in messages:
         print(f"{message.job} {message.id}")
     if not messages:
-        print("No job is declared for this event. `python -m kit jobs list` lists what starts jobs.", file=sys.stderr)
+        print(
+            "No job is declared for this event. `./uvw run python -m kit jobs list` lists what starts jobs.",
+            file=sys.stderr,
+        )
 
 
 def list_schedules(_: argparse.Namespace) -> None:

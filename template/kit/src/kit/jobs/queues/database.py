@@ -219,7 +219,7 @@ class DatabaseQueues:
             message = incoming.read(letter.body, letter.queue)
         except Unreadable as error:
             raise UsageError(
-                f"{letter.id} can't be retried: {error}. To delete it: python -m kit jobs purge {letter.id}"
+                f"{letter.id} can't be retried: {error}. To delete it: ./uvw run python -m kit jobs purge {letter.id}"
             ) from None
         dead = update(jobs).where(jobs.c.number == int(letter.receipt), jobs.c.state == "dead")
         waiting = {"state": "waiting", "receive_count": 0, "receipt": "", "visible_at": now(), "reason": None}

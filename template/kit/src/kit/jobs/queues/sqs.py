@@ -158,7 +158,7 @@ class SqsQueues:
             message = incoming.read(letter.body, letter.queue)
         except Unreadable as error:
             raise UsageError(
-                f"{letter.id} can't be retried: {error}. To delete it: python -m kit jobs purge {letter.id}"
+                f"{letter.id} can't be retried: {error}. To delete it: ./exec python -m kit jobs purge {letter.id}"
             ) from None
         retry = message.retry(attempts_used=0)._replace(queue=letter.queue, group=message.group or letter.group)
         _call("SendMessage", url(letter.queue), **sqs_format.entry(retry, 0, digest(f"redrive {letter.message_id}")))
