@@ -1,7 +1,6 @@
 """The app's pages, and what holds for every response."""
 
 import io
-import json
 
 import pytest
 from starlette.testclient import TestClient
@@ -35,13 +34,13 @@ def test_an_unknown_address_is_not_found(client: TestClient) -> None:
     assert 'role="alert"' in response.text
 
 
-def test_a_request_is_logged_as_one_json_line(client: TestClient) -> None:
+def test_a_request_is_logged_in_one_line(client: TestClient) -> None:
     logs.configure(stream := io.StringIO())
     response = client.get("/health?token=secret")
-    line = json.loads(stream.getvalue().splitlines()[-1])
-    assert (line["message"], line["status"]) == ("GET /health", 200)
-    assert line["request_id"] == response.headers["x-request-id"]
-    assert "secret" not in str(line)
+    line = stream.getvalue().splitlines()[-1]
+    assert "GET /health" in line
+    assert response.headers["x-request-id"][:8] in line
+    assert "secret" not in line
 
 
 def test_the_manifest_matches_the_code() -> None:
