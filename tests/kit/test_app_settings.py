@@ -407,7 +407,7 @@ def test_nothing_is_migrated_or_served_with_a_setting_of_the_wrong_type(
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{project.folder / 'app.db'}")
     settings.current.cache_clear()
     with pytest.raises(SettingsError, match="KEEP_DAYS: it is 'x', which is not a whole number"):
-        dev.run(argparse.Namespace(port=str(waiting.free_port()), db=None))
+        dev.run(argparse.Namespace(port=str(waiting.free_port()), host=None, db=None))
     settings.current.cache_clear()
     assert "".join(capsys.readouterr()) == ""
     assert not project.folder.joinpath("app.db").exists()
