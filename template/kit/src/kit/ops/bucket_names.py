@@ -13,11 +13,11 @@ from kit.errors import UsageError
 from kit.ops.stage import PROJECT, project_name
 
 NAMES = {
-    "infra/terraform/own.tf": r'^ *bucket *= *"([^"]+)"',
-    "infra/sam/own.yaml": r"^ *BucketName: *(?:!Sub +)?[\"']?([^!{\"'\s][^\"'\s]*)",
-    "infra/cdk/own.py": r"^ *bucket_name=f?[\"']([^\"']+)",
+    ".tf": r'^ *bucket *= *"([^"]+)"',
+    ".yaml": r"^ *BucketName: *(?:!Sub +)?[\"']?([^!{\"'\s][^\"'\s]*)",
+    ".py": r"^ *bucket_name=f?[\"']([^\"']+)",
 }
-"""The user's file of each tool, and how it writes the name of a bucket."""
+"""How the name of a bucket is written in the user's file, infra/*/own.*, by its suffix."""
 ACCOUNT = "0" * 12
 LONGEST = 63
 
@@ -37,11 +37,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 def check(folder: Path, project: str, stage: str) -> Iterator[str]:
     """Return a sentence for each name that AWS would refuse, with its file and line."""
-    for file, pattern in NAMES.items():
-        if not (folder / file).is_file():
-            continue
-        for number, line in enumerate((folder / file).read_text(encoding="utf-8").splitlines(), 1):
-            if (match := re.search(pattern, line)) and (reason := refusal(name := filled(match[1], project, stage))):
+    own = sorted(path for path in folder.glob("infra/*/own.*") if path.suffix in NAMES)
+    for path in own:
+        file = path.relative_to(folder)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if (match := re.search(NAMES[path.suffix], line)) and (
+                reason := refusal(name := filled(match[1], project, stage))
+            ):
                 example = f"{project}-{stage}-uploads"
                 yield f"{file}, line {number}: AWS refuses the bucket name {name}: {reason}. Use one such as {example}."
 
