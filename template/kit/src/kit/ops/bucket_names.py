@@ -13,9 +13,9 @@ from kit.errors import UsageError
 from kit.ops.stage import PROJECT, project_name
 
 NAMES = {
-    ".tf": r'^ *bucket *= *"([^"]+)"',
-    ".yaml": r"^ *BucketName: *(?:!Sub +)?[\"']?([^!{\"'\s][^\"'\s]*)",
-    ".py": r"^ *bucket_name=f?[\"']([^\"']+)",
+    "tf": r'^ *bucket *= *"([^"]+)"',
+    "yaml": r"^ *BucketName: *(?:!Sub +)?[\"']?([^!{\"'\s][^\"'\s]*)",
+    "py": r"^ *bucket_name=f?[\"']([^\"']+)",
 }
 """How the name of a bucket is written in the user's file, infra/*/own.*, by its suffix."""
 ACCOUNT = "0" * 12
@@ -37,11 +37,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 def check(folder: Path, project: str, stage: str) -> Iterator[str]:
     """Return a sentence for each name that AWS would refuse, with its file and line."""
-    own = sorted(path for path in folder.glob("infra/*/own.*") if path.suffix in NAMES)
+    own = sorted(path for path in folder.glob("infra/*/own.*") if path.suffix[1:] in NAMES)
     for path in own:
         file = path.relative_to(folder)
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if (match := re.search(NAMES[path.suffix], line)) and (
+            if (match := re.search(NAMES[path.suffix[1:]], line)) and (
                 reason := refusal(name := filled(match[1], project, stage))
             ):
                 example = f"{project}-{stage}-uploads"
