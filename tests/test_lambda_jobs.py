@@ -55,6 +55,6 @@ def test_any_other_event_gets_an_error_with_a_hint(jobs: rie.Function, event: An
     answer = jobs.invoke(event)
     assert answer["errorType"] == "UnknownEvent"
     assert answer["errorMessage"] == (
-        f"The jobs' function takes batches from SQS and ticks of schedules, not an event with: {keys}. "
-        "Is it behind the right trigger? Web requests go to kit.aws_lambda.web.handler."
+        "The jobs' function takes batches from SQS, ticks of schedules and records of DynamoDB streams, not an event "
+        f"with: {keys}. Is it behind the right trigger? Web requests go to kit.aws_lambda.web.handler."
     )

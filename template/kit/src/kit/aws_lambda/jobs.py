@@ -32,8 +32,8 @@ def handler(event: Any, context: Any) -> Any:
             return enqueue_tick(name, time)
     keys = ", ".join(sorted(event)) if isinstance(event, dict) else type(event).__name__
     raise UnknownEvent(
-        f"The jobs' function takes batches from SQS, ticks of schedules and records of DynamoDB streams, not an event with: {keys}. "
-        "Is it behind the right trigger? Web requests go to kit.aws_lambda.web.handler."
+        "The jobs' function takes batches from SQS, ticks of schedules and records of DynamoDB streams, not an event "
+        f"with: {keys}. Is it behind the right trigger? Web requests go to kit.aws_lambda.web.handler."
     )
 
 
