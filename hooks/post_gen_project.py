@@ -27,7 +27,7 @@ def main() -> int:
         sys.exit(f"The template is not at {TEMPLATE}. Use an absolute path.")
     call = [*python_with_copier(), str(TEMPLATE / "hooks" / "hand_over.py"), json.dumps(handed_over())]
     code = subprocess.run(call, check=False).returncode  # noqa: S603
-    made_here = (CALLED_FROM / ASKED["_output_dir"]).resolve() != PROJECT  # not with `.` as a name
+    made_here = (CALLED_FROM / ASKED.get("_output_dir", PROJECT.parent)).resolve() != PROJECT  # not with `.` as a name
     if code and made_here:
         sys.path.insert(0, str(TEMPLATE / "hooks"))
         from parent import interrupt_parent

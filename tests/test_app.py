@@ -37,7 +37,7 @@ def test_its_checks_pass_on_a_machine_with_only_python_git_and_make(
     app: Path, bare: dict[str, str], tmp_path: Path
 ) -> None:
     folder = tmp_path / app.name
-    shutil.copytree(app, folder)
+    shutil.copytree(app, folder, ignore=shutil.ignore_patterns("__pycache__"))  # other tests leave compiled templates
     done = make(folder, "check", env=bare, timeout=180)
     assert done.returncode == 0, done.stdout
     assert "Downloading uv" in done.stdout

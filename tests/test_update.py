@@ -156,7 +156,7 @@ def test_a_line_that_both_changed_is_the_only_conflict(
     assert "You and the template changed the same lines:\n\n    Dockerfile\n" in capfd.readouterr().err
     assert "bulk" in {path.stem for path in (project / "kit/src/kit/db").iterdir()}
     git(project, "checkout", "--ours", "Dockerfile")
-    assert "PYTHONUNBUFFERED=1 TZ=UTC\n" in (project / "Dockerfile").read_text()
+    assert "PYTHONUNBUFFERED=1 TZ=UTC" in (project / "Dockerfile").read_text()
 
 
 def test_a_step_of_a_version_runs_once_and_its_note_is_reported(

@@ -224,6 +224,9 @@ def test_the_task_is_the_image_with_another_command(
 
     default = queue()
     monkeypatch.setattr(references, "JOBS", "app.jobs")
+    monkeypatch.delitem(
+        sys.modules, "app.jobs", raising=False
+    )  # another test may have imported it for its own registry
     loading.load()
     folder = tmp_path / "database"
     folder.mkdir(mode=0o777)
