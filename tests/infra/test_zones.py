@@ -36,7 +36,9 @@ def test_a_zone_that_is_added_later_changes_no_subnet(tmp_path: Path) -> None:
     case = next(case for case in CASES if "vpc_id" not in case.settings)
     app = case.app(tmp_path, "terraform")
     here, manifest = app / "infra" / "terraform", json.loads(app.joinpath("jobs.json").read_text(encoding="utf-8"))
-    mocks = terraform.mocks(here, manifest, case.resource_prefix, AwsNames(case.region), own_network=True)
+    mocks = terraform.mocks(
+        here, manifest, case.resource_prefix, AwsNames(case.region), own_network=True, uploads=False
+    )
     here.joinpath("zones.tftest.hcl").write_text(mocks + LATER, encoding="utf-8")
     here.joinpath("given.auto.tfvars.json").write_text(f'{{"stage": "{case.stage}", "image": "{case.image}"}}')
     run("terraform", "init", "-backend=false", "-input=false", cwd=here)
