@@ -36,9 +36,9 @@ def someone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_new_project_is_checked_and_its_first_commit_made(template: Path, tmp_path: Path) -> None:
     done = copier("copy", "--quiet", "--trust", "--defaults", template, tmp_path / "my-app")
     assert done.returncode == 0, done.stdout
-    told = re.findall(r"^  (ok|skip) +(\S.+?)  +\d+\.\d s  \S", done.stdout, re.MULTILINE)
-    assert [name for _, name in told] == [name for name, _ in [*rendered.CHECKS, *build.CHECKS]]
-    assert {word for word, name in told if name != "image builds"} == {"ok"}
+    printed = re.findall(r"^  (ok|skip) +(\S.+?)  +\d+\.\d s  \S", done.stdout, re.MULTILINE)
+    assert [name for _, name in printed] == [name for name, _ in [*rendered.CHECKS, *build.CHECKS]]
+    assert {word for word, name in printed if name != "image builds"} == {"ok"}
     assert git(tmp_path / "my-app", "status", "--porcelain") == ""
     assert "uv.lock" in git(tmp_path / "my-app", "ls-files")
 
@@ -246,16 +246,16 @@ def test_a_slow_check_says_that_it_is_running(
     import threading
 
     monkeypatch.setattr("report.SLOW", 0.0)
-    told = threading.Event()
+    shown = threading.Event()
     report = Report("Checking")
     line = report._line
 
     def line_and_tell(*arguments) -> None:
         line(*arguments)
-        told.set()
+        shown.set()
 
     monkeypatch.setattr(report, "_line", line_and_tell)
-    report.run("something slow", lambda: str(told.wait(10)))
+    report.run("something slow", lambda: str(shown.wait(10)))
     lines = capsys.readouterr().err.splitlines()
     assert lines[2].split() == ["...", "something", "slow"]
     assert re.match(r"  ok +something slow +\d+\.\d s  True", lines[3])

@@ -48,7 +48,7 @@ def missing() -> int:
 
 
 class Reported(list[tuple[int, object]]):
-    """Keeps the progress that it is told."""
+    """Records the progress that is reported to it."""
 
     def __call__(self, progress: bulk.Progress) -> None:
         self.append((progress.done, progress.last))

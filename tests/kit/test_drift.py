@@ -1,4 +1,4 @@
-"""A database that somebody changed by hand: told by `make migrate`, and left as it is."""
+"""A database that somebody changed by hand: `make migrate` reports it, and leaves it as it is."""
 
 import argparse
 import shutil
