@@ -38,7 +38,9 @@ def test_its_checks_pass_on_a_machine_with_only_python_git_and_make(
 ) -> None:
     folder = tmp_path / app.name
     shutil.copytree(app, folder, ignore=shutil.ignore_patterns("__pycache__"))  # other tests leave compiled templates
-    done = make(folder, "check", env=bare, timeout=180)
+    home = tmp_path / "home"  # other tests have downloaded uv into the shared one
+    home.mkdir()
+    done = make(folder, "check", env=bare | {"HOME": str(home)}, timeout=180)
     assert done.returncode == 0, done.stdout
     assert "Downloading uv" in done.stdout
     assert re.search(r"^\d+ passed", done.stdout, re.MULTILINE), done.stdout
