@@ -91,17 +91,21 @@ class Server:
 
 
 @contextmanager
-def server(folder: Path, *, tls: bool = True, options: Sequence[str] = ()) -> Iterator[Server]:
+def server(
+    folder: Path, *, tls: bool = True, options: Sequence[str] = (), keeps_data: bool = False
+) -> Iterator[Server]:
     """Run one whose certificates stand in `folder`; without `tls` it offers none at all.
 
-    `options` are more of the server's own. In Docker; where no engine answers, a MySQL or MariaDB server that is installed, which has no network.
+    `options` are more of the server's own. In Docker, with the data in memory, which makes DDL five times as fast,
+    unless it `keeps_data` when it is started again. Where no engine answers, a MySQL or MariaDB server that is
+    installed, which has no network.
     """
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     if tls:
         write(folder, authority.issue_cert(NAME, "localhost", "127.0.0.1"))
     if containers.engine_answers():
-        running = in_docker(folder, tls, options)
+        running = in_docker(folder, tls, options, in_memory=not keeps_data)
     else:
         running = mysqld.running(folder, tls, ROOT_PASSWORD, options)
     with running as (container, network):
@@ -111,13 +115,16 @@ def server(folder: Path, *, tls: bool = True, options: Sequence[str] = ()) -> It
 
 
 @contextmanager
-def in_docker(folder: Path, tls: bool, more: Sequence[str]) -> Iterator[tuple[containers.Container, str]]:
+def in_docker(
+    folder: Path, tls: bool, more: Sequence[str], *, in_memory: bool
+) -> Iterator[tuple[containers.Container, str]]:
     """Run one in a container; gives it, and its network."""
     # Without a protocol there is no TLS.
     flags = ["--ssl-cert=/tls/cert.pem", "--ssl-key=/tls/key.pem"] if tls else ["--tls-version="]
     user = {"DATABASE": "app", "USER": "app", "PASSWORD": "p@ss:word", "ROOT_PASSWORD": ROOT_PASSWORD}
     options = [option for name, value in user.items() for option in ("--env", f"MYSQL_{name}={value}")]
     options += ["--network-alias", NAME, "--network-alias", ALIAS, "--volume", f"{folder}:/tls:ro"]
+    options += ["--tmpfs", "/var/lib/mysql"] * in_memory
     # Tests that break connections on purpose must not have the server block this machine (error 1129).
     limits = ["--max-connections=400", "--max-connect-errors=1000000000"]
     command = ["mysqld", *flags, *limits, "--skip-log-bin", *more]

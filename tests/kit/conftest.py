@@ -19,7 +19,8 @@ def tls_server(mysql_server: mysql.Server) -> mysql.Server:
 @pytest.fixture(scope="session")
 def odd_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mysql.Server]:
     """A server for tests that give it other certificates; a lock timeout rolls back the whole transaction there."""
-    with mysql.server(tmp_path_factory.mktemp("odd"), options=["--innodb-rollback-on-timeout"]) as server:
+    options = ["--innodb-rollback-on-timeout"]
+    with mysql.server(tmp_path_factory.mktemp("odd"), options=options, keeps_data=True) as server:
         yield server
 
 

@@ -86,7 +86,7 @@ class Server:
 @pytest.fixture
 def server(tmp_path: Path, db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server with the tables of the jobs, which the settings lead to through a relay."""
-    with mysql.server(tmp_path) as running, relay(lambda: running.container.port(3306)) as port:
+    with mysql.server(tmp_path, keeps_data=True) as running, relay(lambda: running.container.port(3306)) as port:
         made = Server(running)
         made.set_up()
         parts = urlsplit(running.url())
