@@ -157,10 +157,12 @@ def test_a_lazy_module_is_complete_once_it_is_used(packed: Path) -> None:
 
 
 def test_a_lazy_module_may_first_be_used_by_several_threads(packed: Path) -> None:
-    code = INSTALL + "import html, http.cookies, ipaddress\n"
-    code += "from concurrent.futures import ThreadPoolExecutor\nfrom threading import Barrier\n"
-    code += "together = Barrier(8)\n"
-    code += "def use(number):\n    together.wait()\n    return str(ipaddress.ip_address(number))\n"
+    code = INSTALL + "import functools, ipaddress, time\n"
+    code += "from concurrent.futures import ThreadPoolExecutor\n"
+    # The module uses this after it has defined `ip_address` and before `IPv4Address`.
+    code += "total_ordering = functools.total_ordering\n"
+    code += "functools.total_ordering = lambda cls: time.sleep(0.2) or total_ordering(cls)\n"
+    code += "def use(number):\n    time.sleep(number / 50)\n    return str(ipaddress.ip_address(number))\n"
     code += "print(*ThreadPoolExecutor(8).map(use, range(8)))"
     assert python(packed, "-c", code).split() == [f"0.0.0.{number}" for number in range(8)]
 

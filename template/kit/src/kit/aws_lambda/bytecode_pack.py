@@ -14,7 +14,7 @@ import os
 import sys
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FILE = os.path.join(os.path.dirname(__file__), "__pycache__", f"start.{sys.implementation.cache_tag}.pack")
 
@@ -100,20 +100,18 @@ class _LazyLoader(_Loader):
         from threading import RLock
 
         lock, begun = RLock(), False
+        run = super().exec_module
+        present = {*module.__dict__, "__class__", "__dict__", "__path__"}  # the import system asks for the last of any
 
-        def load(name: str) -> object:
-            nonlocal begun
-            if name == "__path__":  # the import system asks every module for it; only packages have it
-                raise AttributeError(name)
-            with lock:  # other threads wait until the module is complete
-                if not begun:
-                    begun = True
-                    super(_LazyLoader, self).exec_module(module)
-                    if module.__dict__.get("__getattr__") is load:
-                        del module.__dict__["__getattr__"]
-            try:
-                return module.__dict__[name]
-            except KeyError:
-                raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}") from None
+        class Unloaded(ModuleType):
+            def __getattribute__(self, name: str) -> Any:
+                nonlocal begun
+                if name not in present:
+                    with lock:  # other threads wait until the module is complete
+                        if not begun:
+                            begun = True
+                            run(module)
+                            module.__class__ = ModuleType
+                return ModuleType.__getattribute__(self, name)
 
-        module.__dict__["__getattr__"] = load
+        module.__class__ = Unloaded
