@@ -37,7 +37,7 @@ def test_its_checks_pass_on_a_machine_with_only_python_git_and_make(
     app: Path, bare: dict[str, str], tmp_path: Path
 ) -> None:
     folder = tmp_path / app.name
-    shutil.copytree(app, folder, ignore=shutil.ignore_patterns("__pycache__"))  # other tests leave compiled templates
+    shutil.copytree(app, folder)
     home = tmp_path / "home"  # other tests have downloaded uv into the shared one
     home.mkdir()
     done = make(folder, "check", env=bare | {"HOME": str(home)}, timeout=180)
@@ -49,12 +49,15 @@ def test_its_checks_pass_on_a_machine_with_only_python_git_and_make(
     ]  # fmt: skip
 
 
-def test_its_checks_leave_out_the_kit(installed_app: Path, tmp_path: Path) -> None:
+def test_its_checks_leave_out_the_kit_and_compiled_templates(installed_app: Path, tmp_path: Path) -> None:
     folder = tmp_path / installed_app.name
     shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv"))
     with (folder / "kit/src/kit/web/forms.py").open("a") as module:
         module.write("import sys, os\nMISTAKE : int = 'one'\n")
     (folder / "kit" / "test_broken.py").write_text("def test_broken() -> None:\n    assert False\n")
+    compiled = folder / "app/pages/__pycache__/tmpl_0.py"
+    compiled.parent.mkdir(exist_ok=True)
+    compiled.write_text("if 0: yield None\n")
     done = make(folder, "check", env=without_venv(), timeout=180)
     assert done.returncode == 0, done.stdout
 
