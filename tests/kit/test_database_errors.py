@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pymysql.err import InternalError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -88,6 +89,12 @@ def test_a_connection_that_is_lost(tls_server: mysql.Server, monkeypatch: pytest
     with broke, errors.explained(), database.engine().connect() as opened:
         opened.execute(text("SELECT 1"))
         opened.execute(text(f"KILL {opened.connection.dbapi_connection.thread_id()}"))  # type: ignore[union-attr]
+
+
+def test_an_error_that_has_no_number_is_quoted_without_one() -> None:
+    error = InternalError("Packet sequence number wrong - got 3 expected 2")
+    engine = connection.connect("mysql://app:hush@localhost/app")
+    assert errors.words(DBAPIError("SELECT 1", {}, error), engine) == str(error)
 
 
 @pytest.mark.usefixtures("project")

@@ -76,6 +76,14 @@ def test_production_is_warned_once_before_the_limit(clock: Clock, caplog: pytest
     assert "test_limits.py:" in record.__dict__["began"]
 
 
+def test_production_is_warned_of_a_large_result_with_the_line_of_its_query(caplog: pytest.LogCaptureFixture) -> None:
+    for rows in (75_000, 75_001):
+        limits.check_rows(rows, strict=False)
+    (record,) = caplog.records
+    assert "a result has 75,001 rows" in record.getMessage()
+    assert "test_limits.py:" in record.__dict__["query_at"]
+
+
 def test_100_001_rows_fail_and_100_000_do_not(clock: Clock) -> None:
     with engine_with(clock, strict=True).connect() as opened:
         assert len(opened.execute(text(ROWS.format(100_000))).all()) == 100_000

@@ -23,7 +23,9 @@ def test_a_database_is_brought_to_the_newest_schema(kind: str, tmp_path: Path, r
     engine.dispose()
 
 
-def test_a_copied_version_row_of_before_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copied_version_row_of_before_is_forgotten_and_nothing_is_applied_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import shutil
 
     from kit import settings
@@ -38,7 +40,9 @@ def test_a_copied_version_row_of_before_is_forgotten(tmp_path: Path, monkeypatch
     migrations.upgrade_branch(engine)
     with engine.begin() as opened:
         opened.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": newest})
-    migrations.upgrade_branch(engine)
+    applied: list[str] = []
+    migrations.upgrade_branch(engine, on_applied=lambda script: applied.append(script.revision))
+    assert applied == []
     with engine.connect() as opened:
         assert opened.execute(text("SELECT version_num FROM alembic_version")).all() == [("9999",)]
     engine.dispose()

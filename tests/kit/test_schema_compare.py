@@ -70,6 +70,23 @@ def test_a_column_of_another_type(metadata: MetaData) -> None:
     assert problem.endswith("and VARCHAR(280) in the migrations")
 
 
+@pytest.mark.parametrize(
+    ("more", "missing", "named"),
+    [
+        ("ON UPDATE NOW(6)", "ON UPDATE", "ON UPDATE CURRENT_TIMESTAMP(6)"),
+        ("INVISIBLE", "other attributes", "INVISIBLE"),
+    ],
+)
+def test_what_the_column_of_a_model_lacks_is_named(
+    more: str, missing: str, named: str, metadata: MetaData, tmp_path: Path
+) -> None:
+    write_by_hand(tmp_path, EARLIER.format(f"at DATETIME(6) {more}"))
+    Table("notes", metadata, Column("id", Integer, primary_key=True), Column("at", mysql.DATETIME(fsp=6)))
+    (problem,) = report.report().problems
+    assert problem.startswith(f"notes.at is without {missing} in ")
+    assert problem.endswith(f" and {named} in the migrations")
+
+
 def test_the_check_fails_with_the_next_step(metadata: MetaData) -> None:
     metadata.tables["messages"].append_column(Column("slug", String(40)))
     with pytest.raises(UsageError, match=r"has messages\.slug, no migration has\.\n\n.*: make migration m="):

@@ -113,6 +113,11 @@ def test_an_exact_decimal_has_no_more_digits_than_sqlite_keeps(arguments: tuple[
         ExactDecimal(*arguments)
 
 
+def test_a_number_that_is_too_large_is_answered_with_the_digits_that_fit() -> None:
+    with pytest.raises(ValueError, match=r"the 3 digits that ExactDecimal\(5, 2\) takes before the decimal point"):
+        ExactDecimal(5, 2).process_bind_param(Decimal(1000), mysql_dialect.dialect())
+
+
 def test_annotations_become_these_columns_on_mysql() -> None:
     compiled = {column.name: column.type.compile(mysql_dialect.dialect()) for column in Visit.__table__.columns}
     assert compiled == {

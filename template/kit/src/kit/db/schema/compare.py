@@ -187,11 +187,11 @@ def _aspects(column: Column) -> tuple[str, ...]:
         column.sql_type,
         "NULL" if column.nullable else "NOT NULL",
         f"DEFAULT {default}" if default else "without a default",
-        f"ON UPDATE {column.on_update}" if column.on_update else "",
+        f"ON UPDATE {column.on_update}" if column.on_update else "without ON UPDATE",
         f"AS ({column.computed}) {'STORED' if column.stored else 'VIRTUAL'}" if column.computed else "not computed",
         "AUTO_INCREMENT" if column.auto_increment else "without AUTO_INCREMENT",
         f"COMMENT '{column.comment}'" if column.comment else "without a comment",
-        " ".join(column.attributes),
+        " ".join(column.attributes) or "without other attributes",
         f"COLLATE {column.collation or column.charset}"
         if column.collation or column.charset
         else "without a collation",
