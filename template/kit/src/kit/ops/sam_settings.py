@@ -1,23 +1,26 @@
-"""Print the settings that are needed before a stage exists, as JSON: its processor, the name of its database secret,
-and the email address for alarms.
+"""Print a stage's settings of infra/sam as JSON, before it exists: those of its file, and the defaults of parts/main.yaml.
 
-usage: settings.py PROJECT STAGE
+usage: python -m kit.ops.sam_settings STAGE
 """
 
 import json
+import re
 import sys
 import tomllib
-from pathlib import Path
 
-STAGES = Path(__file__).resolve().parent / "stages"
+from kit.ops.stage import PROJECT
+
+FOLDER = PROJECT / "infra" / "sam"
+DEFAULT = re.compile(r"^  (\w+):\n(?:    .*\n)*?    Default: \"?(.*?)\"?\n", re.MULTILINE)
 
 
-def main(project: str, stage: str) -> None:
-    """Print the settings; the defaults are those of parts/main.yaml."""
-    file = STAGES / f"{stage}.toml"
+def main(stage: str) -> None:
+    """Print the settings by their names in Terraform."""
+    file = FOLDER / "stages" / f"{stage}.toml"
     own = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    secret = own.get("DatabaseUrlSecret") or f"/{project}/{stage}/database-url"
-    print(json.dumps([own.get("Architecture", "arm64"), secret, own.get("AlarmEmail", "")]))
+    parameters = (FOLDER / "parts" / "main.yaml").read_text(encoding="utf-8").partition("\nRules:")[0]
+    values = dict(DEFAULT.findall(parameters)) | own
+    print(json.dumps({re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): value for name, value in values.items()}))
 
 
 if __name__ == "__main__":
