@@ -42,7 +42,7 @@ ALLOWED = {
     "health_check": "deploy", "image": "deploy", "releases": "deploy", "secret": "deploy", "preview": "deploy",
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "cloudformation": "deploy", "deployed": "deploy",
     "deployed_by": "deploy", "new_account": "deploy", "stage_secrets": "deploy", "stage_settings": "deploy",
-    "queues": "deploy", "lambda_quota": "look",
+    "queues": "deploy", "lambda_quota": "look", "quota": "deploy",
 }  # fmt: skip
 """The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 
@@ -302,7 +302,8 @@ def test_the_calls_are_found() -> None:
     assert {"ecs:ExecuteCommand", "ecs:StopTask"} <= calls("exec") | calls("ecs_task")
     assert "logs:FilterLogEvents" in calls("log_tail")
     assert "sqs:GetQueueAttributes" in calls("queues")
-    assert calls("new_account") == {"iam:GetRole", "lambda:GetAccountSettings"}
+    assert calls("new_account") == {"iam:GetRole"}
+    assert "servicequotas:RequestServiceQuotaIncrease" in calls("quota")
 
 
 @pytest.mark.parametrize("verb", [["status"], ["logs"], ["cost", "--stage", "prod"]], ids=["status", "logs", "cost"])

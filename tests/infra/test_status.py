@@ -49,6 +49,22 @@ def test_the_status_fits_on_one_screen(aws: Any, status: Any) -> None:
     assert row(page, "jobs")[-3:] == ["1024", "MB,", "arm64"]
 
 
+@pytest.mark.parametrize(
+    ("environments", "line"),
+    [
+        (10, "this account runs 10 environments at once, and answers at most 100 requests a second"),
+        (None, "unknown. Access denied: your role lacks lambda:GetAccountSettings"),
+    ],
+)
+def test_the_capacity_of_the_account_is_shown(
+    status: Any, monkeypatch: pytest.MonkeyPatch, environments: int | None, line: str
+) -> None:
+    moto_stage.quota(monkeypatch, environments)
+    page = status()
+    assert line in " ".join(row(page, "capacity"))
+    assert "queue" in page
+
+
 def test_waiting_and_dead_jobs_are_counted(aws: Any, status: Any) -> None:
     sqs = aws.client("sqs")
     for name, number in ((f"{PREFIX}-default", 3), (f"{PREFIX}-default-dead", 2)):
