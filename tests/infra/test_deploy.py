@@ -110,10 +110,12 @@ def test_traffic_is_shifted_last(scene: Scene) -> None:
     assert scene.lived == [[NEW, OLD]]
 
 
-def test_a_lower_concurrency_of_jobs_reaches_the_infrastructure(scene: Scene) -> None:
-    scene.run(jobs_concurrency=5)
-    scene.run()
-    assert scene.limited == ["5", ""]
+@pytest.mark.parametrize(("lower", "passed_on"), [(5, "5"), (None, "")])
+def test_a_lower_concurrency_of_jobs_reaches_the_infrastructure(
+    scene: Scene, lower: int | None, passed_on: str
+) -> None:
+    scene.run(jobs_concurrency=lower)
+    assert scene.limited == [passed_on]
 
 
 DROPPED = Undeclared({"audit": Counts(0, 0, 0, 0)}, {"orders": Counts(2, 0, 0, 1)})
