@@ -99,11 +99,11 @@ def register(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the table, or the prices."""
+    resources = inventory.of(arguments.stage) if arguments.stage else DeployedResources.by_default()
     prices, document = read_prices(arguments.region or _region(arguments.stage))
     if arguments.prices:
         print("\n".join(_price_lines(prices, document)))
         return
-    resources = inventory.of(arguments.stage) if arguments.stage else DeployedResources.by_default()
     names = ("architecture", *SETTINGS)
     changes = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     resources = replace(resources, **changes, dashboards=max(resources.dashboards, int(arguments.dashboard)))
