@@ -168,7 +168,7 @@ class RequestLog:
                 await _plain(scope, 500, "Something went wrong on our side.")(scope, receive, send_with_id)
         finally:
             fields = {"status": status, "ms": round((perf_counter() - start) * 1000, 1)}
-            log.info(_line(scope), extra=fields)
+            log.info("%s", _line(scope), extra=fields)
             logs.request_id.reset(token)
 
 
