@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from kit.errors import UsageError
 from kit.ops.aws_account import Account
@@ -64,7 +65,7 @@ def read(account: Account) -> LambdaQuota:
     """Read the quota; raises `UsageError` when that is not possible."""
     try:
         limits = account.session.client("lambda", config=RETRY).get_account_settings()["AccountLimit"]
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
         raise UsageError(format_error(error, policy="look")) from None
     environments = limits["ConcurrentExecutions"]
     return LambdaQuota(environments, limits.get("UnreservedConcurrentExecutions", environments))
