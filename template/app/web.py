@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 from app import about, wall
 from app.models import MAX_TEXT
 from kit import web
-from kit.web import forms, problems, templates
+from kit.web import forms, polling, problems, templates
 from kit.web.static import StaticFiles
 
 log = logging.getLogger(__name__)
@@ -33,9 +33,9 @@ def home(request: Request) -> Response:
 
 
 def newest(request: Request) -> Response:
-    """Return only the newest messages, for pages that poll; 304 while nothing has changed."""
+    """Return only the newest messages, for pages that poll, and when to ask again; 304 while nothing has changed."""
     messages, _ = wall.page()
-    headers = {"cache-control": "no-cache"}
+    headers = {"cache-control": f"private, max-age={polling.interval(message.posted_at for message in messages)}"}
     response = pages.TemplateResponse(request, "messages.html", {"messages": messages}, headers=headers)
     return web.conditional(request, response)
 

@@ -70,10 +70,10 @@ OWN = {"cdk": "infra/cdk/own.py", "sam": "infra/sam/own.yaml", "terraform": "inf
 CASES = [
     Case("default"),
     Case(
-        "many queues, an own network, queues that are kept",
+        "a preview with many queues, an own network, queues that are kept",
         manifest=MANIFEST,
         kept_queues="audit,letters.fifo",
-        stage="test",
+        stage="preview12",
         uploads=True,
         settings={
             "dashboard": True,
@@ -91,6 +91,8 @@ CASES = [
             "database_url_secret": "/elsewhere/url",
             "web_memory": 1769,
             "web_reserved_concurrency": 50,
+            "throttle_rate": 50,
+            "throttle_burst": 75,
             "jobs_memory": 2048,
             "jobs_concurrency": 3,
             "task_cpu": 1024,

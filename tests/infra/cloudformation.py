@@ -109,7 +109,10 @@ def _function(properties: dict[str, Any]) -> dict[str, Any]:
         "timeout": int(properties["Timeout"]),
         "at most": int(properties.get("ReservedConcurrentExecutions", -1)),
         "environment": properties["Environment"]["Variables"],
-        "logs": [properties["LoggingConfig"]["LogGroup"], properties["LoggingConfig"].get("LogFormat", "Text")],
+        "logs": [
+            properties["LoggingConfig"][key]
+            for key in ("LogGroup", "LogFormat", "SystemLogLevel", "ApplicationLogLevel")
+        ],
         "role": properties["Role"],
     }
 
@@ -139,6 +142,7 @@ def _api(templates: Templates) -> dict[str, Any]:
         "at AWS's address": not api.get("DisableExecuteApiEndpoint", False),
         "routes": routes,
         "stage": [stage["ApiId"], stage["StageName"], stage["AutoDeploy"]],
+        "at most": [int(stage["DefaultRouteSettings"][f"Throttling{key}Limit"]) for key in ("Rate", "Burst")],
         "domains": domains,
         "mapped": mapped,
     }

@@ -1,4 +1,7 @@
-"""A deployed stage in moto: functions with aliases, queues, schedules, alarms, logs, a task definition."""
+"""A deployed stage in moto: functions with aliases, queues, schedules, alarms, logs, a task definition.
+
+moto knows no Lambda quota, so `quota` answers that call.
+"""
 
 import json
 import time
@@ -7,15 +10,18 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
 REGION, PREFIX = "eu-central-1", "my-app-prod"
 CIDR = "10.0.0.0/24"
+CREATE_CLIENT = boto3.Session.client
 DIGEST = "sha256:" + "a" * 64
 
 
 @contextmanager
-def running(monkeypatch: Any, *, logs_alone: bool = False) -> Iterator[boto3.Session]:
+def running(monkeypatch: pytest.MonkeyPatch, *, logs_alone: bool = False) -> Iterator[boto3.Session]:
     """Create the stage, or only its log groups, for the duration of the block."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "test",
@@ -27,12 +33,29 @@ def running(monkeypatch: Any, *, logs_alone: bool = False) -> Iterator[boto3.Ses
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
+        quota(monkeypatch, 1000)
         session = boto3.Session(region_name=REGION)
         for part in ("web", "jobs", "tasks"):
             session.client("logs").create_log_group(logGroupName=f"/{PREFIX}/{part}")
         if not logs_alone:
             _make(session)
         yield session
+
+
+def quota(monkeypatch: pytest.MonkeyPatch, environments: int | None, *, unreserved: int | None = None) -> None:
+    """Let Lambda answer with this quota; without one, that it may not be read."""
+    limits = {"ConcurrentExecutions": environments, "UnreservedConcurrentExecutions": unreserved or environments}
+    denied = {"Code": "AccessDeniedException", "Message": "not authorized to perform: lambda:GetAccountSettings on *"}
+    answer = {"AccountLimit": limits} if environments else {"Error": denied}
+    status = AWSResponse("https://lambda", 200 if environments else 403, {}, None)
+
+    def client(self: boto3.Session, name: str, *arguments: Any, **options: Any) -> Any:
+        created = CREATE_CLIENT(self, name, *arguments, **options)
+        if name == "lambda":
+            created.meta.events.register_first("before-call.lambda.GetAccountSettings", lambda **_: (status, answer))
+        return created
+
+    monkeypatch.setattr(boto3.Session, "client", client)
 
 
 def write(session: boto3.Session, part: str, *lines: Any, ago: float = 1.0, stream: str = "one") -> None:
@@ -98,7 +121,10 @@ def _make(session: boto3.Session) -> None:
     )["taskDefinition"]["taskDefinitionArn"]
     _functions(session, variables | {"JOBS_TASK_DEFINITION": revision})
     _watched(session)
-    session.client("apigatewayv2").create_api(Name=PREFIX, ProtocolType="HTTP")
+    gateway = session.client("apigatewayv2")
+    api = gateway.create_api(Name=PREFIX, ProtocolType="HTTP")["ApiId"]
+    throttle = {"ThrottlingRateLimit": 40.0, "ThrottlingBurstLimit": 80}
+    gateway.create_stage(ApiId=api, StageName="$default", DefaultRouteSettings=throttle)
 
 
 def _network(session: boto3.Session) -> tuple[str, str]:

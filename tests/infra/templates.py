@@ -59,6 +59,10 @@ class Templates:
                 return str(self.work_out(left)) == str(self.work_out(right))
             case {"Fn::Not": [inner]}:
                 return not self.holds(inner)
+            case {"Fn::And": both}:
+                return all(self.holds(inner) for inner in both)
+            case {"Condition": str(name)}:
+                return self.holds(name)
         raise ValueError(condition)
 
     def work_out(self, value: Any) -> Any:

@@ -237,7 +237,10 @@ def _function(resource: dict[str, Any]) -> dict[str, Any]:
         if resource["reserved_concurrent_executions"] is None
         else resource["reserved_concurrent_executions"],
         "environment": resource["environment"][0]["variables"],
-        "logs": [resource["logging_config"][0]["log_group"], resource["logging_config"][0]["log_format"]],
+        "logs": [
+            resource["logging_config"][0][key]
+            for key in ("log_group", "log_format", "system_log_level", "application_log_level")
+        ],
         "role": resource["role"],
     }
 
@@ -269,6 +272,7 @@ def _api(state: State) -> dict[str, Any]:
             if one["target"] == f"integrations/{integration['id']}"
         },
         "stage": [stage["api_id"], stage["name"], stage["auto_deploy"]],
+        "at most": [int(stage["default_route_settings"][0][f"throttling_{key}_limit"]) for key in ("rate", "burst")],
         "domains": domains,
         "mapped": [
             [domain["domain_name"], one["api_id"], stage["name"] if one["stage"] == stage["id"] else one["stage"]]

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Scene:
         self.record: list[Release] = [OLD]
         self.lived: list[list[Release]] = []
         self.kept: list[str] = []
+        self.limited: list[str] = []
         self.published = [NEW, NEWER]
 
     def do(self, step: str, answer: Any = None) -> Any:
@@ -49,7 +51,10 @@ class Scene:
             raise UsageError("This is the reason.")
         return answer
 
-    def infra(self, target: str, *_: object, KEPT_QUEUES: str = "", **variables: str) -> Any:
+    def infra(
+        self, target: str, *_: object, KEPT_QUEUES: str = "", JOBS_CONCURRENCY: str = "", **variables: str
+    ) -> Any:
+        self.limited += [JOBS_CONCURRENCY] if target == "infra-apply" else []
         self.kept += [KEPT_QUEUES] if target == "infra-apply" else []
         return self.do(target, variables)
 
@@ -64,12 +69,14 @@ class Scene:
         self.lived.append(record)
         self.do("live")
 
-    def run(self, *, direct: bool = False, undeclared: Undeclared | None = None) -> str:
+    def run(
+        self, *, direct: bool = False, undeclared: Undeclared | None = None, jobs_concurrency: int | None = None
+    ) -> str:
         account = Account(
             "123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session(region_name="us-east-1")
         )
         drop = next(iter(undeclared.dropped), "") if undeclared else ""
-        plan = deploy.Plan(STAGE, direct=direct, drop_queue=drop)
+        plan = deploy.Plan(STAGE, direct=direct, drop_queue=drop, jobs_concurrency=jobs_concurrency)
         deployment = deploy.Deployment(account, plan, "arm64", undeclared)
         deployment.releases = self  # type: ignore[assignment]
         return deployment.run()
@@ -101,6 +108,14 @@ def test_traffic_is_shifted_last(scene: Scene) -> None:
     assert scene.run() == "https://example.com"
     assert scene.done == STEPS
     assert scene.lived == [[NEW, OLD]]
+
+
+@pytest.mark.parametrize(("lower", "passed_on"), [(5, "5"), (None, "")])
+def test_a_lower_concurrency_of_jobs_reaches_the_infrastructure(
+    scene: Scene, lower: int | None, passed_on: str
+) -> None:
+    scene.run(jobs_concurrency=lower)
+    assert scene.limited == [passed_on]
 
 
 DROPPED = Undeclared({"audit": Counts(0, 0, 0, 0)}, {"orders": Counts(2, 0, 0, 1)})
@@ -345,6 +360,27 @@ def test_the_plan_shows_the_recipient_of_alarms(
         moto, tool.Settings("arm64", "/my-app/prod/database-url", email), deploy.Plan(STAGE), [], Undeclared({}, {})
     )
     assert re.search(line, capsys.readouterr().out)
+
+
+def test_the_plan_quotes_the_costs_of_the_stages_own_region_and_settings(
+    moto: Account, app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tool, "PROJECT", app)
+
+    def quoted(region: str, stage: Stage = STAGE, environments: int | None = None, **settings: Any) -> str:
+        account = replace(moto, region=region)
+        values = tool.Settings("arm64", "/my-app/prod/database-url", "", **settings)
+        deploy.show(account, values, deploy.Plan(stage), [], Undeclared({}, {}), environments=environments)
+        [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  cost ")]
+        return line
+
+    assert "about 0.87 USD a month" in quoted("us-east-1")
+    assert "about 3.87 USD a month" in quoted("us-east-1", dashboard=True)
+    assert "about 0.37 USD a month" in quoted("us-east-1", Stage("my-app", "preview12"), dashboard=True)
+    assert "at most 939 USD in a night of abuse" in quoted("us-east-1")
+    assert "at most 559 USD in a night of abuse" in quoted("us-east-1", environments=10)
+    assert "prices of us-east-1: those of eu-north-1 are not known" in quoted("eu-north-1")
+    assert "not known" not in quoted("us-east-1")
 
 
 @pytest.mark.parametrize("iac", ["sam", "cdk", "terraform"])

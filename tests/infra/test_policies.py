@@ -42,7 +42,7 @@ ALLOWED = {
     "health_check": "deploy", "image": "deploy", "releases": "deploy", "secret": "deploy", "preview": "deploy",
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "cloudformation": "deploy", "deployed": "deploy",
     "deployed_by": "deploy", "new_account": "deploy", "stage_secrets": "deploy", "stage_settings": "deploy",
-    "queues": "deploy",
+    "queues": "deploy", "lambda_quota": "look", "quota": "deploy",
 }  # fmt: skip
 """The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 
@@ -266,6 +266,7 @@ SERVICES = (
     "logs",
     "scheduler",
     "secretsmanager",
+    "service-quotas",
     "sns",
     "sqs",
     "ssm",
@@ -277,6 +278,7 @@ def action(service: str, operation: str) -> str:
     """The action of IAM that an operation needs."""
     if service == "apigatewayv2":
         return "apigateway:GET"
+    service = service.replace("-", "")
     return f"{service}:{'InvokeFunction' if operation == 'Invoke' else operation}"
 
 
@@ -300,7 +302,8 @@ def test_the_calls_are_found() -> None:
     assert {"ecs:ExecuteCommand", "ecs:StopTask"} <= calls("exec") | calls("ecs_task")
     assert "logs:FilterLogEvents" in calls("log_tail")
     assert "sqs:GetQueueAttributes" in calls("queues")
-    assert calls("new_account") == {"iam:GetRole", "lambda:GetAccountSettings"}
+    assert calls("new_account") == {"iam:GetRole"}
+    assert "servicequotas:RequestServiceQuotaIncrease" in calls("quota")
 
 
 @pytest.mark.parametrize("verb", [["status"], ["logs"], ["cost", "--stage", "prod"]], ids=["status", "logs", "cost"])
@@ -341,6 +344,8 @@ def about(name: str, params: dict[str, Any]) -> str:
     match service, params:
         case "lambda", {"FunctionName": str(called), "Qualifier": str(version)}:
             return f"{prefix}:function:{called}:{version}"
+        case "lambda", {"FunctionName": str(called)}:
+            return f"{prefix}:function:{called}"
         case "sns", {"TopicArn": str(arn)}:
             return arn
         case "sqs", {"QueueUrl": str(url)}:
@@ -353,8 +358,9 @@ def about(name: str, params: dict[str, Any]) -> str:
             assert cluster.endswith(f"/{moto_stage.PREFIX}")
             return f"{prefix}:task/{task.partition('/')[2]}"
         case "apigateway", _:
-            return "arn:aws:apigateway:eu-central-1::" + (
-                "/domainnames/x/apimappings" if "DomainName" in params else "/apis"
+            stage = "/apis/x/stages/x" if "StageName" in params else "/apis"
+            return (
+                f"arn:aws:apigateway:eu-central-1::{'/domainnames/x/apimappings' if 'DomainName' in params else stage}"
             )
         case "cloudwatch", {"AlarmNamePrefix": _}:
             return f"{prefix}:alarm:*"

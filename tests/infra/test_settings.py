@@ -9,6 +9,7 @@ from tools import environment, require_provider
 
 import parts
 from kit.ops import iac as tool
+from kit.ops.stage import Stage
 from rendering import render
 
 NEEDS = {"sam": "make", "cdk": "make", "terraform": "terraform"}
@@ -16,18 +17,26 @@ CONTEXT = {
     "project": "my-app",
     "region": "us-east-1",
     "stages": {
-        "test": {"architecture": "x86_64", "database_url_secret": "/elsewhere/url", "alarm_email": "me@example.com"}
+        "test": {
+            "architecture": "x86_64",
+            "database_url_secret": "/elsewhere/url",
+            "alarm_email": "me@example.com",
+            "web_memory": 1769,
+            "dashboard": True,
+        }
     },
 }
 OWN = {
     "sam": (
         "infra/sam/stages/test.toml",
-        'Architecture = "x86_64"\nDatabaseUrlSecret = "/elsewhere/url"\nAlarmEmail = "me@example.com"\n',
+        'Architecture = "x86_64"\nDatabaseUrlSecret = "/elsewhere/url"\nAlarmEmail = "me@example.com"\nWebMemory = 1769\n'
+        + 'Dashboard = "true"\n',
     ),
     "cdk": ("infra/cdk/cdk.json", json.dumps({"context": CONTEXT})),
     "terraform": (
         "infra/terraform/test.tfvars",
-        'architecture = "x86_64"\ndatabase_url_secret = "/elsewhere/url"\nalarm_email = "me@example.com"\n',
+        'architecture = "x86_64"\ndatabase_url_secret = "/elsewhere/url"\nalarm_email = "me@example.com"\n'
+        + "web_memory = 1769\ndashboard = true\n",
     ),
 }
 
@@ -46,7 +55,9 @@ def test_a_stage_without_settings_has_the_defaults(tmp_path: Path, iac: str) -> 
     parts.program(NEEDS[iac])
     app = render(tmp_path / "my-app", iac=iac)
     done = make(app, "infra-settings", "STAGE=new1")
-    assert tool.read_settings(done.stdout) == tool.Settings("arm64", "/my-app/new1/database-url", "")
+    assert tool.read_settings(done.stdout, Stage("my-app", "new1")) == tool.Settings(
+        "arm64", "/my-app/new1/database-url", ""
+    )
 
 
 @pytest.mark.parametrize("iac", NEEDS)
@@ -56,9 +67,13 @@ def test_a_stage_has_its_own_settings(tmp_path: Path, iac: str) -> None:
     file, text = OWN[iac]
     app.joinpath(file).write_text(text, encoding="utf-8")
     done = make(app, "infra-settings", "STAGE=test")
-    assert tool.read_settings(done.stdout) == tool.Settings("x86_64", "/elsewhere/url", "me@example.com")
+    assert tool.read_settings(done.stdout, Stage("my-app", "test")) == tool.Settings(
+        "x86_64", "/elsewhere/url", "me@example.com", web_memory=1769, dashboard=True
+    )
     other = make(app, "infra-settings", "STAGE=prod")
-    assert tool.read_settings(other.stdout) == tool.Settings("arm64", "/my-app/prod/database-url", "")
+    assert tool.read_settings(other.stdout, Stage("my-app", "prod")) == tool.Settings(
+        "arm64", "/my-app/prod/database-url", ""
+    )
 
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-test@sha256:" + "1" * 64

@@ -1,15 +1,19 @@
 """`make status` of a stage in moto."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import moto_stage
 import pytest
 from moto_stage import PREFIX, start_task, write
 
 from kit.cli import main as command
 from kit.ops import iac
+from kit.ops.aws_account import Account
+from kit.ops.stage import Stage
 from kit.ops.status import Status
 
 
@@ -49,6 +53,22 @@ def test_the_status_fits_on_one_screen(aws: Any, status: Any) -> None:
     assert row(page, "jobs")[-3:] == ["1024", "MB,", "arm64"]
 
 
+@pytest.mark.parametrize(
+    ("environments", "line"),
+    [
+        (10, "this account runs 10 environments at once, and answers at most 100 requests a second"),
+        (None, "unknown. Access denied: your role lacks lambda:GetAccountSettings"),
+    ],
+)
+def test_the_capacity_of_the_account_is_shown(
+    status: Any, monkeypatch: pytest.MonkeyPatch, environments: int | None, line: str
+) -> None:
+    moto_stage.quota(monkeypatch, environments)
+    page = status()
+    assert line in " ".join(row(page, "capacity"))
+    assert "queue" in page
+
+
 def test_waiting_and_dead_jobs_are_counted(aws: Any, status: Any) -> None:
     sqs = aws.client("sqs")
     for name, number in ((f"{PREFIX}-default", 3), (f"{PREFIX}-default-dead", 2)):
@@ -67,6 +87,12 @@ def test_schedules_show_their_last_and_next_run(aws: Any, status: Any) -> None:
     assert row(page, "kit-sweep")[-4:] == ["in", "5", "min", "-"] or row(page, "kit-sweep")[-4:-1] == ["in", "4", "min"]
     assert "delayed past 15 minutes: 1" in page
     assert "0123456789abcdef" not in page
+
+
+def test_a_preview_has_no_alarms_that_anybody_could_miss() -> None:
+    account = Account("123456789012", "arn:aws:iam::123456789012:user/me", "eu-central-1", boto3.Session())
+    preview = Status(account, Stage("my-app", "preview12"), datetime.now(UTC))
+    assert list(preview._alarms()) == ["  alarms     none, as for every preview"]
 
 
 def test_only_this_stages_alarms_count(aws: Any, status: Any) -> None:

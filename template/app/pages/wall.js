@@ -1,5 +1,5 @@
 // Shows what others post without a reload, and tells each time in the reader's own words.
-// It asks every 3 seconds, more rarely while nothing happens, and never in a hidden tab.
+// It asks as often as the server says, more rarely while nothing happens, and never in a hidden tab.
 const list = document.getElementById("messages");
 const often = 3000, rarely = 30000;
 let wait = often, seen, timer;
@@ -19,15 +19,16 @@ function tellTimes() {
 
 async function look() {
   try {
-    const answer = await fetch(list.dataset.live);
+    const answer = await fetch(list.dataset.live, { cache: "no-cache" });
     if (!answer.ok) throw new Error(`the wall answered ${answer.status}`);
     const etag = answer.headers.get("etag");
+    const asked = 1000 * (/max-age=(\d+)/.exec(answer.headers.get("cache-control"))?.[1] ?? 0) || often;
     if (etag === seen) {
-      wait = Math.min(wait * 1.3, rarely);
+      wait = Math.max(asked, Math.min(wait * 1.3, rarely));
     } else {
       list.innerHTML = await answer.text(); // the app's own, escaped HTML
       seen = etag;
-      wait = often;
+      wait = asked;
     }
   } catch {
     wait = rarely;

@@ -1,11 +1,11 @@
-"""Print the settings that are needed before a stage exists, as JSON: its processor, the name of its database secret,
-and the email address for alarms.
+"""Print a stage's settings as JSON, before it exists.
 
 usage: settings.py STAGE
 """
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def main(stage: str) -> None:
         settings = Settings.of(Context(context | {"stage": stage, "image": no_image}))
     except SettingsError as error:
         sys.exit(str(error))
-    print(json.dumps([settings.architecture, settings.secret, settings.alarm_email]))
+    print(json.dumps(asdict(settings)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ infra-template:
 	@$(SAM_PYTHON) infra/sam/assemble.py
 
 infra-settings:
-	@$(UV) run --quiet python infra/sam/settings.py "$(PROJECT)" "$$ARG_STAGE"
+	@$(RUN) python -m kit.ops.sam_settings "$$ARG_STAGE"
 
 infra-image:
 	@$(STACKS) prepare "$(STACK)-image"
@@ -34,6 +34,7 @@ infra-apply: infra-template infra-image
 	@$(SAM_DEPLOY) --stack-name "$(STACK)" --template-file infra/sam/build/template.yaml \
 		--image-repository "$${ARG_IMAGE%%@*}" \
 		--parameter-overrides $(SETTINGS) "Project=$(PROJECT)" "Stage=$$ARG_STAGE" "Image=$$ARG_IMAGE" \
+		$(if $(JOBS_CONCURRENCY),"JobsConcurrency=$$ARG_JOBS_CONCURRENCY") \
 		|| { $(STACKS) failures "$(STACK)"; exit 1; }
 
 infra-destroy:

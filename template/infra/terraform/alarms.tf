@@ -70,7 +70,7 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = local.alarms
+  for_each = local.is_preview ? {} : local.alarms
 
   alarm_name          = "${local.name}-${each.key}"
   alarm_description   = each.value.description

@@ -20,7 +20,7 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  count          = var.dashboard ? 1 : 0
+  count          = var.dashboard && !local.is_preview ? 1 : 0
   dashboard_name = local.name
 
   dashboard_body = jsonencode({

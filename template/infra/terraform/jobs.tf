@@ -26,8 +26,10 @@ resource "aws_lambda_function" "jobs" {
   }
 
   logging_config {
-    log_format = "Text" # the app logs JSON itself
-    log_group  = aws_cloudwatch_log_group.jobs.name
+    log_format            = "JSON"
+    system_log_level      = "WARN"
+    application_log_level = "DEBUG"
+    log_group             = aws_cloudwatch_log_group.jobs.name
   }
 
   depends_on = [aws_ecr_repository_policy.this, aws_iam_role_policy.jobs]

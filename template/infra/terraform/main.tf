@@ -11,6 +11,8 @@ locals {
 
   secrets = "/${var.project}/${var.stage}/secrets"
 
+  is_preview = startswith(var.stage, "preview") # has no alarms, which cost more than all the rest of it
+
   secret_is_arn = startswith(local.secret, "arn:") # of Secrets Manager; otherwise it is the name of an SSM parameter
 
   # The environment of both functions and, with a few differences, of tasks.

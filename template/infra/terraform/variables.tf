@@ -57,8 +57,20 @@ variable "web_memory" {
   default     = 1024
 }
 
+variable "throttle_rate" {
+  description = "Requests a second, on average, that the API accepts; more are refused. `make cost` shows what they can cost."
+  type        = number
+  default     = 500
+}
+
+variable "throttle_burst" {
+  description = "Requests that it accepts at once."
+  type        = number
+  default     = 1000
+}
+
 variable "web_reserved_concurrency" {
-  description = "Maximum number of web environments, which limits the cost of a spike; -1 for no limit."
+  description = "Maximum number of web environments, which limits the cost of a spike; -1 for no limit. New accounts refuse a limit: see `make quota`."
   type        = number
   default     = -1
 }
@@ -70,7 +82,7 @@ variable "jobs_memory" {
 }
 
 variable "jobs_concurrency" {
-  description = "Maximum number of concurrent jobs of a queue, 2 to 1000."
+  description = "Maximum number of concurrent jobs of a queue, 2 to 1000; `make deploy` lowers it where the account's quota is low."
   type        = number
   default     = 10
 }

@@ -23,8 +23,10 @@ resource "aws_lambda_function" "web" {
   }
 
   logging_config {
-    log_format = "Text" # the app logs JSON itself
-    log_group  = aws_cloudwatch_log_group.web.name
+    log_format            = "JSON"
+    system_log_level      = "WARN"  # without START and REPORT, which are more than the app's own line for a request
+    application_log_level = "DEBUG" # LOG_LEVEL decides
+    log_group             = aws_cloudwatch_log_group.web.name
   }
 
   depends_on = [aws_ecr_repository_policy.this, aws_iam_role_policy.web]
@@ -67,6 +69,12 @@ resource "aws_apigatewayv2_stage" "this" {
   api_id      = aws_apigatewayv2_api.this.id
   name        = "$default"
   auto_deploy = true
+
+  # More requests are answered with a 429, which costs nothing.
+  default_route_settings {
+    throttling_rate_limit  = var.throttle_rate
+    throttling_burst_limit = var.throttle_burst
+  }
 }
 
 resource "aws_lambda_permission" "web" {

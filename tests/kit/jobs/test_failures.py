@@ -146,6 +146,7 @@ def test_an_error_that_cannot_be_written_to_the_metrics_changes_nothing(
             raise BrokenPipeError
 
     default = queue()
+    use(monkeypatch, JOBS_METRICS="1")
     loading.load()
     add.enqueue("a")
     event = default.event()

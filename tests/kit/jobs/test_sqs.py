@@ -13,7 +13,7 @@ from aws_emulator import Emulator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sample_jobs import act, add, long, ordered, stubborn, wait
-from stage import Context, Queue, effects
+from stage import Context, Queue, effects, use
 
 from kit.db import database
 from kit.jobs import JobError, days, enqueue, loading, minutes
@@ -348,8 +348,18 @@ def test_an_unknown_event_is_rejected(queue: Make) -> None:
         lambda_jobs.handler({"version": "2.0", "rawPath": "/"}, Context())
 
 
-def test_metrics_are_one_line_of_json_each(queue: Make, handler: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_metrics_which_cost_are_off_by_default(queue: Make, handler: Any, capsys: pytest.CaptureFixture[str]) -> None:
     default = queue()
+    add.enqueue("one")
+    default.drain(handler)
+    assert capsys.readouterr().out == ""
+
+
+def test_metrics_are_one_line_of_json_each(
+    queue: Make, handler: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    default = queue()
+    use(monkeypatch, JOBS_METRICS="1")
     add.enqueue("one")
     default.drain(handler)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -363,11 +373,12 @@ def test_metrics_are_one_line_of_json_each(queue: Make, handler: Any, capsys: py
 
 
 def test_the_kits_own_jobs_write_no_metrics_for_they_run_while_nobody_comes(
-    queue: Make, handler: Any, capsys: pytest.CaptureFixture[str]
+    queue: Make, handler: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from kit.jobs import maintenance
 
     default = queue()
+    use(monkeypatch, JOBS_METRICS="1")
     maintenance.sweep.enqueue()
     default.drain(handler)
     assert waiting() == 0

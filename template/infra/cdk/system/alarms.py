@@ -46,7 +46,8 @@ class Alarms(Construct):
         )
         if settings.alarm_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
-        self._watch(settings, manifest, web, jobs, queues)
+        if not settings.is_preview:
+            self._watch(settings, manifest, web, jobs, queues)
         if settings.monthly_budget:
             self._budget(settings)
 

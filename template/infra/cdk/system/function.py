@@ -54,6 +54,10 @@ class Function(Construct):
             reserved_concurrent_executions=reserved_concurrency,
             environment=self.variables,
             log_group=self.log_group,
+            # Without START and REPORT, which are more than the app's own line for a request. LOG_LEVEL decides on the rest.
+            logging_format=lambda_.LoggingFormat.JSON,
+            system_log_level_v2=lambda_.SystemLogLevel.WARN,
+            application_log_level_v2=lambda_.ApplicationLogLevel.DEBUG,
             role=self.role,
         )
         # Never change it here, as that would make the newest code live before its health was checked.

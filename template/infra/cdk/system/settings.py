@@ -26,9 +26,13 @@ class Settings:
     architecture: str = "arm64"  # the image's processor; arm64 is 20 % cheaper than x86_64
     database_url_secret: str = ""  # SSM parameter, or ARN of a secret; empty for /<project>/<stage>/database-url
     web_memory: int = 1024  # MB; 1,769 MB is one vCPU
-    web_reserved_concurrency: int = -1  # environments at most, to limit a spike's cost; -1 for no limit
+    throttle_rate: int = 500  # requests a second, on average, that the API accepts; more are refused
+    throttle_burst: int = 1000  # requests that it accepts at once
+    web_reserved_concurrency: int = (
+        -1
+    )  # environments at most, to limit a spike's cost; new accounts refuse it: make quota
     jobs_memory: int = 1024  # MB
-    jobs_concurrency: int = 10  # concurrent jobs of a queue, 2 to 1000
+    jobs_concurrency: int = 10  # concurrent jobs of a queue, 2 to 1000; `make deploy` lowers it where the quota is low
     task_cpu: int = 512  # 1024 is one vCPU
     task_memory: int = 1024  # MB
     vpc_id: str = ""  # an existing VPC for tasks; empty to create one
@@ -84,6 +88,11 @@ class Settings:
     def name(self) -> str:
         """What the names of resources begin with."""
         return f"{self.project}-{self.stage}"
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether it is a preview, which has no alarms: they cost more than all the rest of it."""
+        return self.stage.startswith("preview")
 
     @property
     def secret(self) -> str:

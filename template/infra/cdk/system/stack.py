@@ -50,7 +50,7 @@ class AppStack(cdk.Stack):
         Schedules(self, "Schedules", manifest=manifest, environment=environment, queues=queues, jobs=jobs)
         self.events = Events(self, "Events", settings=settings, manifest=manifest, queues=queues, jobs=jobs)
         Alarms(self, "Alarms", settings=settings, manifest=manifest, web=web, jobs=jobs, queues=queues)
-        if settings.dashboard:
+        if settings.dashboard and not settings.is_preview:
             Dashboard(self, "Dashboard", settings=settings, web=web, jobs=jobs, queues=queues)
 
         for name, value, description in (

@@ -39,14 +39,23 @@ class Web(Construct):
             default_integration=integrations.HttpLambdaIntegration("Web", self.function.live),
             # With a domain, requests must not bypass a CDN or firewall in front of it.
             disable_execute_api_endpoint=bool(settings.domain_name),
+            create_default_stage=False,
+        )
+        stage = self.api.add_stage(
+            "DefaultStage",
+            auto_deploy=True,
+            # More requests are answered with a 429, which costs nothing.
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=settings.throttle_rate, burst_limit=settings.throttle_burst
+            ),
         )
         self.domain_target = ""
         if settings.domain_name:
-            self._answer_at(settings)
+            self._answer_at(settings, stage)
         else:
             self.address = self.api.api_endpoint
 
-    def _answer_at(self, settings: Settings) -> None:
+    def _answer_at(self, settings: Settings, stage: apigateway.HttpStage) -> None:
         domain = apigateway.DomainName(
             self,
             "Domain",
@@ -54,6 +63,6 @@ class Web(Construct):
             certificate=acm.Certificate.from_certificate_arn(self, "Certificate", settings.certificate_arn),
             security_policy=apigateway.SecurityPolicy.TLS_1_2,
         )
-        apigateway.ApiMapping(self, "Mapping", api=self.api, domain_name=domain, stage=self.api.default_stage)
+        apigateway.ApiMapping(self, "Mapping", api=self.api, domain_name=domain, stage=stage)
         self.address = f"https://{settings.domain_name}"
         self.domain_target = domain.regional_domain_name

@@ -15,7 +15,21 @@ from typing import TextIO
 
 from kit import settings
 
-__all__ = ["configure", "job_id", "request_id"]
+__all__ = ["MOST", "configure", "cut", "job_id", "request_id"]
+
+MOST = 200
+"""Characters of what a client sends that a log line has, such as a path: a client must not decide what the logs cost."""
+MOST_OF_A_FIELD, MOST_OF_A_TRACEBACK = 2_000, 4_000
+"""Characters, at most, of a message or another field of a record, and of a traceback."""
+
+
+def cut(text: str, most: int = MOST) -> str:
+    """The text, with its middle left out if it is longer than `most` characters."""
+    if len(text) <= most:
+        return text
+    head = most * 2 // 3
+    return f"{text[:head]}…{text[head + 1 - most :]}"
+
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The ID of the current request, which `kit.web` sets. A job has the ID of the request that enqueued it."""
@@ -72,15 +86,16 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": cut(record.getMessage(), MOST_OF_A_FIELD),
         }
         if current := request_id.get():
             line["request_id"] = current
         if current := job_id.get():
             line["job_id"] = current
-        line |= extras(record)
+        for name, value in extras(record).items():
+            line[name] = cut(value, MOST_OF_A_FIELD) if isinstance(value, str) else value
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = cut(self.formatException(record.exc_info), MOST_OF_A_TRACEBACK)
         return _encode(line)
 
 

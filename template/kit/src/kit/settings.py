@@ -162,6 +162,9 @@ class Settings(BaseSettings):
         "the security groups of those tasks: sg-1", default=tuple, parse=names
     )
     metrics_namespace: str = setting("the CloudWatch namespace of the jobs' metrics", default="app")
+    jobs_metrics: bool = setting(
+        "1 writes metrics of jobs to CloudWatch, at 1.50 USD a month for each busy job", default=False
+    )
 
 
 class _Current:

@@ -19,6 +19,7 @@ OPS = {
     "preview": "deploy a preview of a pull request",
     "preview-end": "delete a preview",
     "status": "show a stage's versions, queues, alarms and tasks",
+    "quota": "show Lambda's quota, and ask for more",
     "logs": "show a stage's logs",
     "cost": "estimate the costs with and without traffic",
     "policy": "print an IAM policy, filled in for this account",

@@ -1,8 +1,9 @@
 """Metrics for CloudWatch, written to stdout in its Embedded Metric Format: one JSON line each.
 
 By job: Queued, Started, Succeeded, Failed, Retried, DeadLettered, Skipped (counts), Duration and QueueLatency
-(milliseconds). Written only with JOBS=sqs: Lambda and ECS send stdout to CloudWatch, which extracts the metrics. A
-metric costs 0.30 USD a month, by the hours in which it is written, so the kit's own jobs, which run all day, write none.
+(milliseconds). Written only with JOBS=sqs and JOBS_METRICS=1: Lambda and ECS send stdout to CloudWatch, which extracts
+the metrics. A metric costs 0.30 USD a month, by the hours in which it is written: 1.50 USD for each busy job. The kit's own
+jobs, which run all day, write none.
 Source: CloudWatch User Guide, "Embedded metric format specification".
 """
 
@@ -47,7 +48,8 @@ def write(job: str, **values: float) -> None:
 
 
 def _is_written(job: str) -> bool:
-    return settings.current().jobs == "sqs" and not job.startswith("kit.")
+    config = settings.current()
+    return config.jobs_metrics and config.jobs == "sqs" and not job.startswith("kit.")
 
 
 @cache

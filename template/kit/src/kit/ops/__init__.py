@@ -8,6 +8,7 @@ destroy       delete a stage
 secret        store a secret for a stage
 preview       a stage for a pull request, with a database branch of its own
 status        read-only status of a deployed stage
+quota         Lambda's quota, and a request for more
 logs          a stage's logs
 cost          estimate of the costs
 policy        IAM policies, filled in
@@ -25,6 +26,7 @@ deployed        what is deployed of a stage
 deployed_by     which infrastructure tool deployed it
 inventory       the billable resources of a deployed stage
 cost_model      a model of what a stage uses
+lambda_quota    how many environments Lambda may run at once
 health_check    health checks before and after traffic is shifted
 ecs_task        a task on Fargate
 oneoff_task     a task for the duration of a block

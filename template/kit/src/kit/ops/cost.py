@@ -1,19 +1,30 @@
-"""`make cost`: what a month without traffic, a normal day and a viral day cost, by a model and dated prices."""
+"""`make cost`: what a month without traffic, a normal day, a viral day and a night of abuse cost, by a model and dated prices."""
 
 import argparse
+import os
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kit.ops import cost_model, inventory
+from kit.ops import aws_account, cost_model, inventory, lambda_quota
 from kit.ops.cost_model import DeployedResources, TrafficModel, Usage
 
 DAYS = cost_model.MONTH / 24
 """Of a month."""
-SETTINGS = ("web_memory", "jobs_memory", "task_cpu", "task_memory")
+SETTINGS = (
+    "web_memory",
+    "web_reserved_concurrency",
+    "throttle_rate",
+    "throttle_burst",
+    "jobs_memory",
+    "task_cpu",
+    "task_memory",
+)
+HOME = "us-east-1"
+"""The region of the prices that others are compared with."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,23 @@ class Price:
 
 
 @dataclass(frozen=True)
+class Prices:
+    """The prices of a region, by name."""
+
+    region: str
+    by_name: dict[str, Price]
+    foreign: list[str]
+    """Names of prices that are not known for this region, and therefore those of `HOME`."""
+
+    def note(self) -> str:
+        """Whose prices these are, if not all are the region's own; empty otherwise."""
+        if len(self.foreign) == len(self.by_name):
+            return f"prices of {HOME}: those of {self.region} are not known, and may be higher or lower"
+        names = ", ".join(self.by_name[name].what for name in self.foreign)
+        return f"prices of {HOME} where those of {self.region} are not known: {names}" if names else ""
+
+
+@dataclass(frozen=True)
 class Column:
     """The usage of a period, and what is left of the month's free tier for it."""
 
@@ -40,19 +68,20 @@ class Column:
     usage: Usage
     free: dict[str, float]
 
-    def paid(self, prices: dict[str, Price]) -> float:
+    def paid(self, prices: Prices) -> float:
         """US dollars after the free tier."""
-        return sum(prices[name].of(max(0, units - self.free[name])) for name, units in self.usage.items())
+        return sum(prices.by_name[name].of(max(0, units - self.free[name])) for name, units in self.usage.items())
 
-    def total(self, prices: dict[str, Price]) -> float:
+    def total(self, prices: Prices) -> float:
         """US dollars without a free tier."""
-        return sum(prices[name].of(units) for name, units in self.usage.items())
+        return sum(prices.by_name[name].of(units) for name, units in self.usage.items())
 
 
 def register(commands: Any) -> None:
     """Add the command; the assumptions about traffic are options."""
-    parser = commands.add_parser("cost", description="Estimate the costs without traffic, on a normal and a viral day.")
+    parser = commands.add_parser("cost", description="Estimate the costs without traffic, with it, and of abuse.")
     parser.add_argument("--stage", help="use the settings of this deployed stage instead of the defaults")
+    parser.add_argument("--region", help="the AWS region; by default the app's")
     parser.add_argument("--prices", action="store_true", help="list the prices with their dates and sources")
     parser.add_argument("--architecture", choices=["arm64", "x86_64"], help="the image's processor")
     for name in SETTINGS:
@@ -62,54 +91,93 @@ def register(commands: Any) -> None:
         parser.add_argument(
             _option(assumption.name),
             type=_number,
-            default=assumption.default,
             metavar="N",
-            help=assumption.metadata["help"],
+            help=f"{assumption.metadata['help']} (default: {assumption.default:,.10g})",
         )
     parser.set_defaults(run=run, policy="look")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the table, or the prices."""
-    prices, document = read_prices()
+    resources = inventory.of(arguments.stage) if arguments.stage else DeployedResources.by_default()
+    prices, document = read_prices(arguments.region or _region(arguments.stage))
     if arguments.prices:
         print("\n".join(_price_lines(prices, document)))
         return
-    resources = inventory.of(arguments.stage) if arguments.stage else DeployedResources.by_default()
     names = ("architecture", *SETTINGS)
     changes = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     resources = replace(resources, **changes, dashboards=max(resources.dashboards, int(arguments.dashboard)))
-    traffic = TrafficModel(**{field.name: getattr(arguments, field.name) for field in fields(TrafficModel)})
+    traffic = TrafficModel(**{field.name: _assumption(arguments, field) for field in fields(TrafficModel)})
     print("\n".join(_table(columns(resources, traffic, prices), prices)))
-    print("\n".join(_notes(resources, traffic, document)), file=sys.stderr)
+    print("\n".join(_notes(resources, traffic, prices, document)), file=sys.stderr)
 
 
-def read_prices() -> tuple[dict[str, Price], dict[str, Any]]:
-    """The prices by name, and the whole of prices.toml."""
+def _region(stage: str | None) -> str:
+    return aws_account.account().region if stage else os.environ.get("AWS_REGION") or HOME
+
+
+def _assumption(arguments: argparse.Namespace, assumption: Field[Any]) -> float:
+    """The option's value; the quota of a stage's account is read, if it may be."""
+    value: float | None = getattr(arguments, assumption.name)
+    if value is None and assumption.name == "environments" and arguments.stage:
+        quota, _ = lambda_quota.read_if_allowed(aws_account.account())
+        value = float(quota.environments) if quota else None
+    return float(getattr(TrafficModel(), assumption.name)) if value is None else value
+
+
+def read_prices(region: str = HOME) -> tuple[Prices, dict[str, Any]]:
+    """The prices of a region, and the whole of prices.toml."""
     document = tomllib.loads(Path(__file__).with_name("prices.toml").read_text(encoding="utf-8"))
-    return {name: Price(**values) for name, values in document["price"].items()}, document
+    prices = {name: Price(**values) for name, values in document["price"].items()}
+    if region == HOME:
+        return Prices(region, prices, []), document
+    if (local := document["region"].get(region)) is None:
+        return Prices(region, prices, list(prices)), document
+    known = {
+        name: replace(prices[name], usd=usd, seen=local["seen"], page=local["source"])
+        for name, usd in local["usd"].items()
+    }
+    return Prices(region, prices | known, [name for name in prices if name not in known]), document
 
 
-def columns(resources: DeployedResources, traffic: TrafficModel, prices: dict[str, Price]) -> list[Column]:
-    """A month without traffic, and what a day adds.
+def columns(resources: DeployedResources, traffic: TrafficModel, prices: Prices) -> list[Column]:
+    """A month without traffic of all stages and previews, what a day of this stage adds, and what a night of abuse may.
 
-    The free tier is used up by the month first; of the rest a normal day gets its share, and a viral day all.
+    The free tier is the account's. It is used up by the month first; of the rest a normal day gets its share, and a viral
+    day or a night of abuse all.
     """
     idle = cost_model.idle(resources, traffic)
-    free = {name: price.free for name, price in prices.items()}
-    rest = {name: max(0.0, free[name] - idle[name]) for name in prices}
-    normal = cost_model.day(resources, traffic, traffic.normal_visits, traffic.normal_task_minutes)
-    viral = cost_model.day(resources, traffic, traffic.viral_visits, traffic.viral_task_minutes)
+    free = {name: price.free for name, price in prices.by_name.items()}
+    rest = {name: max(0.0, free[name] - idle[name]) for name in free}
+    normal, viral = (
+        cost_model.day(resources, traffic, visits, minutes, poll_seconds=seconds)
+        for visits, minutes, seconds in (
+            (traffic.normal_visits, traffic.normal_task_minutes, traffic.poll_seconds),
+            (traffic.viral_visits, traffic.viral_task_minutes, traffic.viral_poll_seconds),
+        )
+    )
     return [
         Column("idle, a month", idle, free),
         Column("a normal day", normal, {name: units / DAYS for name, units in rest.items()}),
         Column("a viral day", viral, rest),
+        Column("abuse, at most", cost_model.abuse(resources, traffic), rest),
     ]
 
 
-def _table(columns: list[Column], prices: dict[str, Price]) -> Iterator[str]:
+def summary(resources: DeployedResources, traffic: TrafficModel, region: str) -> str:
+    """An idle month and the most that a night of abuse can cost, in one line."""
+    prices, _ = read_prices(region)
+    idle, *_, abuse = columns(resources, traffic, prices)
+    note = prices.note()
+    return (
+        f"about {idle.total(prices):.2f} USD a month without traffic, not counting the database; at most "
+        f"{abuse.total(prices):,.0f} USD in a night of abuse; details: make cost{f' ({note})' * bool(note)}"
+    )
+
+
+def _table(columns: list[Column], prices: Prices) -> Iterator[str]:
     yield _row("USD", [f"{column.title:>16}" for column in columns])
-    for name, price in prices.items():
+    for name, price in prices.by_name.items():
         if any(column.usage[name] for column in columns):
             yield _row(price.what, [_cell(price.of(column.usage[name])) for column in columns])
     yield "-" * (34 + 16 * len(columns))
@@ -125,23 +193,38 @@ def _cell(usd: float) -> str:
     return f"{usd:>16,.4f}" if 0 < usd < 0.1 else f"{usd:>16,.2f}" if usd else f"{'-':>16}"
 
 
-def _notes(resources: DeployedResources, traffic: TrafficModel, document: dict[str, Any]) -> Iterator[str]:
+def _notes(
+    resources: DeployedResources, traffic: TrafficModel, prices: Prices, document: dict[str, Any]
+) -> Iterator[str]:
     database, queues = document["database"], len(resources.manifest["queues"])
     memory = f"web {resources.web_memory} MB, jobs {resources.jobs_memory} MB, {resources.architecture}"
+    note = f"\nNot all are known: {prices.note()}." if prices.foreign else ""
     yield f"""
-Not included: {database["what"]}, {database["usd"]:.0f} USD a month ({database["seen"]}, {database["page"]}).
-Prices of {document["region"]} without taxes; most other regions cost up to a quarter more. ARGS=--prices lists them
-with their dates. The costs of a day come on top of the month's. The free tier is the whole account's: a normal day
-gets its share of what is left, a viral day all of it.
+Not included: {database["what"]}, {cost_model.database(traffic, document):.2f} USD a month with a branch for each preview
+({database["seen"]}, {database["page"]}).
+Prices of {prices.region} without taxes; ARGS=--prices lists them with their dates.{note}
+The month is that of all stages and previews. The costs of a day come on top of it. The free tier is the whole account's:
+a normal day gets its share of what is left, a viral day all of it. Abuse is the most that {traffic.abuse_hours:g} hours can
+cost, with a throttle of {resources.throttle_rate:,} requests a second and {_limit(resources, traffic)} environments, each busy all the time.
 Assumptions, for {queues} queue(s), {resources.alarms} alarms, {memory} (change them with ARGS='--ms 50' …):"""
     for field in fields(traffic):
-        yield f"  {_option(field.name):<23}{getattr(traffic, field.name):>12,.10g}  {field.metadata['help']}"
+        yield f"  {_option(field.name):<26}{getattr(traffic, field.name):>12,.10g}  {field.metadata['help']}"
 
 
-def _price_lines(prices: dict[str, Price], document: dict[str, Any]) -> Iterator[str]:
-    yield f"{document['region']:<34}{'USD':>9} {'per':>9} {'free':>11}  seen     source"
-    for price in prices.values():
-        yield f"{price.what:<34}{price.usd:>9g} {price.per:>9,g} {price.free:>11,.10g}  {price.seen}  {price.page}"
+def _limit(resources: DeployedResources, traffic: TrafficModel) -> str:
+    reserved = resources.web_reserved_concurrency
+    return f"{traffic.environments if reserved < 0 else min(reserved, traffic.environments):,.0f}"
+
+
+def _price_lines(prices: Prices, document: dict[str, Any]) -> Iterator[str]:
+    yield f"{prices.region:<34}{'USD':>9} {'per':>9} {'free':>11}  seen     source"
+    for name, price in prices.by_name.items():
+        other = f" ({HOME})" if name in prices.foreign else ""
+        yield f"{price.what:<34}{price.usd:>9g} {price.per:>9,g} {price.free:>11,.10g}  {price.seen}  {price.page}{other}"
+    for name in ("branch-hours", "storage-gb"):
+        price = document["database"][name]
+        what = f"PlanetScale, {name.replace('-', ' ')}"
+        yield f"{what:<34}{price['usd']:>9g} {1:>9} {price['included']:>11,}  {price['seen']}  {price['page']}"
 
 
 def _option(name: str) -> str:

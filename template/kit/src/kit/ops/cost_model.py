@@ -1,6 +1,7 @@
-"""A model of what a stage uses, in the units that AWS bills: without traffic, and on a day with visits."""
+"""A model of what a stage uses, in the units that AWS bills: without traffic, on a day with visits, in a night of abuse."""
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,10 +20,16 @@ POLLS = 5 * 3 * 60
 Source: AWS Lambda Developer Guide, "Using Lambda with Amazon SQS": long polling, initially five concurrent batches.
 """
 METRICS = 5
-"""Metrics that a successful job writes: see `kit.jobs.metrics`."""
+"""Metrics that a successful job writes with JOBS_METRICS=1: see `kit.jobs.metrics`."""
 YEAR, MANY = timedelta(days=365), 500
 REQUESTS_PER_MESSAGE = 4
 """To SQS: send, receive, hide for as long as its job may take, delete."""
+TIMEOUT = 29.0
+"""Seconds that a request may take, as in the infrastructure."""
+METERED_KB = 512
+"""What the HTTP API counts as one request; a larger one is several. Source: https://aws.amazon.com/api-gateway/pricing/"""
+LEAST_TASK_MINUTES = 1.0
+"""What Fargate bills at least. Source: https://aws.amazon.com/fargate/pricing/"""
 
 Usage = defaultdict[str, float]
 """Units by their names in prices.toml."""
@@ -37,7 +44,11 @@ class DeployedResources:
     manifest: dict[str, Any]
     architecture: str = "arm64"
     web_memory: int = 1024
+    web_reserved_concurrency: int = -1
+    throttle_rate: int = 500
+    throttle_burst: int = 1000
     jobs_memory: int = 1024
+    jobs_concurrency: int = 10
     task_cpu: int = 512
     task_memory: int = 1024
     alarms: int
@@ -54,32 +65,74 @@ class DeployedResources:
         return cls(manifest=manifest, alarms=3 + 2 * len(manifest["queues"]) + streams)
 
 
+def _option(help: str, default: float) -> Any:
+    return field(default=default, metadata={"help": help})
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrafficModel:
     """Assumptions about the traffic; each field is an option of `make cost`."""
 
-    image_gb: float = field(default=0.3, metadata={"help": "GB of images in the repository"})
-    tick_ms: float = field(default=200, metadata={"help": "ms for a schedule's tick or its job, with some cold starts"})
-    log_kb: float = field(default=0.8, metadata={"help": "KB of logs for each invocation"})
-    requests: float = field(default=5, metadata={"help": "requests per visit"})
-    ms: float = field(default=30, metadata={"help": "ms per request"})
-    answer_kb: float = field(default=8, metadata={"help": "KB per response"})
-    jobs: float = field(default=0.1, metadata={"help": "jobs per visit"})
-    job_ms: float = field(default=300, metadata={"help": "ms per job"})
-    normal_visits: float = field(default=1_000, metadata={"help": "visits on a normal day"})
-    normal_task_minutes: float = field(default=0, metadata={"help": "minutes of Fargate tasks on a normal day"})
-    viral_visits: float = field(default=1_000_000, metadata={"help": "visits on a viral day"})
-    viral_task_minutes: float = field(default=60, metadata={"help": "minutes of Fargate tasks on a viral day"})
+    stages: float = _option("stages in the account, this one included", 1)
+    previews: float = _option("previews that exist all month", 0)
+    image_gb: float = _option("GB of images in a stage's repository", 0.3)
+    database_gb: float = _option("GB in the database", 1)
+    tick_ms: float = _option("ms for a schedule's tick or its job, with some cold starts", 200)
+    scheduled_task_minutes: float = _option("minutes that a scheduled job takes on Fargate", 60)
+    log_kb: float = _option("KB of logs for each invocation", 0.3)
+    requests: float = _option("requests per visit, without polls", 2)
+    minutes: float = _option("minutes that a visitor stays", 1)
+    poll_seconds: float = _option("seconds between polls of an open page; 0 if it doesn't poll", 8)
+    viral_poll_seconds: float = _option("the same on a viral day, when the server asks for fewer", 30)
+    ms: float = _option("ms per request", 30)
+    answer_kb: float = _option("KB per response", 8)
+    jobs: float = _option("jobs per visit", 0.1)
+    job_kinds: float = _option("kinds of jobs that visits start", 1)
+    job_ms: float = _option("ms per job", 300)
+    job_metrics: float = _option("1 if the app sets JOBS_METRICS=1", 0)
+    normal_visits: float = _option("visits on a normal day", 1_000)
+    normal_task_minutes: float = _option("minutes of Fargate tasks on a normal day", 0)
+    viral_visits: float = _option("visits on a viral day", 1_000_000)
+    viral_task_minutes: float = _option("minutes of Fargate tasks on a viral day", 60)
+    abuse_hours: float = _option("hours of a night of abuse", 8)
+    abuse_body_kb: float = _option("KB of the largest body that the API accepts", 10_240)
+    abuse_answer_kb: float = _option("KB of the app's largest response", 100)
+    abuse_log_kb: float = _option("KB of logs for a request, at most", 6)
+    abuse_jobs: float = _option("jobs that a request starts, at most", 1)
+    database_kb: float = _option("KB sent to the database for a request, at most", 2)
+    environments: float = _option("Lambda's quota: environments at once", 1_000)
 
 
 def idle(resources: DeployedResources, traffic: TrafficModel) -> Usage:
-    """A month without traffic: resources that cost by existing, and schedules."""
-    return _total(_idle(resources, traffic))
+    """A month without traffic, of all stages and previews: resources that cost by existing, and schedules."""
+    total: Usage = defaultdict(float)
+    for name, number in _total(_idle(resources, traffic)).items():
+        watching = name in {"alarms", "dashboards"}  # which previews don't have
+        total[name] = number * (traffic.stages + (0 if watching else traffic.previews))
+    return total
 
 
-def day(resources: DeployedResources, traffic: TrafficModel, visits: float, task_minutes: float) -> Usage:
+def day(
+    resources: DeployedResources, traffic: TrafficModel, visits: float, task_minutes: float, *, poll_seconds: float
+) -> Usage:
     """What a day with that many visits adds."""
-    return _total(_day(resources, traffic, visits, task_minutes))
+    return _total(_day(resources, traffic, visits, task_minutes, poll_seconds))
+
+
+def abuse(resources: DeployedResources, traffic: TrafficModel) -> Usage:
+    """The most that somebody can use who sends whatever they like all night, however long it takes to answer.
+
+    The API's throttle limits the requests, and the account's environments limit the time.
+    """
+    return _total(_abuse(resources, traffic))
+
+
+def database(traffic: TrafficModel, document: dict[str, Any]) -> float:
+    """US dollars a month for the database, with a branch for each preview."""
+    prices = document["database"]
+    usage = {"branch-hours": traffic.previews * MONTH, "storage-gb": traffic.database_gb}
+    extra = (max(0, usage[name] - prices[name]["included"]) * prices[name]["usd"] for name in usage)
+    return float(prices["usd"] + sum(extra))
 
 
 def _idle(resources: DeployedResources, traffic: TrafficModel) -> Units:
@@ -95,21 +148,46 @@ def _idle(resources: DeployedResources, traffic: TrafficModel) -> Units:
         yield "sqs", REQUESTS_PER_MESSAGE * runs
         yield from _invocations(resources, traffic, resources.jobs_memory, 2 * runs, traffic.tick_ms)
         if schedule["runs_on"] == "fargate":
-            yield from _task(resources, runs / 60)  # Fargate bills at least a minute
+            yield from _task(resources, runs * max(LEAST_TASK_MINUTES, traffic.scheduled_task_minutes) / 60)
         if not schedule["job"].startswith("kit."):
-            yield "metrics", METRICS * min(1, runs / MONTH)
+            yield "metrics", traffic.job_metrics * METRICS * min(1, runs / MONTH)
 
 
-def _day(resources: DeployedResources, traffic: TrafficModel, visits: float, task_minutes: float) -> Units:
-    requests, jobs = visits * traffic.requests, visits * traffic.jobs
-    yield "http-api", requests
+def _day(
+    resources: DeployedResources, traffic: TrafficModel, visits: float, task_minutes: float, poll_seconds: float
+) -> Units:
+    polls = traffic.minutes * 60 / poll_seconds if poll_seconds else 0
+    requests, jobs = visits * (traffic.requests + polls), visits * traffic.jobs
+    yield "http-api", requests * _metered(traffic.answer_kb)
     yield "data-out", requests * traffic.answer_kb / 1e6
-    yield "sqs", REQUESTS_PER_MESSAGE * jobs
     yield from _invocations(resources, traffic, resources.web_memory, requests, traffic.ms)
-    yield from _invocations(resources, traffic, resources.jobs_memory, jobs, traffic.job_ms)
+    yield from _jobs(resources, traffic, jobs)
     yield from _task(resources, task_minutes / 60)
-    app_jobs = [job for job in resources.manifest["jobs"] if not job["name"].startswith("kit.")]
-    yield "metrics", METRICS * len(app_jobs) * min(24, jobs) / MONTH
+    yield "metrics", traffic.job_metrics * METRICS * traffic.job_kinds * min(24, jobs) / MONTH
+
+
+def _abuse(resources: DeployedResources, traffic: TrafficModel) -> Units:
+    seconds = traffic.abuse_hours * 3600
+    requests = resources.throttle_burst + resources.throttle_rate * seconds
+    reserved = resources.web_reserved_concurrency
+    environments = traffic.environments if reserved < 0 else min(reserved, traffic.environments)
+    yield "http-api", requests * _metered(max(traffic.abuse_body_kb, traffic.abuse_answer_kb))
+    yield "data-out", requests * (traffic.abuse_answer_kb + traffic.database_kb) / 1e6
+    yield "lambda-requests", requests
+    busy = min(requests * TIMEOUT, environments * (seconds + TIMEOUT))
+    yield f"lambda-{resources.architecture}", busy * resources.web_memory / 1024
+    yield "logs", requests * traffic.abuse_log_kb / 1e6
+    yield "logs-kept", requests * traffic.abuse_log_kb / 1e6
+    yield from _jobs(resources, traffic, requests * traffic.abuse_jobs)
+
+
+def _metered(kb: float) -> int:
+    return max(1, math.ceil(kb / METERED_KB))
+
+
+def _jobs(resources: DeployedResources, traffic: TrafficModel, jobs: float) -> Units:
+    yield "sqs", REQUESTS_PER_MESSAGE * jobs
+    yield from _invocations(resources, traffic, resources.jobs_memory, jobs, traffic.job_ms)
 
 
 def _invocations(resources: DeployedResources, traffic: TrafficModel, memory: int, number: float, ms: float) -> Units:

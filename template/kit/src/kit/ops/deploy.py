@@ -9,7 +9,7 @@ import contextlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,6 +25,7 @@ from kit.ops import (
     health_check,
     iac,
     image,
+    lambda_quota,
     new_account,
     oneoff_task,
     queues,
@@ -34,6 +35,7 @@ from kit.ops import (
 )
 from kit.ops.cost_model import DeployedResources, TrafficModel
 from kit.ops.ecs_task import HOUR, TaskSpec
+from kit.ops.lambda_quota import UNRESERVED, LambdaQuota
 from kit.ops.progress import step
 from kit.ops.queues import Undeclared
 from kit.ops.releases import Release, Releases
@@ -57,7 +59,11 @@ def run(arguments: argparse.Namespace) -> None:
         account, settings, note = check_prerequisites(stage)
         record = Releases(account, stage).history()
         undeclared = queues.undeclared(account, stage, plan.drop_queue)
-        show(account, settings, plan, record, undeclared, note, [] if record else new_account.lacking(account))
+        quota, capacity = lambda_quota.read_if_allowed(account)
+        plan = replace(plan, **limits(quota, settings))
+        lacking = [] if record else new_account.lacking(account)
+        environments = quota.environments if quota else None
+        show(account, settings, plan, record, undeclared, note, lacking, capacity, environments)
         confirm.ask("Continue?", yes=arguments.yes, hint=f"Add YES=1: make deploy STAGE={stage.name} YES=1")
         address = Deployment(account, plan, settings.architecture, undeclared).run()
     print(address)
@@ -71,6 +77,9 @@ class Plan:
     direct: bool = False
     skip_revert: bool = False
     drop_queue: str = ""
+    jobs_concurrency: int | None = None
+    """What a queue's jobs get instead of the setting, because the account's quota is low."""
+    jobs_note: str = ""
 
     @property
     def migration(self) -> list[str]:
@@ -83,6 +92,23 @@ class Plan:
         """The command that continues this deployment."""
         options = [" DIRECT=1" * self.direct, " SKIP_REVERT=1" * self.skip_revert]
         return f"make deploy STAGE={self.stage.name}{''.join(options)}{self.drop_queue and f' DROP_QUEUE={self.drop_queue}'}"
+
+
+def limits(quota: LambdaQuota | None, settings: iac.Settings) -> dict[str, Any]:
+    """The fields of a plan that follow from the account's quota; raises `UsageError` for a setting that AWS would refuse."""
+    if quota is None:
+        return {}
+    reserved = settings.web_reserved_concurrency
+    if reserved > max(quota.environments - UNRESERVED, 0):
+        raise UsageError(
+            f"web_reserved_concurrency is {reserved}, but this account runs {quota.environments:,} environments, of which "
+            f"{UNRESERVED} must stay unreserved. Remove the setting: throttle_rate limits the costs as well. Or ask for more: "
+            "make quota"
+        )
+    number = len(DeployedResources.by_default().manifest["queues"])
+    if note := quota.describe_jobs(settings.jobs_concurrency, number):
+        return {"jobs_concurrency": quota.jobs_concurrency(settings.jobs_concurrency, number), "jobs_note": note}
+    return {}
 
 
 def check_prerequisites(stage: Stage) -> tuple[aws_account.Account, iac.Settings, str]:
@@ -107,11 +133,12 @@ def show(
     undeclared: Undeclared,
     note: str = "",
     lacking: Sequence[str] = (),
+    capacity: str = "",
+    environments: int | None = None,
 ) -> None:
     """Print what is about to be done, where, and as whom; first of all what the account lacks."""
-    prices, _ = cost.read_prices()
-    resources = replace(DeployedResources.by_default(), architecture=settings.architecture)
-    idle = cost.columns(resources, TrafficModel(), prices)[0].total(prices)
+    resources = resources_of(settings, plan.stage)
+    traffic = TrafficModel() if environments is None else TrafficModel(environments=environments)
     existing = ", ".join(deployed.stages(account, plan.stage.project)) or "none"
     lines = {
         "as": account.caller,
@@ -119,9 +146,13 @@ def show(
         "infrastructure": "update to what infra/ describes" if record else f"create (existing stages: {existing})",
         "migrations": f"run by the new image before traffic is shifted, {_migration_method(account, plan)}",
         "live": f"version {record[0].web} until the new one is healthy" if record else "none yet; this is the first",
-        "cost": f"about {idle:.2f} USD a month without traffic, not counting the database; details: make cost",
+        "cost": cost.summary(resources, traffic, account.region),
         "alarms": _alarms(settings, plan.stage),
     }
+    if capacity:
+        lines["capacity"] = capacity
+    if plan.jobs_note:
+        lines["jobs"] = plan.jobs_note
     if undeclared.names:
         lines["queues"] = undeclared.describe()
     if note:
@@ -132,7 +163,26 @@ def show(
     print()
 
 
+def resources_of(settings: iac.Settings, stage: Stage) -> DeployedResources:
+    """What these settings create, as far as it has a price."""
+    default, preview = DeployedResources.by_default(), stage.is_preview
+    shared = {
+        field.name: getattr(settings, field.name)
+        for field in fields(DeployedResources)
+        if hasattr(settings, field.name)
+    }
+    return replace(
+        default,
+        **shared,
+        alarms=0 if preview else default.alarms,
+        dashboards=int(settings.dashboard and not preview),
+        secrets=int(settings.database_secret.startswith("arn:")),
+    )
+
+
 def _alarms(settings: iac.Settings, stage: Stage) -> str:
+    if stage.is_preview:
+        return "none, as for every preview"
     if settings.alarm_email:
         return f"sent to {settings.alarm_email} once the link in AWS's email is confirmed"
     return f"NOT SENT TO ANYONE: errors, lost jobs, costs. Set {iac.how_to_set_alarm_email(stage)}"
@@ -195,7 +245,10 @@ class Deployment:
         keep: the names of those queues.
         """
         with step("apply the infrastructure") as current:
-            iac.run("infra-apply", self.stage, current, IMAGE=pushed, KEPT_QUEUES=",".join(keep))
+            variables = {"IMAGE": pushed, "KEPT_QUEUES": ",".join(keep)}
+            if self.plan.jobs_concurrency is not None:
+                variables["JOBS_CONCURRENCY"] = str(self.plan.jobs_concurrency)
+            iac.run("infra-apply", self.stage, current, **variables)
 
     def migrate(self) -> None:
         """Run the migrations in the new image."""

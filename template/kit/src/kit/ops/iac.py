@@ -1,6 +1,6 @@
 """The infrastructure tool, behind Make targets that every infra/*/infra.mk has.
 
-infra-settings     prints the settings that are needed before a stage exists
+infra-settings     prints a stage's settings as JSON, by their names in Terraform, before it exists
 infra-image        creates the image repository
 infra-apply        creates or updates the stage; new code does not go live with it
 infra-destroy      deletes both
@@ -11,7 +11,8 @@ infra-mark         prints how functions deployed by this tool are tagged: see de
 import json
 import subprocess
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from kit.errors import UsageError
 from kit.ops.progress import Step
@@ -23,7 +24,7 @@ LAST_LINES = 40
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings that are needed before a stage exists."""
+    """The settings of a stage that commands need before it exists; the defaults are the infrastructure's."""
 
     architecture: str
     """The processor to build the image for."""
@@ -31,6 +32,15 @@ class Settings:
     """The name of the secret that holds the database URL."""
     alarm_email: str
     """The recipient of alarms; empty for none."""
+    web_memory: int = 1024
+    web_reserved_concurrency: int = -1
+    throttle_rate: int = 500
+    throttle_burst: int = 1000
+    jobs_memory: int = 1024
+    jobs_concurrency: int = 10
+    task_cpu: int = 512
+    task_memory: int = 1024
+    dashboard: bool = False
 
 
 def run(target: str, stage: Stage, current: Step, **variables: str) -> None:
@@ -50,13 +60,25 @@ def run(target: str, stage: Stage, current: Step, **variables: str) -> None:
 
 def settings(stage: Stage) -> Settings:
     """Read the settings of a stage; raises `UsageError` with the tool's output when one is invalid."""
-    return read_settings(output("infra-settings", stage))
+    return read_settings(output("infra-settings", stage), stage)
 
 
-def read_settings(output: str) -> Settings:
+def read_settings(output: str, stage: Stage) -> Settings:
     """Parse what `make infra-settings` prints."""
     values = json.loads(output)
-    return Settings(*(json.loads(values) if isinstance(values, str) else values))  # one tool prints a JSON string
+    values = json.loads(values) if isinstance(values, str) else values  # one tool prints a JSON string
+    secret = values["database_url_secret"] or f"/{stage.project}/{stage.name}/database-url"
+    known = {
+        field.name: _convert(values[field.name], field.default) for field in fields(Settings) if field.name in values
+    }
+    return Settings(database_secret=secret, **known)
+
+
+def _convert(value: Any, default: Any) -> Any:
+    """A setting in the type of its default: some tools keep numbers and booleans as strings."""
+    if isinstance(default, bool):
+        return str(value).lower() == "true"
+    return int(str(value)) if isinstance(default, int) else value
 
 
 def how_to_set_alarm_email(stage: Stage) -> str:

@@ -9,6 +9,9 @@ from kit.ops import aws_account, deployed
 from kit.ops.cost_model import DeployedResources
 from kit.ops.stage import PROJECT, Stage
 
+REGION_RATE, REGION_BURST = 10_000, 5_000
+"""An API's throttle without a lower one. Source: API Gateway Developer Guide, "Throttle requests to your HTTP APIs"."""
+
 
 def of(name: str) -> DeployedResources:
     """Read them from AWS; raises `UsageError` when the stage does not exist, or access to it is denied."""
@@ -27,14 +30,22 @@ def _read(account: aws_account.Account, prefix: str, task_definition: str) -> De
         functions.get_function_configuration(FunctionName=f"{prefix}-{part}", Qualifier="live")
         for part in ("web", "jobs")
     )
+    reserved = functions.get_function(FunctionName=f"{prefix}-web").get("Concurrency", {})
     ecs = account.session.client("ecs")
     task = ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
     alarms = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{prefix}-")
+    gateway = account.session.client("apigatewayv2")
+    apis = [api for page in gateway.get_paginator("get_apis").paginate() for api in page["Items"]]
+    [api] = [api["ApiId"] for api in apis if api["Name"] == prefix]
+    route = gateway.get_stage(ApiId=api, StageName="$default").get("DefaultRouteSettings", {})
     dashboards = cloudwatch.list_dashboards(DashboardNamePrefix=prefix)["DashboardEntries"]
     return DeployedResources(
         manifest=json.loads((PROJECT / "jobs.json").read_text(encoding="utf-8")),
         architecture=web["Architectures"][0],
         web_memory=web["MemorySize"],
+        throttle_rate=int(route.get("ThrottlingRateLimit", REGION_RATE)),
+        throttle_burst=int(route.get("ThrottlingBurstLimit", REGION_BURST)),
+        web_reserved_concurrency=reserved.get("ReservedConcurrentExecutions", -1),
         jobs_memory=jobs["MemorySize"],
         task_cpu=int(task["cpu"]),
         task_memory=int(task["memory"]),

@@ -1,35 +1,16 @@
-"""What an AWS account lacks for a first deployment: AWS keeps quotas low and has no service-linked roles in a new one."""
+"""What an AWS account lacks for a first deployment: AWS has no service-linked roles in a new one."""
 
 from botocore.exceptions import ClientError
 
 from kit.ops.aws_account import Account
 
-USUAL_CONCURRENCY = 1000
-"""Lambda environments at once; new accounts have fewer. Source: the Lambda Developer Guide, "Lambda quotas"."""
-UNRESERVED = 100
-"""How many of them Lambda keeps for functions without a reservation. Source: the same guide, "Reserved concurrency"."""
 ECS_ROLE = "AWSServiceRoleForECS"
 """Source: the Amazon ECS Developer Guide, "Using service-linked roles"."""
 
 
 def lacking(account: Account) -> list[str]:
     """Return a sentence for each thing that is missing, with what to do; what may not be read is left out."""
-    return [sentence for check in (_concurrency, _ecs_role) if (sentence := check(account))]
-
-
-def _concurrency(account: Account) -> str:
-    functions = account.session.client("lambda")
-    try:
-        allowed = functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
-    except ClientError:
-        return ""
-    if allowed >= USUAL_CONCURRENCY:
-        return ""
-    unreserved = ", and no concurrency can be reserved" if allowed <= UNRESERVED else ""
-    return (
-        f"Lambda may run {allowed:,} environments at once, where {USUAL_CONCURRENCY:,} are usual{unreserved}. Ask AWS for more "
-        "before many clients come: Service Quotas, AWS Lambda, Concurrent executions (L-B99A9384)"
-    )
+    return [sentence for check in (_ecs_role,) if (sentence := check(account))]
 
 
 def _ecs_role(account: Account) -> str:

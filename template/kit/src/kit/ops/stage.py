@@ -37,6 +37,11 @@ class Stage:
         """What the names of all AWS resources of the stage begin with."""
         return f"{self.project}-{self.name}"
 
+    @property
+    def is_preview(self) -> bool:
+        """Whether it is a preview, which has no alarms and no dashboard."""
+        return self.name.startswith("preview")
+
 
 def add_command(
     commands: Any, name: str, description: str, run: Callable[[argparse.Namespace], Any], **defaults: Any

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kit.jobs import cron
-from kit.ops import aws_account, deployed, ecs_task, health_check, iac, queues
+from kit.ops import aws_account, deployed, ecs_task, health_check, iac, lambda_quota, queues
 from kit.ops.aws_account import Account
 from kit.ops.retry import RETRY
 from kit.ops.stage import Stage, add_command
@@ -61,6 +61,7 @@ class Status:
             f"  image      {_image(web)}",
             f"  web        {self._function(web)}",
             f"  jobs       {self._function(jobs)}{'' if _image(jobs) == _image(web) else f', image {_image(jobs)[:19]}'}",
+            self._capacity(),
             "",
             *self._queues(jobs["Configuration"]["Environment"]["Variables"]),
             *self._schedules(),
@@ -74,6 +75,10 @@ class Status:
         target = deployed.target(self.account, address)
         if target and not health_check.is_public(address):
             yield f"             {_colour(RED, deployed.dns_hint(address, target))}"
+
+    def _capacity(self) -> str:
+        quota, text = lambda_quota.read_if_allowed(self.account)
+        return _colour(YELLOW if quota is None or quota.is_low else 0, f"  capacity   {text}")
 
     def _function(self, function: dict[str, Any]) -> str:
         configuration = function["Configuration"]
@@ -134,13 +139,16 @@ class Status:
         )
         for page in islice(pages, MAX_PAGES):
             for event in page["events"]:
-                name = re.search(r'"schedule": "([^"]+)"', event["message"])
-                outcome = re.search(r'"message": "job (?:is |was )?([\w ]+)', event["message"])
+                name = re.search(r'"schedule": ?"([^"]+)"', event["message"])
+                outcome = re.search(r'"message": ?"job (?:is |was )?([\w ]+)', event["message"])
                 if name and outcome:
                     runs[name[1]] = (datetime.fromtimestamp(event["timestamp"] / 1000, UTC), outcome[1])
         return runs
 
     def _alarms(self) -> Iterator[str]:
+        if self.stage.is_preview:
+            yield "  alarms     none, as for every preview"
+            return
         topic = f"{self.prefix}-alarms"
         pages = self.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{self.prefix}-")
         # The prefix alone also matches a stage whose name begins with this one's.

@@ -7,7 +7,7 @@ looser policy, for example for styles from its own files, or accept forms from a
 
     app = web.wrap(shop, policy="default-src 'self'", origins=["https://admin.example.com"])
 
-A log line has a request's method and path, and nothing else that the client sent.
+A log line has a request's method and path, cut if they are long, and nothing else that the client sent.
 """
 
 import asyncio
@@ -157,10 +157,10 @@ class RequestLog:
             except (Exception, SystemExit, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and _cancelled():
                     raise
-                log.exception("%s %s failed", scope["method"], scope["path"])
+                log.exception("%s failed", _line(scope))
             else:
                 if not status or (restartable and not complete):
-                    log.error("%s %s returned without completing its response", scope["method"], scope["path"])
+                    log.error("%s returned without completing its response", _line(scope))
             if restartable and not complete:
                 await send({"type": RESTART})
                 status = 0
@@ -168,8 +168,13 @@ class RequestLog:
                 await _plain(scope, 500, "Something went wrong on our side.")(scope, receive, send_with_id)
         finally:
             fields = {"status": status, "ms": round((perf_counter() - start) * 1000, 1)}
-            log.info("%s %s", scope["method"], scope["path"], extra=fields)
+            log.info("%s", _line(scope), extra=fields)
             logs.request_id.reset(token)
+
+
+def _line(scope: Scope) -> str:
+    """The request's method and path for a log line."""
+    return logs.cut(f"{scope['method']} {scope['path']}")
 
 
 def _plain(scope: Scope, status: int, message: str) -> Response:
@@ -211,7 +216,7 @@ class SameOrigin:
         ):
             headers = Headers(scope=scope)
             if headers.get("origin") not in self.origins and not same_origin(headers):
-                log.warning("refused a cross-site request", extra={"origin": headers.get("origin")})
+                log.warning("refused a cross-site request", extra={"origin": logs.cut(headers.get("origin", ""))})
                 if scope["type"] == "websocket":
                     return await send({"type": "websocket.close", "code": 1008})
                 refusal = "Cross-site request refused. Open this site in the browser and try again."

@@ -1,0 +1,27 @@
+"""Print a stage's settings of infra/sam as JSON, before it exists: those of its file, and the defaults of parts/main.yaml.
+
+usage: python -m kit.ops.sam_settings STAGE
+"""
+
+import json
+import re
+import sys
+import tomllib
+
+from kit.ops.stage import PROJECT
+
+FOLDER = PROJECT / "infra" / "sam"
+DEFAULT = re.compile(r"^  (\w+):\n(?:    .*\n)*?    Default: \"?(.*?)\"?\n", re.MULTILINE)
+
+
+def main(stage: str) -> None:
+    """Print the settings by their names in Terraform."""
+    file = FOLDER / "stages" / f"{stage}.toml"
+    own = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    parameters = (FOLDER / "parts" / "main.yaml").read_text(encoding="utf-8").partition("\nRules:")[0]
+    values = dict(DEFAULT.findall(parameters)) | own
+    print(json.dumps({re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): value for name, value in values.items()}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
