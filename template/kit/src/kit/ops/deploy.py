@@ -22,11 +22,11 @@ from kit.ops import (
     deployed,
     deployed_by,
     engine,
+    exclusive_task,
     health_check,
     iac,
     image,
     new_account,
-    oneoff_task,
     queues,
     retry,
     secret,
@@ -38,6 +38,9 @@ from kit.ops.progress import step
 from kit.ops.queues import Undeclared
 from kit.ops.releases import Release, Releases
 from kit.ops.stage import Stage, add_command
+
+MIGRATE = ["python", "-m", "kit", "migrate"]
+"""What the command of every migration begins with, whoever starts it."""
 
 
 def register(commands: Any) -> None:
@@ -76,7 +79,7 @@ class Plan:
     def migration(self) -> list[str]:
         """The command that the new image runs before traffic is shifted."""
         options = ["--direct"] * self.direct + ["--skip-revert"] * self.skip_revert
-        return ["python", "-m", "kit", "migrate", *options]
+        return [*MIGRATE, *options]
 
     @property
     def again(self) -> str:
@@ -168,7 +171,7 @@ class Deployment:
             pushed = self.push()
             self.apply(pushed, keep=self.undeclared.names)
             self.migrate()
-            new = self.publish()
+            new = self.publish(pushed)
         with self._explain_failures(""):
             address = self.shift_traffic(new)
             if self.undeclared.dropped:
@@ -198,19 +201,24 @@ class Deployment:
             iac.run("infra-apply", self.stage, current, IMAGE=pushed, KEPT_QUEUES=",".join(keep))
 
     def migrate(self) -> None:
-        """Run the migrations in the new image."""
+        """Run the migrations in the new image, after one that still runs, such as that of a lost deployment."""
         new = deployed.find(self.account, self.stage, version="$LATEST")
         environment = {"LOG_FORMAT": "text"}
         spec = TaskSpec(self.plan.migration, why="make deploy", lifetime=2 * HOUR, environment=environment)
-        code = oneoff_task.run(self.account, new, spec)
+        code = exclusive_task.run(self.account, new, spec, MIGRATE)
         if code:
             raise UsageError(f"The migrations failed with exit code {code}; see their output above.")
 
-    def publish(self) -> Release:
+    def publish(self, pushed: str) -> Release:
         """Publish the new code as a version and check its health."""
         with step("publish a version") as current:
             new = self.releases.publish()
             current.update(new.web)
+        if not self.releases.has_image(new, pushed):
+            raise UsageError(
+                "Another deployment of this stage has begun meanwhile: its image is applied. This one ends here, so that "
+                "no code goes live before its migrations."
+            )
         with step("check the version's health"):
             health_check.check_version(self.account, self.stage, new.web)
         return new
@@ -249,7 +257,7 @@ class Deployment:
                     f"The new version is live, but the queue {name} is kept: jobs have arrived ({counts})."
                 )
         self.apply(pushed, keep=self.undeclared.kept)
-        new = self.publish()
+        new = self.publish(pushed)
         with step("shift traffic"):
             self.releases.activate([new, *before])
 
