@@ -1,5 +1,6 @@
 """The command lines of all processes of this machine, which any of its users can read, while a block runs."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,9 +17,9 @@ def seen(every: float = 0.1) -> Iterator[set[str]]:
 
     def watch() -> None:
         while not ended.wait(every):
-            for process in PROC.glob("[0-9]*/cmdline"):
+            for process in filter(str.isdecimal, os.listdir(PROC) if PROC.exists() else ()):
                 with suppress(OSError):  # it has ended
-                    lines.add(process.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                    lines.add((PROC / process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
 
     thread = threading.Thread(target=watch)
     thread.start()

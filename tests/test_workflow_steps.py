@@ -46,6 +46,12 @@ def test_the_region_comes_from_the_projects_answers(app: Path, tmp_path: Path) -
     assert outputs(folder) == {"region": "us-east-1"}
 
 
+def test_a_role_whose_sessions_are_too_short_comes_with_the_command_that_changes_it(app: Path, tmp_path: Path) -> None:
+    shell = step(app, "aws-login", "too short")
+    done = run(shell, app, tmp_path / "bin", ROLE="arn:aws:iam::123456789012:role/ci/my-app-deploy", DURATION="7200")
+    assert "aws iam update-role --role-name my-app-deploy --max-session-duration 7200" in done.stdout
+
+
 class GitHub:
     """Plays `gh api` over one pull request's comments, `gh pr list` and `gh pr create`; jq is the real one, as in gh."""
 

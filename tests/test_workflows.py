@@ -102,6 +102,22 @@ def test_every_job_ends_by_itself_and_no_checkout_keeps_a_token(repository: Path
     assert all(one["with"]["persist-credentials"] is False for one in checkouts)
 
 
+def test_a_session_in_aws_lasts_as_long_as_its_job_may_take(app: Path) -> None:
+    lengths = {
+        name: (one["with"]["seconds"], 60 * job["timeout-minutes"])
+        for name, job in jobs(app)
+        for one in job.get("steps", [])
+        if one.get("uses") == "./.github/actions/aws-login"
+    }
+    assert lengths.keys() == {"deploy.deploy", "preview.preview", "preview-end.end", "rollback.rollback"}
+    assert all(session == job for session, job in lengths.values()), lengths
+    longest = max(session for session, _ in lengths.values())
+    guide = app.joinpath(".github/workflows/README.md").read_text(encoding="utf-8")
+    assert f"aws iam create-role --role-name my-app-deploy --max-session-duration {longest} " in guide
+    (login,) = [one for name, one in steps(app) if name == "aws-login" and "role-to-assume" in one.get("with", {})]
+    assert login["with"]["role-duration-seconds"] == "${{ inputs.seconds }}"
+
+
 def test_nobodys_words_become_shell(repository: Path) -> None:
     assert not [one["run"] for _, one in steps(repository) if "${{" in one.get("run", "")]
 

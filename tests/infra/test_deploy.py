@@ -17,7 +17,7 @@ from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
 from kit.errors import UsageError
-from kit.ops import confirm, deploy, deployed, health_check, image, oneoff_task, queues
+from kit.ops import confirm, deploy, deployed, exclusive_task, health_check, image, queues
 from kit.ops import iac as tool
 from kit.ops.aws_account import Account
 from kit.ops.queues import Counts, Undeclared
@@ -44,6 +44,7 @@ class Scene:
         self.kept: list[str] = []
         self.limited: list[str] = []
         self.published = [NEW, NEWER]
+        self.applied = PUSHED
 
     def do(self, step: str, answer: Any = None) -> Any:
         self.done.append(step)
@@ -64,6 +65,9 @@ class Scene:
     def publish(self) -> Release:
         self.do("publish")
         return self.published.pop(0)
+
+    def has_image(self, release: Release, image: str) -> bool:
+        return image == self.applied
 
     def activate(self, record: list[Release]) -> None:
         self.lived.append(record)
@@ -95,7 +99,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
         (deployed, "find", lambda *_, version: version),
         (deployed, "address", lambda *_: "https://example.com"),
         (deployed, "target", lambda *_: scene.target),
-        (oneoff_task, "run", lambda account, new, spec: scene.do("migrate") or 0),
+        (exclusive_task, "run", lambda account, new, spec, kind: scene.do("migrate") or 0),
         (health_check, "check_version", lambda *_: scene.do("answers itself")),
         (health_check, "check_address", lambda at, target: scene.do("answers")),
         (health_check, "is_public", lambda at: False),
@@ -165,8 +169,15 @@ def test_a_failure_before_the_shift_keeps_the_live_version_and_says_how_to_conti
     )
 
 
+def test_code_that_another_deployment_has_applied_meanwhile_does_not_go_live(scene: Scene) -> None:
+    scene.applied = PUSHED.replace("1", "2")
+    with pytest.raises(UsageError, match=r"Another deployment .*\n\nVersion 6 is still live"):
+        scene.run()
+    assert scene.lived == []
+
+
 def test_failed_migrations_are_reported_with_their_exit_code(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oneoff_task, "run", lambda *_: 3)
+    monkeypatch.setattr(exclusive_task, "run", lambda *_: 3)
     with pytest.raises(UsageError, match="migrations failed with exit code 3"):
         scene.run()
     assert scene.lived == []

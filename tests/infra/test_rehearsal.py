@@ -11,6 +11,7 @@ import json
 import platform
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -226,11 +227,39 @@ def a_version_that_does_not_answer(rehearsal: Rehearsal, address: str) -> None:
     rehearsal.change("app/web.py", "import logging\n", 'import logging\n\nraise RuntimeError("not today")\n')
     message = rehearsal.refused("deploy", "YES=1")
     assert "not today" in message
-    assert "Version 1 is still live" in message
+    assert "Version 2 is still live" in message
     assert "make deploy STAGE=prod" in message
     assert rehearsal.rows("SHOW TABLES LIKE 'extras'")
     assert httpx.get(f"{address}/health", timeout=30, trust_env=False).text == "ok"
     rehearsal.change("app/web.py", '\nraise RuntimeError("not today")\n', "")
+
+
+def another_password(rehearsal: Rehearsal, address: str) -> None:
+    """A rotated password reaches every new request of the live version, and none fails meanwhile."""
+    name = rehearsal.database.database
+    with rehearsal.database.admin() as admin, admin.cursor() as cursor:
+        cursor.execute(f"CREATE USER IF NOT EXISTS 'rotated'@'%' IDENTIFIED BY '{unquote(mysql.PASSWORD)}'")
+        cursor.execute(f"GRANT ALL ON {name}.* TO 'rotated'@'%'")
+    users = f"SELECT DISTINCT user FROM information_schema.processlist WHERE db = '{name}' AND user != 'root'"
+    codes: list[int] = []
+    rotated = threading.Event()
+
+    def visit() -> None:
+        while not rotated.is_set():
+            codes.append(httpx.get(f"{address}/", timeout=60, trust_env=False).status_code)
+
+    visitors = [threading.Thread(target=visit) for _ in range(2)]
+    for visitor in visitors:
+        visitor.start()
+    rehearsal.done("secret", stdin=rehearsal.database.url_on_network().replace("app:", "rotated:"))
+    done = len(codes)
+    waiting.until(lambda: len(codes) > done + 4, what="requests after it", seconds=60)
+    rotated.set()
+    for visitor in visitors:
+        visitor.join()
+    assert set(codes) == {200}
+    assert ("rotated",) in rehearsal.rows(users)
+    assert "no earlier version to roll back to" in rehearsal.refused("rollback", "YES=1")
 
 
 @pytest.mark.parametrize("iac", ["sam", "cdk"])
@@ -280,6 +309,8 @@ def rehearse(rehearsal: Rehearsal, iac: str, lines: set[str]) -> None:
     drawn = "SELECT id FROM messages WHERE picture IS NOT NULL"
     waiting.until(lambda: rehearsal.rows(drawn), what="the picture", seconds=90)
     first = rehearsal.task_image()
+    if iac == "sam":
+        another_password(rehearsal, address)
 
     # The next version has no job for a queue in which a hundred wait.
     rehearsal.fill("letters", 100)

@@ -45,7 +45,9 @@ def releases(account: Account, functions: Any, monkeypatch: pytest.MonkeyPatch) 
         """Return the last version if nothing has changed since, as documented for PublishVersion; moto does not."""
         *_, last = functions.list_versions_by_function(FunctionName=FunctionName)["Versions"]
         now = functions.get_function_configuration(FunctionName=FunctionName)
-        same = last["Version"] != "$LATEST" and last["MemorySize"] == now["MemorySize"]
+        same = last["Version"] != "$LATEST" and all(
+            last.get(key) == now.get(key) for key in ("MemorySize", "Environment")
+        )
         return last if same else publish(FunctionName=FunctionName)
 
     monkeypatch.setattr(stage_releases.functions, "publish_version", as_in_aws)
@@ -155,3 +157,27 @@ def test_no_more_releases_are_recorded_than_the_repository_keeps_images(
     for _ in range(MAX_RELEASES + 2):
         deploy(NAMES[0])
     assert len(releases.history()) == MAX_RELEASES
+
+
+def test_a_secret_that_was_stored_since_is_a_new_version(account: Account, releases: Releases, functions: Any) -> None:
+    ssm: Any = account.session.client("ssm")
+    for name in NAMES:
+        variables = {"APP_SECRETS": "/my-app/prod/secrets"}
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    first = releases.publish()
+    assert releases.publish() == first
+    ssm.put_parameter(Name="/my-app/prod/secrets", Value="{}", Type="SecureString")
+    second = releases.publish()
+    assert second.web != first.web and second.jobs != first.jobs
+    assert releases.are_alike(first, second), "its code is the same"
+
+
+def test_a_release_has_an_image_only_if_both_functions_do(
+    releases: Releases, deploy: Callable[..., Release], functions: Any
+) -> None:
+    repository = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-prod"
+    new = deploy(*NAMES)
+    assert releases.has_image(new, f"{repository}@sha256:{'1' * 64}")
+    assert not releases.has_image(new, f"{repository}@sha256:{'2' * 64}")
+    functions.update_function_code(FunctionName=NAMES[1], ImageUri=f"{repository}@sha256:{'2' * 64}")
+    assert not releases.has_image(deploy(*NAMES), f"{repository}@sha256:{'1' * 64}")

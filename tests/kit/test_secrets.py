@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,7 @@ import pytest
 
 from kit import aws as kit_aws
 from kit import secrets, settings
+from kit.db import rotation
 
 URL = "mysql://user:pa55@host/app"
 PARAMETER = "/my-app/database-url"
@@ -241,3 +243,52 @@ def test_an_unreachable_endpoint_is_an_error_that_names_it(aws: Aws, monkeypatch
 def test_each_partition_has_its_own_address(monkeypatch: pytest.MonkeyPatch, region: str, host: str) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     assert kit_aws.address("ssm", region) == f"https://{host}"
+
+
+ROTATED = "mysql://other:pa66@host/app"
+
+
+@pytest.fixture
+def stored(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> rotation.StoredUrl:
+    """What a process knows that has read the URL at its start."""
+    monkeypatch.setenv("DATABASE_URL_SECRET", PARAMETER)
+    assert settings.current().database_url == URL
+    aws.requests.clear()
+    return rotation.StoredUrl()
+
+
+def test_a_url_that_the_server_refuses_is_read_again_once(aws: Aws, stored: rotation.StoredUrl) -> None:
+    aws.parameters[PARAMETER] = ROTATED
+    assert [stored.instead_of(URL) for _ in range(3)] == [ROTATED] * 3
+    assert [body["Names"] for _, body in aws.requests] == [[PARAMETER]]
+    aws.parameters[PARAMETER] = URL
+    assert stored.instead_of(ROTATED) == URL, "and when it is rotated again"
+
+
+def test_one_that_has_not_changed_is_not_asked_for_with_each_connection(
+    aws: Aws, stored: rotation.StoredUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [stored.instead_of(URL) for _ in range(3)] == [None] * 3
+    assert len(aws.requests) == 1
+    aws.parameters[PARAMETER] = ROTATED
+    later = time.time() + rotation.PAUSE_SECONDS + 1
+    monkeypatch.setattr(rotation.time, "time", lambda: later)
+    assert stored.instead_of(URL) == ROTATED
+
+
+@pytest.mark.parametrize("answer", [(400, {"__type": "AccessDeniedException"}), (200, parameters({PARAMETER: "none"}))])
+def test_one_that_cannot_be_read_leaves_the_servers_error(
+    aws: Aws, stored: rotation.StoredUrl, caplog: pytest.LogCaptureFixture, answer: Any
+) -> None:
+    aws.answers.append(answer)
+    assert stored.instead_of(URL) is None
+    assert "the database refuses its password, and no other one can be read" in caplog.text
+    assert settings.current().database_url == URL
+
+
+def test_a_url_in_a_variable_is_the_only_one(
+    aws: Aws, stored: rotation.StoredUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
+    assert stored.instead_of(URL) is None
+    assert aws.requests == []

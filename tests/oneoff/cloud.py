@@ -20,6 +20,8 @@ from urllib.parse import parse_qs
 
 ACCOUNT, REGION, CLUSTER = "123456789012", "eu-central-1", "my-app-prod"
 WHO = f"arn:aws:sts::{ACCOUNT}:assumed-role/developer/ada@example.com"
+PATIENCE = 0.2
+"""The read timeout of clients in this process, in seconds."""
 TAG = re.compile(r"[\w\s.:/=+\-@]{0,256}")
 STARTED_BY = re.compile(r"[\w\-/]{1,36}")
 
@@ -56,6 +58,7 @@ class Task:
     begun: float = field(default_factory=time.monotonic)
     stopped: dict[str, str] = field(default_factory=dict)
     error: str = ""
+    described: int = 0
     begun_or_failed: threading.Event = field(default_factory=threading.Event)
     runtime: str = field(default_factory=lambda: f"{uuid.uuid4().hex}-{uuid.uuid4().int % 10**10}")
 
@@ -90,6 +93,8 @@ class Cloud:
         """The opened sessions."""
         self.unseen = 0.0
         """Seconds until DescribeTasks knows a new task."""
+        self.unlisted = 0.0
+        """Seconds until ListTasks does."""
         self.lock = threading.RLock()
 
     # What the tests ask
@@ -215,12 +220,17 @@ class Cloud:
         seen = {name: task for name, task in known.items() if time.monotonic() - task.begun >= self.unseen}
         tasks = [seen[name] for name in request["tasks"] if name in seen]
         failures = [{"arn": name, "reason": "MISSING"} for name in request["tasks"] if name not in seen]
+        for name in request["tasks"]:
+            if len(request["tasks"]) == 1 and name in known:
+                known[name].described += 1
         return {"tasks": [self.describe(task) for task in tasks], "failures": failures}
 
     def ListTasks(self, request: dict[str, Any]) -> dict[str, Any]:
         started_by = request.get("startedBy")
         descriptions = [
-            self.describe(task) for task in self.tasks.values() if task.request["cluster"] == request["cluster"]
+            self.describe(task)
+            for task in list(self.tasks.values())
+            if task.request["cluster"] == request["cluster"] and time.monotonic() - task.begun >= self.unlisted
         ]
         running = [one for one in descriptions if one["desiredStatus"] == request.get("desiredStatus", "RUNNING")]
         return {"taskArns": [one["taskArn"] for one in running if started_by in (None, one["startedBy"])]}

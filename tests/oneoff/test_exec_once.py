@@ -5,32 +5,24 @@ What counts as begun is what the server has recorded: tasks that were started, s
 
 import random
 import time
-import types
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from cloud import ACCOUNT, CLUSTER, REGION, WHO, Cloud, Refused, serving
+from cloud import PATIENCE, Cloud, Refused, serving
 from task_backends import Nowhere
 
 from kit.errors import UsageError
-from kit.ops import oneoff_task, retry, task_logs
-from kit.ops.aws_account import Account
+from kit.ops import oneoff_task
 from kit.ops.deployed import Deployed
 from kit.ops.ecs_task import Task, TaskSpec
 from kit.ops.exec import ecs_exec
-from kit.ops.stage import Stage
 
 FAULTS = [
     Refused("ThrottlingException", "Rate exceeded"),
     Refused("ServerException", "Service unavailable", 503),
     Refused("InternalFailure", "no reason", 500),
 ]
-PATIENCE = 0.2
-"""The client's read timeout in seconds."""
 
 
 class Weather:
@@ -48,43 +40,11 @@ class Weather:
         return self.random.random() < 0.17
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten all waits, including those of boto3's retries."""
-    pause = types.SimpleNamespace(sleep=lambda _: None)
-    monkeypatch.setattr("botocore.endpoint.time", pause)
-    monkeypatch.setattr(retry, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(retry, "REQUEST_SECONDS", 5.0)
-    monkeypatch.setattr(task_logs, "LATE", 1.0)
-    retries: Any = {"mode": "standard", "total_max_attempts": 3}
-    monkeypatch.setattr(retry, "RETRY", Config(read_timeout=PATIENCE, retries=retries))
-
-
 def cloud(seed: int, code: int | None) -> Cloud:
     aws, weather = Cloud(Nowhere(code=code)), Weather(seed)
     aws.faults.append(weather.fault)
     aws.drops.append(weather.drop)
     return aws
-
-
-@pytest.fixture
-def deployed() -> Deployed:
-    arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{CLUSTER}"
-    return Deployed(
-        Stage("my-app", "prod"), arn, f"{CLUSTER}:7", "image", ("subnet-1",), ("sg-1",), "/my-app-prod/tasks"
-    )
-
-
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Log in to a cloud."""
-
-    def to(served: dict[str, str]) -> Account:
-        for name, value in served.items():
-            monkeypatch.setenv(name, value)
-        return Account(ACCOUNT, WHO, REGION, boto3.Session(region_name=REGION))
-
-    return to
 
 
 def test_no_command_is_run_twice_and_every_exit_code_is_right(

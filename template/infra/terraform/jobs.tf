@@ -33,6 +33,11 @@ resource "aws_lambda_function" "jobs" {
   }
 
   depends_on = [aws_ecr_repository_policy.this, aws_iam_role_policy.jobs]
+
+  # `make deploy` and `make secret` write it, so that a changed secret is a new version.
+  lifecycle {
+    ignore_changes = [environment[0].variables["SECRETS_VERSIONS"]]
+  }
 }
 
 resource "aws_lambda_alias" "jobs" {

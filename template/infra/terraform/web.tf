@@ -30,6 +30,11 @@ resource "aws_lambda_function" "web" {
   }
 
   depends_on = [aws_ecr_repository_policy.this, aws_iam_role_policy.web]
+
+  # `make deploy` and `make secret` write it, so that a changed secret is a new version.
+  lifecycle {
+    ignore_changes = [environment[0].variables["SECRETS_VERSIONS"]]
+  }
 }
 
 # Live traffic goes to this alias: `make deploy` and `make rollback` point it at a version.

@@ -3,6 +3,7 @@
 - An image in ECR is in MiniStack's own registry, which Docker reaches at 127.0.0.1.
 - A function of a custom image has no runtime API to talk to: AWS's emulator of it, /rie, is put before it.
 - A task is run through its definition's entry point, `env`, and has credentials and its region.
+- An environment belongs to one version of a function, and goes on when the unpublished code or its settings change.
 - What runs trusts the database's authority, as it would trust a public one.
 - The address of an API is one that needs no DNS.
 - A template's parameter that is a number counts as one, and a condition may split a parameter that is empty.
@@ -16,7 +17,7 @@ from typing import Any
 from docker.models.containers import ContainerCollection
 from docker.models.images import ImageCollection
 from ministack import app
-from ministack.services import apigateway, ecr
+from ministack.services import apigateway, ecr, lambda_svc
 from ministack.services.cloudformation import engine, provisioners
 
 HERE = f"127.0.0.1:{os.environ['GATEWAY_PORT']}"
@@ -85,6 +86,11 @@ def with_numbers(make: Callable[..., Any]) -> Callable[..., Any]:
     return create
 
 
+def by_version(name: Callable[..., str]) -> Callable[..., str]:
+    """Name the environments of one version; each change of the unpublished code begins new ones."""
+    return lambda function, config: f"{name(function, config)}:{config['Version']}:{config['RevisionId']}"
+
+
 def of_an_empty_parameter(select: Callable[..., Any]) -> Callable[..., Any]:
     """Select from a list, or from a split parameter, which is empty in a rehearsal."""
     return lambda index, items: "" if "Fn::Split" in items else select(index, items)
@@ -96,6 +102,8 @@ ImageCollection.pull = by_registry(ImageCollection.pull)
 ecr._repo_uri = lambda name: f"{HERE}/{name}"
 apigateway.handle_request = without_dns(apigateway.handle_request)
 engine._select = of_an_empty_parameter(engine._select)
+lambda_svc._warm_pool_key = by_version(lambda_svc._warm_pool_key)
+lambda_svc._pool_kill_function = lambda *_: None
 source = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
 source["create"] = with_numbers(source["create"])
 app.main()

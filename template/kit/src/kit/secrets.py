@@ -47,6 +47,12 @@ def read(name: str) -> str:
     return str(text)
 
 
+def read_again(name: str) -> str:
+    """Return a secret's text as it is stored now, even if this process has read it before; raises as `read` does."""
+    _parameters.clear(name)
+    return read(name)
+
+
 def of_stage() -> dict[str, str]:
     """Return the secrets of this process's stage by their names; none on a laptop, or if none are stored.
 
@@ -82,8 +88,10 @@ class _Parameters:
                 self._values |= {each: found.get(each) for each in names}
             return self._values[name]
 
-    def clear(self) -> None:
-        self._values = {}
+    def clear(self, name: str | None = None) -> None:
+        """Read a parameter again on its next use, or all of them."""
+        with self._reading:
+            self._values = {each: value for each, value in self._values.items() if name and each != name}
 
 
 _parameters = _Parameters()

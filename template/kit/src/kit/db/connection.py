@@ -6,6 +6,7 @@ A transaction begins with `BEGIN`, which also shows whether the server is still 
 """
 
 import re
+from collections.abc import Callable
 from functools import cache
 
 from sqlalchemy import Connection, Engine, ExceptionContext, PoolProxiedConnection, create_engine, event, make_url
@@ -15,17 +16,20 @@ from sqlalchemy.exc import DBAPIError
 from kit import settings
 from kit.db import limits, preconnect
 from kit.db.limits import NO_TRANSACTION
-from kit.db.mysql.connection import READS, MySQLConnection, connect_options, starts_with
+from kit.db.mysql.connection import READS, MySQLConnection, starts_with
 
 RECYCLE_SECONDS = 6 * 3600
 """The age at which a connection is replaced; PlanetScale closes each after 24 hours."""
 
 
-def connect(url: str, *, ca: str | None = None, strict: bool = True) -> Engine:
+def connect(
+    url: str, *, ca: str | None = None, strict: bool = True, renew: Callable[[str], str | None] | None = None
+) -> Engine:
     """Make an engine for a `sqlite://` or `mysql://` URL.
 
     ca: a file with the certificate authority to trust instead of the system's.
     strict: whether what PlanetScale would refuse fails, or is only logged; see `limits.watch`.
+    renew: returns another URL than the one whose password the server has refused, if there is one.
     """
     if make_url(url).get_backend_name() == "sqlite":
         from kit.db.sqlite import engine as sqlite  # where the database is MySQL, SQLite's library isn't loaded
@@ -34,7 +38,7 @@ def connect(url: str, *, ca: str | None = None, strict: bool = True) -> Engine:
         limits.watch(engine, strict=strict)
         sqlite.watch(engine)  # after the limits, which must see a transaction begin first
     else:
-        engine = _mysql(url, ca)
+        engine = _mysql(url, ca, renew)
         limits.watch(engine, strict=strict)
     event.listen(engine, "before_cursor_execute", _refuse_writes)
     event.listen(engine, "handle_error", _hide_values)
@@ -85,7 +89,7 @@ class _StandaloneEngine(Engine):
         return proxied
 
 
-def _mysql(url: str, ca: str | None) -> Engine:
+def _mysql(url: str, ca: str | None, renew: Callable[[str], str | None] | None) -> Engine:
     registry.register("mysql.kit", "kit.db.mysql.dialect", "Dialect")
     engine = create_engine(
         make_url(url).set(drivername="mysql+kit", query={}),
@@ -95,11 +99,13 @@ def _mysql(url: str, ca: str | None) -> Engine:
         pool_recycle=RECYCLE_SECONDS,
         hide_parameters=True,
     )
-    options = connect_options(url, ca)
 
     @event.listens_for(engine, "do_connect")
     def _connect(*_: object) -> MySQLConnection:
-        return preconnect.take(url, ca) or MySQLConnection(**options)
+        nonlocal url
+        opened = preconnect.take(url, ca) or MySQLConnection.to(url, ca, renew)
+        opened.renew, url = renew, opened.url
+        return opened
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

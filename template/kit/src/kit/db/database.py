@@ -49,7 +49,14 @@ class NestedSession(RuntimeError):
 def engine() -> Engine:
     """Return the process's only engine, for the database in the settings."""
     config = settings.current()
-    return connection.connect(config.database_url, ca=config.database_ca, strict=config.database_limits == "enforce")
+    strict = config.database_limits == "enforce"
+    return connection.connect(config.database_url, ca=config.database_ca, strict=strict, renew=_renewed)
+
+
+def _renewed(refused: str) -> str | None:
+    from kit.db import rotation  # a cold start does without it
+
+    return rotation.instead_of(refused)
 
 
 @contextmanager

@@ -45,6 +45,6 @@ class _Opening(Thread):
                 from kit.db.mysql import connection as mysql  # an app on SQLite does without it
 
                 self.database = config.database_url, config.database_ca
-                self.connection = mysql.MySQLConnection(**mysql.connect_options(*self.database))
+                self.connection = mysql.MySQLConnection.to(*self.database)
         except Exception:  # noqa: BLE001, S110 - see above
             pass

@@ -22,12 +22,12 @@ from kit.ops import (
     deployed,
     deployed_by,
     engine,
+    exclusive_task,
     health_check,
     iac,
     image,
     lambda_quota,
     new_account,
-    oneoff_task,
     queues,
     retry,
     secret,
@@ -40,6 +40,9 @@ from kit.ops.progress import step
 from kit.ops.queues import Undeclared
 from kit.ops.releases import Release, Releases
 from kit.ops.stage import Stage, add_command
+
+MIGRATE = ["python", "-m", "kit", "migrate"]
+"""What the command of every migration begins with, whoever starts it."""
 
 
 def register(commands: Any) -> None:
@@ -85,7 +88,7 @@ class Plan:
     def migration(self) -> list[str]:
         """The command that the new image runs before traffic is shifted."""
         options = ["--direct"] * self.direct + ["--skip-revert"] * self.skip_revert
-        return ["python", "-m", "kit", "migrate", *options]
+        return [*MIGRATE, *options]
 
     @property
     def again(self) -> str:
@@ -218,7 +221,7 @@ class Deployment:
             pushed = self.push()
             self.apply(pushed, keep=self.undeclared.names)
             self.migrate()
-            new = self.publish()
+            new = self.publish(pushed)
         with self._explain_failures(""):
             address = self.shift_traffic(new)
             if self.undeclared.dropped:
@@ -251,19 +254,24 @@ class Deployment:
             iac.run("infra-apply", self.stage, current, **variables)
 
     def migrate(self) -> None:
-        """Run the migrations in the new image."""
+        """Run the migrations in the new image, after one that still runs, such as that of a lost deployment."""
         new = deployed.find(self.account, self.stage, version="$LATEST")
         environment = {"LOG_FORMAT": "text"}
         spec = TaskSpec(self.plan.migration, why="make deploy", lifetime=2 * HOUR, environment=environment)
-        code = oneoff_task.run(self.account, new, spec)
+        code = exclusive_task.run(self.account, new, spec, MIGRATE)
         if code:
             raise UsageError(f"The migrations failed with exit code {code}; see their output above.")
 
-    def publish(self) -> Release:
+    def publish(self, pushed: str) -> Release:
         """Publish the new code as a version and check its health."""
         with step("publish a version") as current:
             new = self.releases.publish()
             current.update(new.web)
+        if not self.releases.has_image(new, pushed):
+            raise UsageError(
+                "Another deployment of this stage has begun meanwhile: its image is applied. This one ends here, so that "
+                "no code goes live before its migrations."
+            )
         with step("check the version's health"):
             health_check.check_version(self.account, self.stage, new.web)
         return new
@@ -302,7 +310,7 @@ class Deployment:
                     f"The new version is live, but the queue {name} is kept: jobs have arrived ({counts})."
                 )
         self.apply(pushed, keep=self.undeclared.kept)
-        new = self.publish()
+        new = self.publish(pushed)
         with step("shift traffic"):
             self.releases.activate([new, *before])
 

@@ -97,9 +97,19 @@ class Task:
     @property
     def lifetime(self) -> float:
         """Seconds after which the task ends itself."""
-        overrides = self.description.get("overrides", {}).get("containerOverrides", [])
-        command = list(_by_name(overrides, CONTAINER).get("command", []))
+        command = self._container_command
         return float(command[command.index("--max") + 1]) if "--max" in command else HOUR
+
+    @property
+    def command(self) -> list[str]:
+        """Its own command; empty if it waits for a session."""
+        command = self._container_command
+        return command[command.index("--") + 1 :] if "--" in command else []
+
+    @property
+    def _container_command(self) -> list[str]:
+        overrides = self.description.get("overrides", {}).get("containerOverrides", [])
+        return list(_by_name(overrides, CONTAINER).get("command", []))
 
     def tag(self, key: str) -> str:
         """A tag from its start: `who` or `why`."""
@@ -232,15 +242,19 @@ class Task:
             time.sleep(retry.POLL_SECONDS)
 
 
-def list_arns(ecs: Any, cluster: str) -> list[str]:
-    """The ARNs of all tasks of a cluster that have not been stopped."""
-    pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster)
+def list_arns(ecs: Any, cluster: str, *, stopped: bool = False) -> list[str]:
+    """The ARNs of all tasks of a cluster that have not been stopped.
+
+    stopped: whether to list the others instead: those that are being stopped, and those that have ended lately.
+    """
+    desired = "STOPPED" if stopped else "RUNNING"
+    pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, desiredStatus=desired)
     return [arn for page in pages for arn in page["taskArns"]]
 
 
-def describe_all(ecs: Any, cluster: str) -> Iterator[dict[str, Any]]:
-    """ECS's descriptions of all tasks of a cluster that have not been stopped, with their tags."""
-    arns = list_arns(ecs, cluster)
+def describe_all(ecs: Any, cluster: str, *, stopped: bool = False) -> Iterator[dict[str, Any]]:
+    """ECS's descriptions of the tasks that `list_arns` lists, with their tags."""
+    arns = list_arns(ecs, cluster, stopped=stopped)
     for start in range(0, len(arns), MAX_DESCRIBED):
         batch = arns[start : start + MAX_DESCRIBED]
         yield from ecs.describe_tasks(cluster=cluster, tasks=batch, include=["TAGS"])["tasks"]

@@ -19,13 +19,16 @@ from kit.ops.ecs_task import START_TIMEOUT, Task, TaskSpec
 from kit.ops.progress import step
 from kit.ops.task_logs import TaskLogs
 
+Check = Callable[[Task], None]
+"""Is called with a task while it starts; an exception ends the start, and the task."""
 
-def run(account: Account, deployed: Deployed, spec: TaskSpec) -> int:
+
+def run(account: Account, deployed: Deployed, spec: TaskSpec, check: Check = lambda _: None) -> int:
     """Run a command as a task, stream its output to standard output, and return its exit code: 124 after a timeout.
 
     Raises `UsageError` with ECS's reason when the task does not start, or ends without an exit code.
     """
-    with running(account, deployed, spec) as task:
+    with running(account, deployed, spec, check) as task:
         return follow(task, spec.lifetime)
 
 
@@ -53,14 +56,20 @@ def follow(task: Task, lifetime: float) -> int:
 
 
 @contextmanager
-def running(account: Account, deployed: Deployed, spec: TaskSpec) -> Iterator[Task]:
+def running(account: Account, deployed: Deployed, spec: TaskSpec, check: Check = lambda _: None) -> Iterator[Task]:
     """Start a task that runs in the block, and stop it at the block's end."""
     task = Task(account, deployed)
     with _exit_on_signal() as ignore_signals:
         try:
             with step("start a task") as current:
+
+                def report(status: str) -> None:
+                    current.update(status)
+                    check(task)
+
                 task.start(spec, current.update)
-                task.wait_until_running(current.update)
+                check(task)
+                task.wait_until_running(report)
                 current.update(task.id)
             yield task
         finally:

@@ -8,7 +8,7 @@ followed by the earlier releases.
 from dataclasses import dataclass
 from typing import Any
 
-from kit.ops import retry
+from kit.ops import retry, secret_versions
 from kit.ops.aws_account import Account
 from kit.ops.stage import Stage
 
@@ -28,10 +28,15 @@ class Release:
         return f"{self.web}/{self.jobs}"
 
 
+APPLIED = Release("$LATEST", "$LATEST")
+"""What the infrastructure has applied last, live or not."""
+
+
 class Releases:
     """The releases of one stage."""
 
     def __init__(self, account: Account, stage: Stage) -> None:
+        self.account = account
         self.functions: Any = account.session.client("lambda", config=retry.RETRY)
         self.web, self.jobs = f"{stage.resource_prefix}-web", f"{stage.resource_prefix}-jobs"
 
@@ -53,12 +58,29 @@ class Releases:
         record = self.history()
         return not record or self._alias(self.web)["FunctionVersion"] == record[0].web
 
+    def are_alike(self, one: Release, other: Release) -> bool:
+        """Whether both functions have the same code and environment in two releases, whatever their secrets' versions."""
+        pairs = ((self.web, one.web, other.web), (self.jobs, one.jobs, other.jobs))
+        return all(
+            self._content(function, first) == self._content(function, second) for function, first, second in pairs
+        )
+
+    def _content(self, function: str, version: str) -> tuple[str, dict[str, str]]:
+        configuration = self.functions.get_function_configuration(FunctionName=function, Qualifier=version)
+        variables = dict(configuration.get("Environment", {}).get("Variables", {}))
+        variables.pop(secret_versions.VARIABLE, None)
+        return configuration["CodeSha256"], variables
+
     def publish(self) -> Release:
-        """Publish both functions as versions; Lambda returns the last version when nothing has changed."""
+        """Publish both functions as versions; Lambda returns the last version when nothing has changed.
+
+        A secret that was stored since is a change.
+        """
         return Release(self._publish(self.web), self._publish(self.jobs))
 
     def _publish(self, function: str) -> str:
         self.functions.get_waiter("function_updated_v2").wait(FunctionName=function)
+        secret_versions.stamp(self.account, function)
         version = str(self.functions.publish_version(FunctionName=function)["Version"])
         self.functions.get_waiter("published_version_active").wait(FunctionName=function, Qualifier=version)
         return version
@@ -74,8 +96,17 @@ class Releases:
 
     def image(self, version: str) -> str:
         """The image of a version of the web function, by digest."""
-        code = self.functions.get_function(FunctionName=self.web, Qualifier=version)["Code"]
+        code = self._code(self.web, version)
         return str(code.get("ResolvedImageUri") or code["ImageUri"])
+
+    def has_image(self, release: Release, image: str) -> bool:
+        """Whether both functions of a release were given this image."""
+        web, jobs = self._code(self.web, release.web), self._code(self.jobs, release.jobs)
+        return [web["ImageUri"], jobs["ImageUri"]] == [image, image]
+
+    def _code(self, function: str, version: str) -> dict[str, Any]:
+        code: dict[str, Any] = self.functions.get_function(FunctionName=function, Qualifier=version)["Code"]
+        return code
 
     def _alias(self, function: str) -> dict[str, Any]:
         alias: dict[str, Any] = self.functions.get_alias(FunctionName=function, Name=ALIAS)

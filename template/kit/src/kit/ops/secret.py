@@ -15,7 +15,7 @@ from typing import Any
 from kit import settings
 from kit.base_settings import Setting
 from kit.errors import UsageError
-from kit.ops import aws_account, retry
+from kit.ops import aws_account, renewal, retry
 from kit.ops.aws_account import Account
 from kit.ops.stage import Stage, add_command
 from kit.ops.stage_secrets import StageSecrets, declared
@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> None:
     check(kind, value)
     _ssm(account).put_parameter(Name=parameter(stage, kind), Value=value, Type="SecureString", Overwrite=True)
     print(f"Stored as {parameter(stage, kind)} in {account.region} of account {account.number}.", file=sys.stderr)
+    if kind == "database-url":  # each migration reads the token
+        print(renewal.renew(account, stage), file=sys.stderr)
 
 
 def _of_app(arguments: argparse.Namespace, stage: Stage) -> None:
@@ -54,7 +56,7 @@ def _of_app(arguments: argparse.Namespace, stage: Stage) -> None:
     if arguments.delete:
         account = aws_account.account()
         StageSecrets(_ssm(account), stage).delete(name)
-        print(f"{name} of {stage.name} is deleted. It takes effect with the next deployment.", file=sys.stderr)
+        print(f"{name} of {stage.name} is deleted. {renewal.renew(account, stage)}", file=sys.stderr)
         return
     secret = declared().get(name)
     if secret is None:
@@ -64,16 +66,13 @@ def _of_app(arguments: argparse.Namespace, stage: Stage) -> None:
     account = aws_account.account()
     if arguments.rotate:
         StageSecrets(_ssm(account), stage).rotate(name)
-        print(f"{name} of {stage.name} has a new key. It takes effect with the next deployment.", file=sys.stderr)
+        print(f"{name} of {stage.name} has a new key. {renewal.renew(account, stage)}", file=sys.stderr)
         return
     value = _value(arguments.file, f"{name} ({secret.help}): ")
     _check_value(name, secret, value)
     StageSecrets(_ssm(account), stage).store(name, value)
-    print(
-        f"Stored {name} for {stage.name} in {account.region} of account {account.number}. "
-        f"It takes effect with the next deployment: make deploy STAGE={stage.name}",
-        file=sys.stderr,
-    )
+    print(f"Stored {name} for {stage.name} in {account.region} of account {account.number}.", file=sys.stderr)
+    print(renewal.renew(account, stage), file=sys.stderr)
 
 
 def _undeclared(name: str) -> str:

@@ -5,7 +5,7 @@ It doesn't import SQLAlchemy, so that `kit.db.preconnect` can open it while SQLA
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -35,6 +35,9 @@ READS = ("SELECT", "WITH", "SHOW", "EXPLAIN", "DESC")
 
 _LOST = {CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST, CR.CR_SERVER_LOST_EXTENDED, 1053, 4031}
 """The connection broke, the server shuts down (1053), or it has closed an idle connection (4031)."""
+
+_ACCESS_DENIED = 1045
+"""The user doesn't exist, or has another password."""
 
 _DEADLOCK = 1213
 """With this error InnoDB has rolled back the whole transaction.
@@ -142,6 +145,10 @@ class MySQLConnection(Connection):
     replaceable = True
     """Whether a new connection would do as well: not if this one has an isolation level of its own."""
 
+    url = ""
+    renew: Callable[[str], str | None] | None = None
+    """Returns another URL than the one whose password the server has refused, if there is one."""
+
     _last_used = 0.0
     """When the server last answered: wall-clock time, which goes on while Lambda freezes the process."""
 
@@ -152,14 +159,33 @@ class MySQLConnection(Connection):
     _ended = False
     """Whether `_error` ended the transaction."""
 
+    @classmethod
+    def to(cls, url: str, ca: str | None = None, renew: Callable[[str], str | None] | None = None) -> "MySQLConnection":
+        """Connect to a `mysql://` URL; with `renew`, also after its password was rotated."""
+        opened = cls(**connect_options(url, ca), defer_connect=True)
+        opened.url, opened.renew = url, renew
+        opened.connect()
+        return opened
+
     @property
     def in_transaction(self) -> bool:
         """Whether there may be something to commit or to roll back."""
         return bool(self.server_status & (SERVER_STATUS_IN_TRANS | _STATUS_UNKNOWN)) or not self.get_autocommit()
 
     def connect(self, sock: socket.socket | None = None) -> None:
-        super().connect(sock or self._connect_socket())
+        try:
+            super().connect(sock or self._connect_socket())
+        except OperationalError as error:
+            if error.args[0] != _ACCESS_DENIED or not self.renew or not (url := self.renew(self.url)):
+                raise
+            self._use(url)
+            super().connect(self._connect_socket())
         self._last_used = time.time()
+
+    def _use(self, url: str) -> None:
+        options = connect_options(url, None)
+        self.url, self.host, self.port, self.user = url, options["host"], options["port"], options["user"]
+        self.password, self.db = options["password"].encode("latin1"), options["database"]  # as PyMySQL stores them
 
     def _connect_socket(self) -> socket.socket:
         try:

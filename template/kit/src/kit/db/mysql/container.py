@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from pymysql.err import MySQLError
 
-from kit.db.mysql.connection import MySQLConnection, connect_options
+from kit.db.mysql.connection import MySQLConnection
 from kit.errors import UsageError
 
 HOST = "127.0.0.1"
@@ -144,10 +144,10 @@ def _write_certificate(folder: Path) -> None:
 
 def _wait(server: Server, name: str, image: str) -> None:
     """Return once the server answers; the image starts one without a network first, to create the database."""
-    options, began, mentioned = connect_options(server.url, server.ca), time.monotonic(), False
+    began, mentioned = time.monotonic(), False
     while True:
         try:
-            return MySQLConnection(**options).close()
+            return MySQLConnection.to(server.url, server.ca).close()
         except MySQLError as error:
             seconds = time.monotonic() - began
             if _docker("inspect", "--format", "{{.State.Running}}", name).stdout.strip() != "true":
