@@ -102,6 +102,7 @@ def test_make_alone_lists_every_target(app: Path, bare: dict[str, str]) -> None:
 
 FAILING = """from starlette.testclient import TestClient
 import pytest
+from app import web  # which configures logs before the fixtures run
 from kit import testing
 
 

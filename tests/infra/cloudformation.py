@@ -328,6 +328,7 @@ def _bucket(properties: dict[str, Any]) -> dict[str, Any]:
 def _repository(properties: dict[str, Any]) -> dict[str, Any]:
     return {
         "scanned": properties["ImageScanningConfiguration"]["ScanOnPush"],
+        "tags": properties["ImageTagMutability"],
         "emptied": properties["EmptyOnDelete"],
         "kept": json.loads(properties["LifecyclePolicy"]["LifecyclePolicyText"]),
         "policy": statements(many(properties["RepositoryPolicyText"]["Statement"])),

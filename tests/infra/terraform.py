@@ -461,6 +461,7 @@ def _repository(resource: dict[str, Any], state: State) -> dict[str, Any]:
     [policy] = [one for one in state.of("ecr_repository_policy") if one["repository"] == resource["name"]]
     return {
         "scanned": many(resource["image_scanning_configuration"])[0]["scan_on_push"],
+        "tags": resource["image_tag_mutability"],
         "emptied": resource["force_delete"],
         "kept": json.loads(lifecycle["policy"]),
         "policy": state.policy(policy["policy"]),

@@ -41,6 +41,7 @@ UNSEEN = {
         r"s3_bucket_server_side_encryption_configuration\..*(kms_master_key_id|bucket_key_enabled)$": "made up too",
         r"availability_zones\.filter\.": "chooses the zones, which the mocked provider makes up: test_zones.py",
         r"(iam_role_policy|security_group)\.name$": "CloudFormation makes these names",
+        r"security_group_egress_rule\.description$": "a remark",
         r"apigatewayv2_integration\.integration_method": "a function is always called by POST",
     },
 }

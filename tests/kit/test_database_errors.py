@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 from pymysql.err import InternalError
-from sqlalchemy import text
+from sqlalchemy import Column, MetaData, String, Table, text
 from sqlalchemy.exc import DBAPIError
 
 import mysql
 import waiting
-from kit import testing
+from kit import settings, testing
 from kit.db import connection, database, errors, migrations
+from kit.db.types import BigKey
 from kit.errors import UsageError
 
 
@@ -107,4 +108,19 @@ def test_tests_end_with_one_message_if_their_database_cannot_be_migrated(
     monkeypatch.setenv("DATABASE_URL", "")  # restored afterwards
     monkeypatch.setattr(migrations, "upgrade", fail)
     with pytest.raises(pytest.exit.Exception, match="0003 failed in its statement 2"):
+        testing.use_database(f"sqlite:///{tmp_path}/test.db")
+
+
+@pytest.mark.usefixtures("project")
+def test_tests_end_with_one_message_if_the_models_have_what_no_migration_creates(
+    metadata: MetaData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")  # restored afterwards
+    monkeypatch.setattr(settings, "check", lambda: None)
+    testing.use_database(f"sqlite:///{tmp_path}/test.db")
+    Table("tags", metadata, Column("id", BigKey, primary_key=True))
+    metadata.tables["messages"].append_column(Column("color", String(20)))
+    with pytest.raises(
+        pytest.exit.Exception, match=r"The models have messages\.color, tags, which no migration creates"
+    ):
         testing.use_database(f"sqlite:///{tmp_path}/test.db")

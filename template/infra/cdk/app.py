@@ -23,4 +23,8 @@ except OwnError as error:
     sys.exit(str(error))
 cdk.Tags.of(app).add("project", settings.project)
 cdk.Tags.of(app).add("stage", settings.stage)
+if app.node.try_get_context("audit"):
+    from audit import add_rules
+
+    add_rules(app, stack)
 app.synth()

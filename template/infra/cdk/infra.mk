@@ -1,5 +1,5 @@
 # Infrastructure tasks with CDK. Needs Node.js; the rest is downloaded.
-.PHONY: infra-check infra-tool infra-settings infra-image infra-apply infra-destroy
+.PHONY: infra-check infra-audit infra-tool infra-settings infra-image infra-apply infra-destroy
 
 CDK := npx --yes aws-cdk@2.1148.1
 CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
@@ -13,6 +13,11 @@ infra-check: infra-tool ## check the infrastructure, without AWS
 	@cd infra/cdk && $(CDK) synth --quiet --output cdk.out -c image=$(NO_IMAGE) $(CONTEXT)
 	@$(CFN_LINT) --ignore-checks W3005 -- infra/cdk/cdk.out/*.template.json # CDK adds dependencies that are implied
 	@$(RUN) python -m kit bucket-names --stage "$$ARG_STAGE"
+
+# cdk-nag is added to the environment for this alone, so that a deployment doesn't install or import it.
+infra-audit: infra-tool ## look for security risks with cdk-nag, without AWS
+	@cd infra/cdk && $(CDK) synth --quiet --output cdk.out -c image=$(NO_IMAGE) $(CONTEXT) -c audit=true \
+		--app "python3 ../../uvw run --quiet --project . --with cdk-nag==3.0.2 python app.py"
 
 infra-tool:
 	@command -v npx >/dev/null || { echo "CDK needs Node.js 22 or later, which is not installed. Install it: https://nodejs.org"; exit 1; }

@@ -1,10 +1,11 @@
 # Infrastructure tasks with SAM, which is downloaded.
-.PHONY: infra-check infra-template infra-settings infra-image infra-apply infra-destroy
+.PHONY: infra-check infra-audit infra-template infra-settings infra-image infra-apply infra-destroy
 
 SAM_ENV := $(UV) tool run --quiet --from aws-sam-cli==1.170.0
 SAM := SAM_CLI_TELEMETRY=0 $(SAM_ENV) sam
 SAM_PYTHON := $(SAM_ENV) python
 CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
+CHECKOV := $(UV) tool run --quiet checkov@3.3.30
 STACK = $(PROJECT)-$$ARG_STAGE
 STACKS := $(RUN) python -m kit stack
 SAM_DEPLOY = $(SAM) deploy --config-file "$$PWD/infra/sam/samconfig.toml" --region "$$AWS_REGION" \
@@ -16,6 +17,9 @@ infra-check: infra-template ## check the infrastructure, without AWS
 	@$(SAM) validate --lint --region "$$AWS_REGION" --template infra/sam/build/template.yaml
 	@$(CFN_LINT) infra/sam/build/template.yaml infra/sam/image.yaml
 	@$(RUN) python -m kit bucket-names --stage "$$ARG_STAGE"
+
+infra-audit: infra-template ## look for security risks with checkov, without AWS
+	@set -f; $(CHECKOV) --config-file infra/sam/.checkov.yaml $$ARG_ARGS
 
 infra-template:
 	@$(SAM_PYTHON) infra/sam/assemble.py

@@ -1,6 +1,7 @@
 resource "aws_ecr_repository" "this" {
-  name         = local.name
-  force_delete = true
+  name                 = local.name
+  image_tag_mutability = "IMMUTABLE"
+  force_delete         = true
 
   image_scanning_configuration {
     scan_on_push = true

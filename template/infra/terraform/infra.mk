@@ -1,8 +1,9 @@
 # Infrastructure tasks with Terraform; TERRAFORM=tofu uses OpenTofu instead.
-.PHONY: infra-check infra-tool infra-state infra-settings infra-image infra-apply infra-destroy
+.PHONY: infra-check infra-audit infra-tool infra-state infra-settings infra-image infra-apply infra-destroy
 
 TERRAFORM ?= terraform
 TEXT += TERRAFORM
+CHECKOV := $(UV) tool run --quiet checkov@3.3.30
 TF = "$$ARG_TERRAFORM" -chdir=infra/terraform
 # A placeholder where no image is deployed.
 NO_IMAGE := $(PROJECT)@sha256:0000000000000000000000000000000000000000000000000000000000000000
@@ -21,6 +22,9 @@ infra-check: infra-tool ## check the infrastructure, without AWS
 	@$(TF) init -backend=false -input=false >/dev/null
 	@$(TF) validate
 	@$(RUN) python -m kit bucket-names --stage "$$ARG_STAGE"
+
+infra-audit: ## look for security risks with checkov, without AWS
+	@set -f; $(CHECKOV) --directory infra/terraform $$ARG_ARGS
 
 infra-tool:
 	@command -v "$$ARG_TERRAFORM" >/dev/null || { echo "$$ARG_TERRAFORM is not installed. Install it (developer.hashicorp.com/terraform/install), or use TERRAFORM=tofu"; exit 1; }

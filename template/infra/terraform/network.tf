@@ -74,6 +74,7 @@ resource "aws_security_group" "tasks" {
 
 resource "aws_vpc_security_group_egress_rule" "tasks" {
   security_group_id = aws_security_group.tasks.id
+  description       = "Everywhere"
   ip_protocol       = "-1"
   cidr_ipv4         = "0.0.0.0/0"
 }

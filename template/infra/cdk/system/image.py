@@ -18,6 +18,7 @@ class ImageStack(cdk.Stack):
             "Repository",
             repository_name=settings.name,
             image_scan_on_push=True,
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
             removal_policy=cdk.RemovalPolicy.DESTROY,
             empty_on_delete=True,
         )

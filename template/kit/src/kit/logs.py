@@ -44,9 +44,14 @@ _shown_elsewhere = False
 
 
 def leave_handlers() -> None:
-    """Let `configure` set levels alone from now on: a test runner such as pytest shows the records itself."""
+    """Let `configure` set levels alone from now on: a test runner such as pytest shows the records itself.
+
+    Removes what `configure` added before, as when a test imports the app at its top.
+    """
     global _shown_elsewhere
     _shown_elsewhere = True
+    ours = (JsonFormatter, TextFormatter)
+    logging.root.handlers[:] = [handler for handler in logging.root.handlers if not isinstance(handler.formatter, ours)]
 
 
 def configure(stream: TextIO | None = None) -> None:

@@ -3,7 +3,8 @@
 import os
 import sys
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, inspect
+from sqlalchemy.engine.reflection import ObjectKind
 
 from kit import logs, references, settings
 from kit.coldstart.start import loaded as loaded_by_a_start
@@ -28,8 +29,8 @@ __all__ = [
 def use_database(url: str) -> None:
     """Use another database from now on, and migrate it to the newest schema.
 
-    Ends a run of pytest with one message if that is not possible or settings are missing, and not with one for each
-    test.
+    Ends a run of pytest with one message if that is not possible, if settings are missing, or if the models have what no
+    migration creates, and not with one for each test.
     """
     if "pytest" in sys.modules:
         logs.leave_handlers()
@@ -40,6 +41,7 @@ def use_database(url: str) -> None:
         settings.check()
         with errors.explained():
             migrations.upgrade()
+            _check_models()
     except UsageError as error:
         hint = IN_TESTS if isinstance(error, settings.SettingsError) else ""
         if "pytest" in sys.modules:
@@ -48,6 +50,26 @@ def use_database(url: str) -> None:
 
 
 IN_TESTS = '\n\nWhere there is no .env, as in CI, set it in tests/conftest.py: os.environ.setdefault("NAME", "…")'
+
+
+def _check_models() -> None:
+    """Raise `UsageError` for tables and columns of the models that the database doesn't have."""
+    found = inspect(database.engine()).get_multi_columns(kind=ObjectKind.ANY)
+    columns = {table: {column["name"] for column in described} for (_, table), described in found.items()}
+    models: MetaData = references.load(references.METADATA)
+    missing = []
+    for table in models.sorted_tables:
+        if table.name not in columns:
+            missing.append(table.name)
+        else:
+            missing += [
+                f"{table.name}.{column.name}" for column in table.columns if column.name not in columns[table.name]
+            ]
+    if missing:
+        raise UsageError(
+            f"The models have {', '.join(sorted(missing))}, which no migration creates. "
+            'Write the migration, or correct the models: make migration m="…"'
+        )
 
 
 def empty_tables() -> None:
