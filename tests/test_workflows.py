@@ -13,7 +13,7 @@ from workflows import jobs, steps, workflows
 
 SHELL = {"address=", "echo", "sed -n"}
 """How a line of a step may begin that calls no make."""
-LONGER = {"preview.comment", "update.update"}
+LONGER = {"preview.comment", "update.propose", "update.update"}
 """Jobs whose shell has logic of its own: test_workflow_steps.py runs it."""
 
 
@@ -31,7 +31,9 @@ def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return ROOT if which == "template" else rendered(tmp_path_factory.mktemp(which), which)
 
 
-@pytest.mark.parametrize("command", [["actionlint", "-no-color"], ["zizmor", "--offline", "--quiet", ".github"]])
+@pytest.mark.parametrize(
+    "command", [["actionlint", "-no-color"], ["zizmor", "--offline", "--quiet", "--persona", "auditor", ".github"]]
+)
 def test_linters_find_nothing(repository: Path, command: list[str]) -> None:
     parts.program("shellcheck")  # which actionlint uses when it is there
     done = subprocess.run([parts.program(command[0]), *command[1:]], cwd=repository, capture_output=True, text=True)
@@ -91,7 +93,7 @@ def test_who_may_write_or_take_a_role_in_aws(app: Path) -> None:
         "preview.comment": {"pull-requests"},
         "preview-end.end": {"id-token"},
         "rollback.rollback": {"id-token"},
-        "update.update": {"contents", "pull-requests"},
+        "update.propose": {"contents", "pull-requests"},
     }
 
 
@@ -137,8 +139,9 @@ def test_a_fork_gets_checks_and_no_preview(app: Path) -> None:
 
 
 def test_a_fork_is_not_updated_by_schedule(app: Path) -> None:
-    (job,) = workflows(app)["update"]["jobs"].values()
-    assert job["if"] == "github.event.repository.fork == false || github.event_name != 'schedule'"
+    first, second = workflows(app)["update"]["jobs"].values()
+    assert (second["needs"], second["if"]) == ("update", "needs.update.outputs.draft != ''")
+    assert first["if"] == "github.event.repository.fork == false || github.event_name != 'schedule'"
 
 
 def test_with_secrets_at_hand_nothing_of_a_pull_request_is_checked_out(app: Path) -> None:
@@ -154,15 +157,15 @@ def test_with_secrets_at_hand_nothing_of_a_pull_request_is_checked_out(app: Path
 
 def test_the_settings_that_github_needs_are_documented(app: Path) -> None:
     text = "\n".join(path.read_text() for path in sorted(app.glob(".github/workflows/*.yml")))
-    guide = app.joinpath(".github/workflows/README.md").read_text(encoding="utf-8")
+    guide = app.joinpath("kit/docs/github.md").read_text(encoding="utf-8")
     names = set(re.findall(r"\b(?:vars|secrets)\.(\w+)", text))
     environments = {job["environment"]["name"] for _, job in jobs(app) if "environment" in job}
-    assert len(names) == 5
+    assert len(names) == 4
     assert {name for name in names | environments if f"`{name}`" not in guide} == set()
 
 
-def test_a_role_trusts_one_repository_and_one_environment(app: Path) -> None:
-    guide = app.joinpath(".github/workflows/README.md").read_text(encoding="utf-8")
+def test_productions_role_trusts_one_repository_one_environment_and_one_branch(app: Path) -> None:
+    guide = app.joinpath("kit/docs/github.md").read_text(encoding="utf-8")
     (written,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
     (statement,) = json.loads(written)["Statement"]
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
@@ -170,6 +173,7 @@ def test_a_role_trusts_one_repository_and_one_environment(app: Path) -> None:
         "StringEquals": {
             "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
             "token.actions.githubusercontent.com:sub": "SUBJECT:environment:production",
+            "token.actions.githubusercontent.com:ref": "refs/heads/main",
         }
     }
 
