@@ -18,13 +18,17 @@ COMMENTS = "repos/me/my-app/issues/12/comments"
 
 
 @pytest.mark.parametrize(
-    ("job", "call"), [("deploy.deploy", "deploy STAGE=prod YES=1"), ("preview.preview", "preview PR=12 YES=1")]
+    ("job", "call"),
+    [
+        ("deploy.deploy", "deploy STAGE=prod YES=1 IMAGE_FILE=/runner/image.tar"),
+        ("preview.preview", "preview PR=12 YES=1"),
+    ],
 )
 def test_the_address_is_handed_on(app: Path, tmp_path: Path, job: str, call: str) -> None:
     program(tmp_path / "bin", "make", 'echo "talk" >&2; echo "$@" >> called; echo https://wall.example.com')
     folder = tmp_path / "app"
     folder.mkdir()
-    done = run(step(app, job, "address="), folder, tmp_path / "bin", NUMBER="12")
+    done = run(step(app, job, "address="), folder, tmp_path / "bin", NUMBER="12", RUNNER_TEMP="/runner")
     assert done.returncode == 0, done.stdout
     assert outputs(folder) == {"address": "https://wall.example.com"}
     assert folder.joinpath("called").read_text() == f"{call}\n"

@@ -11,7 +11,7 @@ import parts
 from rendering import ROOT, render
 from workflows import jobs, steps, workflows
 
-SHELL = {"address=", "echo", "sed -n"}
+SHELL = {"address=", "echo", "gh run download", "sed -n"}
 """How a line of a step may begin that calls no make."""
 LONGER = {"preview.comment", "update.propose", "update.update"}
 """Jobs whose shell has logic of its own: test_workflow_steps.py runs it."""
@@ -176,6 +176,70 @@ def test_productions_role_trusts_one_repository_one_environment_and_one_branch(a
             "token.actions.githubusercontent.com:ref": "refs/heads/main",
         }
     }
+
+
+TOKEN = {"aud": "sts.amazonaws.com", "sub": "repo:me@1/my-app@2:environment:production", "ref": "refs/heads/main"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "taken"),
+    [
+        ({}, True),
+        (
+            {"ref": "refs/heads/mine"},
+            False,
+        ),  # a branch's own workflow, where the plan ignores the environment's setting
+        ({"ref": "refs/pull/12/merge"}, False),
+        ({"ref": "refs/tags/v1"}, False),
+        ({"sub": "repo:me@1/my-app@2:environment:preview"}, False),
+        ({"sub": "repo:me@1/my-app@2:ref:refs/heads/main"}, False),  # a job of main without the environment
+        ({"sub": "repo:me@3/my-app@4:environment:production"}, False),  # somebody who took over the names
+        ({"aud": "https://github.com/me"}, False),
+    ],
+)
+def test_who_may_take_productions_role(app: Path, claims: dict[str, str], taken: bool) -> None:
+    guide = app.joinpath("kit/docs/github.md").read_text(encoding="utf-8").replace("SUBJECT", "repo:me@1/my-app@2")
+    (written,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    ((operator, conditions),) = json.loads(written)["Statement"][0]["Condition"].items()
+    assert operator == "StringEquals"
+    assert all((TOKEN | claims)[key.partition(":")[2]] == value for key, value in conditions.items()) is taken
+
+
+@pytest.mark.parametrize("iac", ["cdk", "sam", "terraform"])
+def test_nothing_that_a_pipeline_runs_may_change_between_two_runs_of_a_commit(tmp_path: Path, iac: str) -> None:
+    folder = render(tmp_path / "my-app", iac=iac)
+    written = [folder / "Makefile", *folder.glob("infra/*/infra.mk"), *folder.glob("infra/cdk/cdk.json")]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in [*written, *folder.glob(".github/**/*.yml")])
+    assert not re.findall(
+        r"tool run|\buvx\b|--with[ =]|pip install|npm install|:latest|npx (?!--yes [\w-]+@\d+\.\d+\.\d+\s).*", text
+    )
+    versions = dict(re.findall(r"^ +(\w+[-_]version): (\S+)", text, re.MULTILINE))
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values()), versions
+    assert all("@sha256:" in image for image in re.findall(r"_IMAGE: (\S+)", text))
+    tools = set(re.findall(r"\$\(TOOL\)/(\w+\.py)", text))
+    assert tools == {file.name for file in folder.glob("kit/tools/*.py")}
+    locked = [["--script", f"kit/tools/{tool}"] for tool in sorted(tools)]
+    for project in [*locked, *(["--project", "infra/cdk"] for _ in folder.glob("infra/cdk/uv.lock"))]:
+        done = subprocess.run(
+            ["./uvw", "lock", "--check", "--quiet", *project], cwd=folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, (project, done.stderr)
+
+
+def test_a_package_that_is_not_the_locked_one_is_not_run(tmp_path: Path) -> None:
+    """uv verifies the hashes of a script's lock; of requirements that it gets with --with it does not."""
+    script = tmp_path / "tool.py"
+    script.write_text(
+        '# /// script\n# requires-python = ">=3.11"\n# dependencies = ["six==1.17.0"]\n# ///\nprint("ran")\n'
+    )
+    uvw = [str(ROOT / "template/uvw")]
+    subprocess.run([*uvw, "lock", "--quiet", "--script", str(script)], check=True)
+    lock = tmp_path / "tool.py.lock"
+    lock.write_text(re.sub(r"sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", lock.read_text()))
+    command = [*uvw, "run", "--quiet", "--no-cache", "--locked", "--script", str(script)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode != 0, done.stdout) == (True, "")
+    assert "hash mismatch" in done.stderr.lower()
 
 
 def test_a_rollback_waits_for_a_deployment_that_runs(app: Path) -> None:
