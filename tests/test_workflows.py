@@ -130,12 +130,13 @@ def test_what_costs_money_is_skipped_until_its_role_is_named(app: Path) -> None:
             assert f"vars.{role} != ''" in job["if"]
 
 
-def test_a_fork_gets_checks_and_no_preview(app: Path) -> None:
+def test_forks_and_unread_updates_of_dependencies_get_checks_and_no_preview(app: Path) -> None:
     found = workflows(app)
     assert "secrets." not in str(found["check"])
     for name in ("preview", "preview-end"):
         (first, *_) = found[name]["jobs"].values()
         assert "github.event.pull_request.head.repo.full_name == github.repository" in first["if"]
+        assert "github.event.pull_request.user.login != 'dependabot[bot]'" in first["if"]
 
 
 def test_a_fork_is_not_updated_by_schedule(app: Path) -> None:
@@ -211,7 +212,7 @@ def test_nothing_that_a_pipeline_runs_may_change_between_two_runs_of_a_commit(tm
     written = [folder / "Makefile", *folder.glob("infra/*/infra.mk"), *folder.glob("infra/cdk/cdk.json")]
     text = "\n".join(file.read_text(encoding="utf-8") for file in [*written, *folder.glob(".github/**/*.yml")])
     assert not re.findall(
-        r"tool run|\buvx\b|--with[ =]|pip install|npm install|:latest|npx (?!--yes [\w-]+@\d+\.\d+\.\d+\s).*", text
+        r"tool run|\buvx\b|--with[ =]|pip install|npm install|:latest|= npx (?!--yes [\w-]+@\d+\.\d+\.\d+\s).*", text
     )
     versions = dict(re.findall(r"^ +(\w+[-_]version): (\S+)", text, re.MULTILINE))
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values()), versions
