@@ -1,7 +1,7 @@
 """Pins the version of uv that generated projects use: `python3 pin_uv.py 0.14.0`.
 
-Rewrites the version and the SHA-256 of each wheel in template/kit/uvw.py, and the image of uv in the Dockerfiles. The hashes
-come from the package index that uvw would use. Without an argument it takes the newest version.
+Rewrites the version and the SHA-256 of each wheel in template/kit/uvw.py, and the image of uv in the benchmark's Dockerfile. The
+hashes come from the package index that uvw would use. Without an argument it takes the newest version.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 UVW = ROOT / "template" / "kit" / "uvw.py"
-DOCKERFILES = (ROOT / "template" / "Dockerfile", ROOT / "bench" / "contenders" / "Dockerfile")
+DOCKERFILE = ROOT / "bench" / "contenders" / "Dockerfile"
 PLATFORMS = (
     "macosx_10_12_x86_64",
     "macosx_11_0_arm64",
@@ -49,9 +49,8 @@ def main(version: str | None = None) -> None:
     hashes = index_hashes()
     version = version or newest(hashes)
     UVW.write_text(pinned(UVW.read_text(encoding="utf-8"), version, hashes), encoding="utf-8")
-    for path in DOCKERFILES:
-        text = path.read_text(encoding="utf-8")
-        path.write_text(re.sub(r"(astral-sh/uv):[\d.]+", rf"\1:{version}", text), encoding="utf-8")
+    text = DOCKERFILE.read_text(encoding="utf-8")
+    DOCKERFILE.write_text(re.sub(r"(astral-sh/uv):[\d.]+", rf"\1:{version}", text), encoding="utf-8")
     print(f"uv {version} is pinned.")
 
 

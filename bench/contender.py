@@ -50,10 +50,10 @@ LEFT_OUT = {
 
 
 def base() -> str:
-    """The image that all of them stand on: the generated app's own."""
+    """The image that all of them stand on: the generated app's own, by its tag."""
     stated = re.search(r"^FROM (\S+) AS base$", (TEMPLATE / "Dockerfile").read_text(), re.MULTILINE)
     assert stated
-    return stated[1]
+    return stated[1].partition("@")[0]
 
 
 def build(contender: Contender, folder: Path) -> str:

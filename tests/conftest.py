@@ -17,6 +17,9 @@ from canary import CANARY
 from releases import commit, git
 from rendering import ROOT, render
 
+# A project under test isn't in a pipeline because its tests are. Workers inherit the other name.
+if "CI" in os.environ:
+    os.environ["TESTS_IN_CI"] = os.environ.pop("CI")
 # `make test` runs these below a make of its own; the projects' Makefiles under test must not notice that one.
 for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(inherited, None)
@@ -53,6 +56,7 @@ def image(installed_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("image") / installed_app.name
     shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv", "data"))
     folder.joinpath(".env").write_text(f"LOG_LEVEL={CANARY}\nSTRIPE_KEY={CANARY}\n")
+    containers.use_local_images(folder)
     folder.joinpath("data").mkdir()
     folder.joinpath("data/generated.env").write_text(f"SESSION_KEYS={CANARY}\n")
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)

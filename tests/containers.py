@@ -1,11 +1,13 @@
 """Docker, as the tests use it: what is published is on 127.0.0.1 alone, and every container is removed."""
 
 import functools
+import re
 import subprocess
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import parts
 
@@ -33,6 +35,19 @@ def require_engine() -> None:
     """Skip the test where no Docker engine answers."""
     if not engine_answers():
         parts.missing("Docker", "no engine answers to `docker info`")
+
+
+def local_image(reference: str) -> str:
+    """An image pinned by digest; or its tag, if that is all the engine has, as where no registry can be reached."""
+    tag = reference.partition("@")[0]
+    found = docker("image", "inspect", "--format", "{{len .RepoDigests}}", tag, check=False)
+    return tag if found == "0" else reference
+
+
+def use_local_images(folder: Path) -> None:
+    """Let a project's Dockerfile name the images that the engine here has."""
+    file = folder / "Dockerfile"
+    file.write_text(re.sub(r"\S+@sha256:\w+", lambda image: local_image(image[0]), file.read_text()))
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,42 @@ def test_its_checks_leave_out_the_kit_and_compiled_templates(installed_app: Path
     assert done.returncode == 0, done.stdout
 
 
+@pytest.fixture(scope="module")
+def drifted(installed_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An app with a dependency that its uv.lock doesn't have."""
+    folder = tmp_path_factory.mktemp("drifted") / installed_app.name
+    shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv"))
+    project = (folder / "pyproject.toml").read_text()
+    (folder / "pyproject.toml").write_text(project.replace('"sqlalchemy', '"jinja2",\n    "sqlalchemy', 1))
+    os.utime(folder / "uv.lock", (0, 0))  # a checkout gives files any age
+    return folder
+
+
+@pytest.mark.parametrize("target", ["check", "image", "deploy", "preview"])
+def test_nothing_is_checked_or_deployed_with_a_lock_that_drifted(drifted: Path, target: str) -> None:
+    locked = (drifted / "uv.lock").read_bytes()
+    done = make(drifted, target, "PR=1", env=without_venv())
+    assert done.returncode == 2
+    assert "uv.lock does not match pyproject.toml. Run ./uvw lock, and commit uv.lock." in done.stdout
+    assert (drifted / "uv.lock").read_bytes() == locked
+
+
+def test_an_image_is_not_built_with_a_lock_that_drifted(drifted: Path) -> None:
+    (command,) = re.findall(r"uv (sync .*)", (drifted / "Dockerfile").read_text())
+    done = subprocess.run(
+        ["./uvw", *command.split(), "--dry-run"], cwd=drifted, env=without_venv(), capture_output=True, text=True
+    )
+    assert (done.returncode, "needs to be updated" in done.stderr) == (1, True), done.stderr
+
+
+def test_a_pipeline_makes_no_lock_of_its_own(app: Path, tmp_path: Path) -> None:
+    folder = tmp_path / app.name
+    shutil.copytree(app, folder)
+    done = make(folder, "check", env=without_venv(CI="true"))
+    assert (done.returncode, (folder / "uv.lock").exists()) == (2, False)
+    assert "The repository has no uv.lock. Run ./uvw lock, and commit it." in done.stdout
+
+
 def test_git_and_github_know_the_kit_as_vendored_and_generated(installed_app: Path, tmp_path: Path) -> None:
     folder = tmp_path / installed_app.name
     shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv"))

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 import containers
 import waiting
 from canary import CANARY
+from kit.errors import UsageError
+from kit.ops import image as deployed_image
 
 WALK = """
 import os, pathlib
@@ -24,7 +27,7 @@ def base_of(app: Path) -> str:
     """The image that the Dockerfile stands on."""
     stated = re.search(r"^FROM (\S+) AS base$", app.joinpath("Dockerfile").read_text(), re.MULTILINE)
     assert stated
-    return stated[1]
+    return containers.local_image(stated[1])
 
 
 def test_it_serves_the_web_without_lambda(image: str) -> None:
@@ -103,9 +106,38 @@ def test_it_is_less_than_90_mb_on_top_of_its_base(image: str, app: Path) -> None
     assert 0 < size - base < 90_000_000
 
 
-def test_a_secret_that_lay_about_during_the_build_is_in_no_layer(image: str, tmp_path: Path) -> None:
-    saved = tmp_path / "image.tar"
-    containers.docker("save", "--output", str(saved), image)
+@pytest.fixture(scope="module")
+def saved(image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive that `make image IMAGE_FILE=…` writes beside the image."""
+    file = tmp_path_factory.mktemp("saved") / "image.tar"
+    containers.docker("save", "--output", str(file), image)
+    return file
+
+
+def test_what_is_deployed_from_a_file_is_the_image_that_was_built(image: str, saved: Path) -> None:
+    built, _, machine = containers.docker("inspect", "--format", "{{.Id}} {{.Architecture}}", image).partition(" ")
+    here, other = ("arm64", "x86_64") if machine == "arm64" else ("x86_64", "arm64")
+    assert deployed_image.load(str(saved), here) == built
+    with pytest.raises(UsageError, match=f"is for linux/{machine}, but the stage is for"):
+        deployed_image.load(str(saved), other)
+    with pytest.raises(
+        UsageError, match=r"There is no file nothing\.tar\. Save the image with: make image IMAGE_FILE=nothing"
+    ):
+        deployed_image.load("nothing.tar", here)
+
+
+def test_the_sbom_beside_a_saved_image_has_every_package_in_it(image: str, installed_app: Path, tmp_path: Path) -> None:
+    (command,) = re.findall(r"\$\(UV\) (export .*) --output-file", installed_app.joinpath("Makefile").read_text())
+    sbom = tmp_path / "sbom.json"
+    subprocess.run(["./uvw", *command.split(), "--output-file", str(sbom)], cwd=installed_app, check=True)
+    listed = {f"{one['name']} {one['version']}" for one in json.loads(sbom.read_text())["components"]}
+    code = "import importlib.metadata as m; print(*(f'{d.name.lower()} {d.version}' for d in m.distributions()), sep='\\n')"
+    inside = {line.replace("_", "-") for line in containers.python(image, code).splitlines()}
+    assert len(inside) > 10
+    assert inside <= listed
+
+
+def test_a_secret_that_lay_about_during_the_build_is_in_no_layer(image: str, saved: Path) -> None:
     with tarfile.open(saved) as archive:
         blobs = 0
         for member in archive.getmembers():

@@ -51,6 +51,8 @@ RECIPES = [
     Recipe("migrate", "INTO", "--into={}"),
     Recipe("deploy", "STAGE"),
     Recipe("deploy", "DROP_QUEUE", "--drop-queue={}"),
+    Recipe("deploy", "IMAGE_FILE", "--image-file={}"),
+    Recipe("image", "IMAGE_FILE"),
     Recipe("rollback", "STAGE"),
     Recipe("destroy", "STAGE"),
     Recipe("destroy", "CONFIRM", "--confirm={}"),

@@ -143,7 +143,7 @@ def test_an_update_that_is_stopped_says_how_to_get_back() -> None:
 def test_make_runs_it_with_the_copier_that_is_tested_here(released: Path, tmp_path: Path) -> None:
     packages = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
     version = next(package["version"] for package in packages if package["name"] == "copier")
-    assert f"COPIER := copier=={version}\n" in (TEMPLATE / "Makefile").read_text()
+    assert f'"copier=={version}"' in (TEMPLATE / "kit/tools/copier.py").read_text()
     project = committed(copy(released, tmp_path / "photo-wall", history.NEWEST))
     process = subprocess.run(
         ["make", "update", "VCS_REF=v1", "DATA=iac=cdk aws_region=eu-west-1"],

@@ -28,7 +28,7 @@ def accesses(text: str) -> set[str]:
 
 def documented() -> tuple[set[str], set[str]]:
     """What the workflows' README asks for: for previews, and for production's migrations besides."""
-    readme = (TEMPLATE / ".github/workflows/README.md").read_text(encoding="utf-8")
+    readme = (TEMPLATE / "kit/docs/github.md").read_text(encoding="utf-8")
     [paragraph] = [line for line in readme.splitlines() if "PLANETSCALE_SERVICE_TOKEN_ID" in line]
     preview, _, migrations = paragraph.partition("Migrations of production")
     return accesses(preview), accesses(preview) | accesses(migrations)

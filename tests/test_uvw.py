@@ -23,7 +23,7 @@ import trustme
 import pin_uv
 from programs import program
 from pythons import pythons
-from rendering import ROOT, TEMPLATE
+from rendering import TEMPLATE
 
 
 def wheel(version: str) -> bytes:
@@ -48,18 +48,24 @@ class Index:
         }
         self.hashes = {name: hashlib.sha256(body).hexdigest() for name, body in files.items()}
         self.authorizations: dict[str, str | None] = {}
+        self.redirects: tuple[str, str] | None = None
         expected = f"Basic {base64.b64encode(credentials.encode()).decode()}" if credentials else None
         index = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 index.authorizations[self.path] = self.headers["Authorization"]
+                if index.redirects and self.path.startswith(index.redirects[0]):
+                    self.send_response(302)
+                    self.send_header("Location", index.redirects[1] + self.path)
+                    self.end_headers()
+                    return
                 if expected and self.path.startswith("/simple/") and self.headers["Authorization"] != expected:
                     self.send_response(401)
                     self.send_header("WWW-Authenticate", 'Basic realm="company"')
                     self.end_headers()
                     return
-                body = files.get(self.path.removeprefix("/files/"), page.encode())
+                body = files.get(self.path.removeprefix("/files/"), index.page.encode())
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html")
                 self.end_headers()
@@ -71,7 +77,7 @@ class Index:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         port = self.server.server_port
         self.url = f"http://127.0.0.1:{port}/simple"
-        page = "<!DOCTYPE html>" + "".join(
+        self.page = "<!DOCTYPE html>" + "".join(
             f'<a data-requires-python="&gt;=3.8"\n href="http://localhost:{port}/files/{name}#sha256={digest}">{name}</a><br/>'
             for name, digest in self.hashes.items()
         )
@@ -155,6 +161,35 @@ def test_a_wheel_with_another_hash_is_refused_whatever_the_index_says(tmp_path: 
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.parametrize(
+    "variable", ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"]
+)
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_plain_http_index_is_refused_whoever_would_use_it(tmp_path: Path, variable: str, installed: bool) -> None:
+    own = program(tmp_path / "bin" / "uv", "#!/bin/sh\necho my own uv\n")
+    address = "mine=http://me:geheim@pypi.example/simple"
+    done = uvw(tmp_path / "home", "", str(own.parent) if installed else "/nowhere", **{variable: address})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"{variable} is a plain HTTP address")
+    assert "geheim" not in done.stderr
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("leads", ["page", "file", "link"])
+def test_a_false_uv_over_plain_http_is_neither_run_nor_kept(tmp_path: Path, serve, leads: str) -> None:
+    """An index that is sent on to plain HTTP, for its page or for its files; the false host answers on this machine."""
+    index, false = serve("0.13.9"), serve("0.13.9")
+    elsewhere = f"http://false.example:{false.server.server_port}"
+    index.redirects = {"page": ("/simple/", f"{elsewhere}/simple"), "file": ("/files/", elsewhere), "link": None}[leads]
+    if leads == "link":
+        index.page = index.page.replace("http://localhost", "http://false.example")
+    done = uvw(tmp_path / "home", index.url, script=pinned(tmp_path, "0.13.9", false.hashes))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the index leads to a plain HTTP address, which is not safe" in done.stderr
+    assert false.authorizations == {}
+    assert not (tmp_path / "home").exists()
+
+
 def test_an_index_without_the_pinned_version_is_named(tmp_path: Path, serve) -> None:
     done = uvw(tmp_path, serve("0.1.0").url)
     assert done.returncode == 1
@@ -182,11 +217,10 @@ def test_the_pinned_hashes_are_those_of_the_index() -> None:
     assert pin_uv.pinned(script, version[1], pin_uv.index_hashes()) == script
 
 
-def test_the_images_have_the_pinned_version() -> None:
+def test_the_benchmark_has_the_pinned_version() -> None:
     script = TEMPLATE.joinpath("kit", "uvw.py").read_text(encoding="utf-8")
-    for path in pin_uv.DOCKERFILES:
-        images = re.findall(r"ghcr\.io/astral-sh/uv:([\d.]+)", path.read_text(encoding="utf-8"))
-        assert images == re.findall(r'^VERSION = "(.+)"$', script, re.MULTILINE), path.relative_to(ROOT)
+    images = re.findall(r"ghcr\.io/astral-sh/uv:([\d.]+)", pin_uv.DOCKERFILE.read_text(encoding="utf-8"))
+    assert images == re.findall(r'^VERSION = "(.+)"$', script, re.MULTILINE)
 
 
 def test_the_newest_version_is_found_by_number() -> None:
@@ -246,7 +280,7 @@ def test_credentials_can_be_in_variables_that_are_named_after_the_index(tmp_path
         ({"UV_DEFAULT_INDEX": "http://me:x/{}@127.0.0.1:9/simple"}, "UV_DEFAULT_INDEX is not a valid address"),
         ({"PIP_INDEX_URL": "http://me:x#{}@127.0.0.1:9/simple"}, "PIP_INDEX_URL is not a valid address"),
         ({"UV_INDEX": "http://me:x?{}@127.0.0.1:9/simple"}, "UV_INDEX is not a valid address"),
-        ({"UV_EXTRA_INDEX_URL": "http://a/simple http://me:x/{}@b/simple"}, "UV_EXTRA_INDEX_URL is not a valid"),
+        ({"UV_EXTRA_INDEX_URL": "https://a/simple https://me:x/{}@b/simple"}, "UV_EXTRA_INDEX_URL is not a valid"),
         ({"UV_DEFAULT_INDEX": "http://127.0.0.1:9/{}/simple"}, "from 127.0.0.1: Connection refused."),
         ({"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple?token={}"}, "from 127.0.0.1: Connection refused."),
         ({"UV_DEFAULT_INDEX": "{}"}, "the address of the index or of a proxy is not valid."),

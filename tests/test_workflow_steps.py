@@ -1,6 +1,8 @@
 """The steps of the app's workflows that do more than call make: each run by bash, with GitHub's parts played."""
 
 import json
+import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,20 +11,24 @@ import pytest
 
 import parts
 from releases import git
-from workflows import outputs, program, run, step
+from workflows import jobs, outputs, program, run, step, steps
 
 CREATED = "pr create --head template-v1.1.0 --title Update the template to v1.1.0 --body-file"
 COMMENTS = "repos/me/my-app/issues/12/comments"
 
 
 @pytest.mark.parametrize(
-    ("job", "call"), [("deploy.deploy", "deploy STAGE=prod YES=1"), ("preview.preview", "preview PR=12 YES=1")]
+    ("job", "call"),
+    [
+        ("deploy.deploy", "deploy STAGE=prod YES=1 IMAGE_FILE=/runner/image.tar"),
+        ("preview.preview", "preview PR=12 YES=1"),
+    ],
 )
 def test_the_address_is_handed_on(app: Path, tmp_path: Path, job: str, call: str) -> None:
     program(tmp_path / "bin", "make", 'echo "talk" >&2; echo "$@" >> called; echo https://wall.example.com')
     folder = tmp_path / "app"
     folder.mkdir()
-    done = run(step(app, job, "address="), folder, tmp_path / "bin", NUMBER="12")
+    done = run(step(app, job, "address="), folder, tmp_path / "bin", NUMBER="12", RUNNER_TEMP="/runner")
     assert done.returncode == 0, done.stdout
     assert outputs(folder) == {"address": "https://wall.example.com"}
     assert folder.joinpath("called").read_text() == f"{call}\n"
@@ -68,11 +74,14 @@ class GitHub:
 
 
 GH = f"""
-import json, pathlib, subprocess, sys
+import json, os, pathlib, shutil, subprocess, sys
 here = pathlib.Path(__file__).parent
 _, *arguments = sys.argv
 if arguments[0] != "api":
     here.joinpath("gh.log").open("a").write(" ".join(arguments) + "\\n")
+    if arguments[:2] == ["run", "download"]:
+        assert arguments[2] == os.environ["GITHUB_RUN_ID"] and arguments[arguments.index("--name") + 1] == "update"
+        shutil.copytree(here / "artifact", arguments[arguments.index("--dir") + 1], dirs_exist_ok=True)
     pulls = here / "pulls.json"
     found = json.loads(pulls.read_text()) if pulls.exists() else []
     if arguments[:2] == ["pr", "list"]:
@@ -130,46 +139,67 @@ def clone(app: Path, tmp_path: Path) -> Path:
     """A clone of the app's repository, whose work tree `make update` has changed."""
     GitHub(tmp_path, [])
     seed, bare, folder = tmp_path / "seed", tmp_path / "origin.git", tmp_path / "clone"
-    seed.mkdir()
+    seed.joinpath(".github/workflows").mkdir(parents=True)
+    seed.joinpath(".github/workflows/check.yml").write_text("on: push\n")
     seed.joinpath(".copier-answers.yml").write_text("_commit: v1.0.0\n_src_path: gh:x/y\n")
     git(seed, "init", "--quiet", "--initial-branch", "main")
     git(seed, "add", "--all")
     git(seed, "commit", "--quiet", "--message", "app")
     git(tmp_path, "clone", "--quiet", "--bare", str(seed), str(bare))
-    git(tmp_path, "clone", "--quiet", str(bare), str(folder))
     return folder
 
 
+TOKEN = "ghs_geheim"
+"""What only the job with rights has."""
+
+
+def checkout(clone: Path) -> None:
+    """What actions/checkout leaves on a new runner: a clone, and nothing of a job before."""
+    shutil.rmtree(clone, ignore_errors=True)
+    git(clone.parent, "clone", "--quiet", str(clone.parent / "origin.git"), str(clone))
+
+
 def make_update(
-    app: Path, clone: Path, *, rc: int = 0, version: str = "v1.1.0", report: str = "News."
+    app: Path, clone: Path, *, rc: int = 0, version: str = "v1.1.0", report: str = "News.", more: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run the step that calls make, which is played: it changes the clone, ends with `rc`, and writes a report."""
+    """Run the job that calls make, which is played: it changes the clone, ends with `rc`, and writes a report.
+
+    more: what the new version does besides.
+    """
+    checkout(clone)
     shell = [f'echo "{report}" > "${{2#REPORT=}}"'] if report else []
     if version:
         shell += [
             f'printf "_commit: {version}\\n_src_path: gh:x/y\\n" > .copier-answers.yml',
             f"echo {version} > kit.py",
         ]
-    program(clone.parent / "bin", "make", "\n".join([*shell, f"exit {rc}"]))
-    return run(step(app, "update.update", "make update"), clone, clone.parent / "bin", RUNNER_TEMP=str(clone.parent))
+    program(clone.parent / "bin", "make", "\n".join([*shell, more, f"exit {rc}"]))
+    temp = clone.parent / "temp"
+    shutil.rmtree(temp, ignore_errors=True)
+    temp.mkdir()
+    done = run(step(app, "update.update", "make update"), clone, clone.parent / "bin", RUNNER_TEMP=str(temp))
+    shutil.rmtree(clone.parent / "artifact", ignore_errors=True)
+    shutil.copytree(temp / "update", clone.parent / "artifact")
+    return done
 
 
 def propose(app: Path, clone: Path) -> subprocess.CompletedProcess[str]:
-    """Run the step that makes the pull request, with the outputs of the one before."""
-    draft = outputs(clone).get("draft", "")
-    environ = {"RUNNER_TEMP": str(clone.parent), "DRAFT": draft}
-    return run(step(app, "update.update", "git switch"), clone, clone.parent / "bin", **environ)
+    """Run the job that makes the pull request on a runner of its own, with what the one before handed on."""
+    environ = {"DRAFT": outputs(clone)["draft"], "GH_TOKEN": TOKEN, "GITHUB_RUN_ID": "7"}
+    (declared,) = [one["env"] for name, one in steps(app) if name == "update.propose" and "env" in one]
+    environ = {name: str(value) for name, value in declared.items()} | environ
+    checkout(clone)
+    temp = clone.parent / "temp"
+    shutil.rmtree(temp)
+    temp.mkdir()
+    shell = step(app, "update.propose", "git apply")
+    return run(shell, clone, clone.parent / "bin", RUNNER_TEMP=str(temp), **environ)
 
 
 def a_week(app: Path, clone: Path, **played: Any) -> subprocess.CompletedProcess[str]:
-    """Run both steps in a fresh checkout of main, as the schedule does."""
-    git(clone, "switch", "--quiet", "--force", "main")
-    git(clone, "clean", "-fdq")
-    git(clone, "branch", "--quiet", "--force", "--delete", "template-v1.1.0") if "template" in git(
-        clone, "branch"
-    ) else None
+    """Run both jobs, each on a new runner, as the schedule does; the second only if the first has an output."""
     done = make_update(app, clone, **played)
-    return propose(app, clone) if done.returncode == 0 else done
+    return propose(app, clone) if done.returncode == 0 and outputs(clone) else done
 
 
 def pulls(clone: Path) -> list[dict[str, Any]]:
@@ -210,7 +240,6 @@ def test_what_is_left_to_settle_becomes_a_draft_that_says_so(app: Path, clone: P
 )
 def test_an_update_that_is_not_possible_fails_every_week(app: Path, clone: Path, played: dict[str, Any]) -> None:
     for _ in range(2):
-        clone.parent.joinpath("report.md").unlink(missing_ok=True)
         done = a_week(app, clone, **played)
         assert done.returncode == 1
         assert "::error::The update was refused" in done.stdout
@@ -262,10 +291,88 @@ def test_where_pull_requests_may_not_be_made_it_says_so_until_they_may(app: Path
     assert [pull["state"] for pull in pulls(clone)] == ["OPEN"]
 
 
-def test_a_refused_push_says_which_token_is_needed(app: Path, clone: Path) -> None:
+def test_a_refused_push_fails_and_opens_no_pull_request(app: Path, clone: Path) -> None:
     program(clone.parent / "origin.git" / "hooks", "pre-receive", "echo refusing; exit 1")
     for _ in range(2):
         done = a_week(app, clone)
         assert done.returncode == 1
-        assert "see UPDATE_TOKEN" in done.stdout
+        assert "::error::v1.1.0 could not be pushed; see the reason above." in done.stdout
     assert pulls(clone) == []
+
+
+ATTACK = """
+env > {loot}/env
+{{ for hook in pre-commit commit-msg pre-push post-index-change; do
+  echo 'env >> {loot}/env; echo ran >> {loot}/ran' | tee .git/hooks/$hook >/dev/null; chmod +x .git/hooks/$hook
+done; git config core.fsmonitor 'echo ran >> {loot}/ran'; }} 2>/dev/null
+printf '* filter=loot diff=loot\\n' > .gitattributes
+git config filter.loot.clean 'echo ran >> {loot}/ran; cat'
+printf '[core]\\nhooksPath = hooks\\n' > .gitconfig
+ln -s {loot} linked
+printf 'on: push\\njobs: {{}}\\n' > .github/workflows/evil.yml
+rm -f {loot}/ran
+"""
+
+
+def test_a_new_version_cannot_take_the_token_that_may_write(app: Path, clone: Path) -> None:
+    """What was done with one job: a hook that `make update` plants is run by the push, with the token."""
+    loot = clone.parent / "loot"
+    loot.mkdir()
+    assert make_update(app, clone, more=ATTACK.format(loot=loot)).returncode == 0
+    for left in ("env", "ran"):  # of the attack's own preparations, in the job without rights
+        loot.joinpath(left).unlink(missing_ok=True)
+    done = propose(app, clone)
+    assert done.returncode == 0, done.stdout
+    assert list(loot.iterdir()) == []
+    assert not clone.joinpath("linked").is_symlink()
+    assert TOKEN not in done.stdout
+    changed = git(clone.parent / "origin.git", "diff", "--name-only", "main", "template-v1.1.0").split()
+    assert {"kit.py", ".gitattributes", "linked"} <= set(changed)
+    assert not [name for name in changed if name.startswith(".github/workflows")]
+    assert git(clone.parent / "origin.git", "branch", "--format=%(refname:short)").split() == [
+        "main",
+        "template-v1.1.0",
+    ]
+
+
+def test_the_attack_succeeds_where_hooks_run(app: Path, clone: Path) -> None:
+    loot = clone.parent / "loot"
+    loot.mkdir()
+    make_update(app, clone, more=ATTACK.format(loot=loot))
+    git(clone, "-c", "user.name=me", "-c", "user.email=me@example.com", "commit", "--quiet", "--message", "update")
+    assert "ran" in loot.joinpath("ran").read_text()
+
+
+def test_the_new_version_runs_in_a_job_that_may_only_read(app: Path) -> None:
+    found = dict(jobs(app))
+    assert found["update.update"]["permissions"] == {"contents": "read"}
+    assert "environment" not in found["update.update"]
+    assert not [one for name, one in steps(app) if name == "update.update" and "env" in one]
+    assert not [name for name, one in steps(app) if name == "update.propose" and "make " in one.get("run", "")]
+
+
+@pytest.mark.parametrize("version", ["v1:main", "../main", "v1 --force", "v1$(id)", ""])
+def test_a_version_that_is_none_names_no_branch(app: Path, clone: Path, version: str) -> None:
+    answers = f"printf '%s\\n' '_commit: {version}' > .copier-answers.yml; echo 1 > kit.py"
+    assert make_update(app, clone, more=answers).returncode == 0
+    done = propose(app, clone)
+    assert (done.returncode, "::error::The update names no valid version" in done.stdout) == (1, True)
+    assert git(clone.parent / "origin.git", "branch", "--format=%(refname:short)") == "main"
+
+
+def test_changed_pipelines_are_left_to_a_person_with_the_commands_that_add_them(app: Path, clone: Path) -> None:
+    changed = "echo 'on: pull_request' > .github/workflows/check.yml; echo new > .github/workflows/new.yml"
+    assert a_week(app, clone, more=changed).returncode == 0
+    (pull,) = pulls(clone)
+    assert pull["draft"]
+    commands = re.findall(r"^    (g.+)$", pull["body"], re.MULTILINE)
+    laptop = clone.parent / "laptop"
+    git(clone.parent, "clone", "--quiet", str(clone.parent / "origin.git"), str(laptop))
+    git(laptop, "switch", "--quiet", "template-v1.1.0")
+    git(laptop, "config", "user.name", "me")
+    git(laptop, "config", "user.email", "me@example.com")
+    done = run("\n".join(commands), laptop, clone.parent / "bin", GITHUB_RUN_ID="7")
+    assert done.returncode == 0, done.stdout
+    origin = clone.parent / "origin.git"
+    assert git(origin, "show", "template-v1.1.0:.github/workflows/check.yml") == "on: pull_request"
+    assert git(origin, "show", "template-v1.1.0:.github/workflows/new.yml") == "new"

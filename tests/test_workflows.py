@@ -11,9 +11,9 @@ import parts
 from rendering import ROOT, render
 from workflows import jobs, steps, workflows
 
-SHELL = {"address=", "echo", "sed -n"}
+SHELL = {"address=", "echo", "gh run download", "sed -n"}
 """How a line of a step may begin that calls no make."""
-LONGER = {"preview.comment", "update.update"}
+LONGER = {"preview.comment", "update.propose", "update.update"}
 """Jobs whose shell has logic of its own: test_workflow_steps.py runs it."""
 
 
@@ -31,7 +31,9 @@ def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return ROOT if which == "template" else rendered(tmp_path_factory.mktemp(which), which)
 
 
-@pytest.mark.parametrize("command", [["actionlint", "-no-color"], ["zizmor", "--offline", "--quiet", ".github"]])
+@pytest.mark.parametrize(
+    "command", [["actionlint", "-no-color"], ["zizmor", "--offline", "--quiet", "--persona", "auditor", ".github"]]
+)
 def test_linters_find_nothing(repository: Path, command: list[str]) -> None:
     parts.program("shellcheck")  # which actionlint uses when it is there
     done = subprocess.run([parts.program(command[0]), *command[1:]], cwd=repository, capture_output=True, text=True)
@@ -91,7 +93,7 @@ def test_who_may_write_or_take_a_role_in_aws(app: Path) -> None:
         "preview.comment": {"pull-requests"},
         "preview-end.end": {"id-token"},
         "rollback.rollback": {"id-token"},
-        "update.update": {"contents", "pull-requests"},
+        "update.propose": {"contents", "pull-requests"},
     }
 
 
@@ -144,17 +146,19 @@ def test_what_costs_money_is_skipped_until_its_role_is_named(app: Path) -> None:
             assert f"vars.{role} != ''" in job["if"]
 
 
-def test_a_fork_gets_checks_and_no_preview(app: Path) -> None:
+def test_forks_and_unread_updates_of_dependencies_get_checks_and_no_preview(app: Path) -> None:
     found = workflows(app)
     assert "secrets." not in str(found["check"])
     for name in ("preview", "preview-end"):
         (first, *_) = found[name]["jobs"].values()
         assert "github.event.pull_request.head.repo.full_name == github.repository" in first["if"]
+        assert "github.event.pull_request.user.login != 'dependabot[bot]'" in first["if"]
 
 
 def test_a_fork_is_not_updated_by_schedule(app: Path) -> None:
-    (job,) = workflows(app)["update"]["jobs"].values()
-    assert job["if"] == "github.event.repository.fork == false || github.event_name != 'schedule'"
+    first, second = workflows(app)["update"]["jobs"].values()
+    assert (second["needs"], second["if"]) == ("update", "needs.update.outputs.draft != ''")
+    assert first["if"] == "github.event.repository.fork == false || github.event_name != 'schedule'"
 
 
 def test_with_secrets_at_hand_nothing_of_a_pull_request_is_checked_out(app: Path) -> None:
@@ -170,15 +174,15 @@ def test_with_secrets_at_hand_nothing_of_a_pull_request_is_checked_out(app: Path
 
 def test_the_settings_that_github_needs_are_documented(app: Path) -> None:
     text = "\n".join(path.read_text() for path in sorted(app.glob(".github/workflows/*.yml")))
-    guide = app.joinpath(".github/workflows/README.md").read_text(encoding="utf-8")
+    guide = app.joinpath("kit/docs/github.md").read_text(encoding="utf-8")
     names = set(re.findall(r"\b(?:vars|secrets)\.(\w+)", text))
     environments = {job["environment"]["name"] for _, job in jobs(app) if "environment" in job}
-    assert len(names) == 5
+    assert len(names) == 4
     assert {name for name in names | environments if f"`{name}`" not in guide} == set()
 
 
-def test_a_role_trusts_one_repository_and_one_environment(app: Path) -> None:
-    guide = app.joinpath(".github/workflows/README.md").read_text(encoding="utf-8")
+def test_productions_role_trusts_one_repository_one_environment_and_one_branch(app: Path) -> None:
+    guide = app.joinpath("kit/docs/github.md").read_text(encoding="utf-8")
     (written,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
     (statement,) = json.loads(written)["Statement"]
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
@@ -186,8 +190,73 @@ def test_a_role_trusts_one_repository_and_one_environment(app: Path) -> None:
         "StringEquals": {
             "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
             "token.actions.githubusercontent.com:sub": "SUBJECT:environment:production",
+            "token.actions.githubusercontent.com:ref": "refs/heads/main",
         }
     }
+
+
+TOKEN = {"aud": "sts.amazonaws.com", "sub": "repo:me@1/my-app@2:environment:production", "ref": "refs/heads/main"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "taken"),
+    [
+        ({}, True),
+        (
+            {"ref": "refs/heads/mine"},
+            False,
+        ),  # a branch's own workflow, where the plan ignores the environment's setting
+        ({"ref": "refs/pull/12/merge"}, False),
+        ({"ref": "refs/tags/v1"}, False),
+        ({"sub": "repo:me@1/my-app@2:environment:preview"}, False),
+        ({"sub": "repo:me@1/my-app@2:ref:refs/heads/main"}, False),  # a job of main without the environment
+        ({"sub": "repo:me@3/my-app@4:environment:production"}, False),  # somebody who took over the names
+        ({"aud": "https://github.com/me"}, False),
+    ],
+)
+def test_who_may_take_productions_role(app: Path, claims: dict[str, str], taken: bool) -> None:
+    guide = app.joinpath("kit/docs/github.md").read_text(encoding="utf-8").replace("SUBJECT", "repo:me@1/my-app@2")
+    (written,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    ((operator, conditions),) = json.loads(written)["Statement"][0]["Condition"].items()
+    assert operator == "StringEquals"
+    assert all((TOKEN | claims)[key.partition(":")[2]] == value for key, value in conditions.items()) is taken
+
+
+@pytest.mark.parametrize("iac", ["cdk", "sam", "terraform"])
+def test_nothing_that_a_pipeline_runs_may_change_between_two_runs_of_a_commit(tmp_path: Path, iac: str) -> None:
+    folder = render(tmp_path / "my-app", iac=iac)
+    written = [folder / "Makefile", *folder.glob("infra/*/infra.mk"), *folder.glob("infra/cdk/cdk.json")]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in [*written, *folder.glob(".github/**/*.yml")])
+    assert not re.findall(
+        r"tool run|\buvx\b|--with[ =]|pip install|npm install|:latest|= npx (?!--yes [\w-]+@\d+\.\d+\.\d+\s).*", text
+    )
+    versions = dict(re.findall(r"^ +(\w+[-_]version): (\S+)", text, re.MULTILINE))
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values()), versions
+    assert all("@sha256:" in image for image in re.findall(r"_IMAGE: (\S+)", text))
+    tools = set(re.findall(r"\$\(TOOL\)/(\w+\.py)", text))
+    assert tools == {file.name for file in folder.glob("kit/tools/*.py")}
+    locked = [["--script", f"kit/tools/{tool}"] for tool in sorted(tools)]
+    for project in [*locked, *(["--project", "infra/cdk"] for _ in folder.glob("infra/cdk/uv.lock"))]:
+        done = subprocess.run(
+            ["./uvw", "lock", "--check", "--quiet", *project], cwd=folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, (project, done.stderr)
+
+
+def test_a_package_that_is_not_the_locked_one_is_not_run(tmp_path: Path) -> None:
+    """uv verifies the hashes of a script's lock; of requirements that it gets with --with it does not."""
+    script = tmp_path / "tool.py"
+    script.write_text(
+        '# /// script\n# requires-python = ">=3.11"\n# dependencies = ["six==1.17.0"]\n# ///\nprint("ran")\n'
+    )
+    uvw = [str(ROOT / "template/uvw")]
+    subprocess.run([*uvw, "lock", "--quiet", "--script", str(script)], check=True)
+    lock = tmp_path / "tool.py.lock"
+    lock.write_text(re.sub(r"sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", lock.read_text()))
+    command = [*uvw, "run", "--quiet", "--no-cache", "--locked", "--script", str(script)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode != 0, done.stdout) == (True, "")
+    assert "hash mismatch" in done.stderr.lower()
 
 
 def test_a_rollback_waits_for_a_deployment_that_runs(app: Path) -> None:

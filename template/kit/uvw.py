@@ -72,6 +72,11 @@ class Index:
                 f"{variable} is not a valid address. Write it as https://user:password@host/simple; in the password, write "
                 "%2F for /, %40 for @, %23 for # and %3F for ?"
             )
+        if not is_secure(url):
+            sys.exit(
+                f"{variable} is a plain HTTP address, where anyone on the way can replace packages, uv itself among them. "
+                "Use one that begins with https://"
+            )
         key = re.sub(r"[^A-Z0-9]", "_", (name or "").upper())  # https://docs.astral.sh/uv/concepts/indexes/
         user = os.environ.get(f"UV_INDEX_{key}_USERNAME") or unquote(parts.username or "")
         password = os.environ.get(f"UV_INDEX_{key}_PASSWORD") or unquote(parts.password or "")
@@ -81,8 +86,27 @@ class Index:
         self.credentials = (user, password) if user or password else None
 
 
+def is_secure(url: str) -> bool:
+    """Whether nobody on the way can change what an address answers: it is HTTPS, a file, or on this machine."""
+    parts = urlsplit(url)
+    return parts.scheme != "http" or bool(re.fullmatch(r"localhost|127(\.\d+){3}|::1", parts.hostname or ""))
+
+
+class SecureOnly(urllib.request.BaseHandler):
+    """Refuses plain HTTP, wherever a link or a redirect leads."""
+
+    def http_request(self, request: urllib.request.Request) -> urllib.request.Request:
+        """Return the request, or raise OSError; called for each request, redirects included."""
+        if not is_secure(request.full_url):
+            raise OSError("the index leads to a plain HTTP address, which is not safe")
+        return request
+
+
 def check_indexes() -> Index:
-    """Return the index to use; exit when an address is invalid, because uv would print it with its password."""
+    """Return the index to use; exit when an address is not HTTPS, or invalid, so that uv would print it with its password.
+
+    What uv itself would use is checked too, because uvw passes the environment on.
+    """
     for variable in ("UV_INDEX", "UV_EXTRA_INDEX_URL"):
         for value in os.environ.get(variable, "").split():
             Index(variable, value)
@@ -174,14 +198,14 @@ def verified_program(index: Index) -> bytes:
 
 
 def index_opener(index: Index) -> urllib.request.OpenerDirector:
-    """Return what opens addresses: TLS is verified, proxies come from the environment, and only the index's own host gets
+    """Return what opens addresses: TLS is required and verified, proxies come from the environment, and only the index's own host gets
     its credentials."""
     context = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
     if not paths.cafile and not paths.capath:
         for bundle in filter(os.path.isfile, CA_BUNDLES):
             context.load_verify_locations(bundle)
-    handlers = [urllib.request.HTTPSHandler(context=context)]
+    handlers = [urllib.request.HTTPSHandler(context=context), SecureOnly()]
     if index.credentials:
         passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
         passwords.add_password(None, index.root, *index.credentials, is_authenticated=True)

@@ -17,10 +17,11 @@ from tools import MANIFEST, TOOLS_CACHE, WITH_EVENTS, environment, require_provi
 import guides
 import parts
 from canary import CANARY
-from rendering import render
+from rendering import TEMPLATE, render
 
 CDK = "aws-cdk@2.1148.1"
-SAM = "aws-sam-cli==1.170.0"
+SAM = ("run", "--quiet", "--locked", "--script", str(TEMPLATE / "kit/tools/sam.py"), "python")
+"""Python with SAM's command line, from one place for all cases, because uv keeps an environment for each."""
 DIGEST = "sha256:" + "a" * 64
 OURS = Path(__file__).resolve().parent
 
@@ -146,8 +147,7 @@ def cdk(case: Case, folder: Path) -> cloudformation.Stage:
 
 def sam(case: Case, folder: Path) -> cloudformation.Stage:
     app = case.app(folder, "sam")
-    tool = ("tool", "run", "--quiet", "--from", SAM, "python")
-    run(app / "uvw", *tool, "infra/sam/assemble.py", cwd=app, ARG_KEPT_QUEUES=case.kept_queues)
+    run(app / "uvw", *SAM, "infra/sam/assemble.py", cwd=app, ARG_KEPT_QUEUES=case.kept_queues)
     values = case.plain() | {"project": "my-app", "stage": case.stage, "image": case.image}
     parameters = {"".join(word.title() for word in name.split("_")): value for name, value in values.items()}
     words = [f"{name}={value}" for name, value in parameters.items()]
@@ -155,7 +155,7 @@ def sam(case: Case, folder: Path) -> cloudformation.Stage:
         json.loads(
             run(
                 app / "uvw",
-                *tool,
+                *SAM,
                 OURS / "translate.py",
                 app / "infra" / "sam" / template,
                 case.region,

@@ -45,10 +45,12 @@ def test_cfn_lint_warns_of_nothing_whatever_is_set(tmp_path: Path, iac: str) -> 
     uvw = TEMPLATE / "uvw"
     command = [
         uvw,
-        "tool",
         "run",
         "--quiet",
-        "cfn-lint@1.58.0",
+        "--locked",
+        "--script",
+        TEMPLATE / "kit/tools/cfn_lint.py",
+        "cfn-lint",
         "--format",
         "parseable",
         "--ignore-checks",

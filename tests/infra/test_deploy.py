@@ -74,13 +74,20 @@ class Scene:
         self.do("live")
 
     def run(
-        self, *, direct: bool = False, undeclared: Undeclared | None = None, jobs_concurrency: int | None = None
+        self,
+        *,
+        direct: bool = False,
+        undeclared: Undeclared | None = None,
+        jobs_concurrency: int | None = None,
+        image_file: str = "",
     ) -> str:
         account = Account(
             "123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session(region_name="us-east-1")
         )
         drop = next(iter(undeclared.dropped), "") if undeclared else ""
-        plan = deploy.Plan(STAGE, direct=direct, drop_queue=drop, jobs_concurrency=jobs_concurrency)
+        plan = deploy.Plan(
+            STAGE, direct=direct, drop_queue=drop, jobs_concurrency=jobs_concurrency, image_file=image_file
+        )
         deployment = deploy.Deployment(account, plan, "arm64", undeclared)
         deployment.releases = self  # type: ignore[assignment]
         return deployment.run()
@@ -92,6 +99,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     scene = Scene()
     repositories = iter([None, "repository"])
     for module, name, act in (
+        (image, "load", lambda archive, architecture: scene.do(f"load {archive}", "sha256:2")),
         (image, "build", lambda architecture: scene.do("build", "sha256:2")),
         (image, "repository", lambda *_: next(repositories)),
         (image, "push", lambda *_: scene.do("push", PUSHED)),
@@ -106,6 +114,13 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     ):
         monkeypatch.setattr(module, name, act)
     return scene
+
+
+def test_an_image_that_was_built_and_checked_before_is_not_built_again(scene: Scene) -> None:
+    scene.run(image_file="image.tar")
+    assert scene.done == ["load image.tar" if one == "build" else one for one in STEPS]
+    plan = deploy.Plan(STAGE, drop_queue="orders", image_file="my image.tar")
+    assert plan.again == "make deploy STAGE=prod DROP_QUEUE=orders IMAGE_FILE='my image.tar'"
 
 
 def test_traffic_is_shifted_last(scene: Scene) -> None:

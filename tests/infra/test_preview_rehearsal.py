@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import httpx2 as httpx
 import ministack
 
+import containers
 import mysql
 from planetscale_http import pscale, serve
 from planetscale_server import PlanetScale
@@ -26,6 +27,7 @@ def test_a_pull_request_has_its_own_app_until_it_closes(
     mysql_server.with_database("preview")
     app = render(tmp_path / "my-app", iac="sam", planetscale_database="preview")
     shutil.copy(installed_app / "uv.lock", app)
+    containers.use_local_images(app)
     app.joinpath("infra/sam/stages/preview12.toml").write_text(f'Architecture = "{HERE}"\nMonthlyBudget = 0\n')
     planetscale = PlanetScale("preview")
     planetscale.leads_to = {

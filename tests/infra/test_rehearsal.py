@@ -24,6 +24,7 @@ import pytest
 from cases import CDK
 
 import command_lines
+import containers
 import mysql
 import parts
 import waiting
@@ -269,6 +270,7 @@ def test_a_stage_is_created_updated_rolled_back_and_deleted(
     parts.program("npx" if iac == "cdk" else "make")
     app = render(tmp_path / "my-app", iac=iac)
     shutil.copy(installed_app / "uv.lock", app)
+    containers.use_local_images(app)
     database = mysql_server.with_database(f"rehearsal_{iac}")
     rehearsal = Rehearsal(app, emulator, database, ministack.machine(tmp_path, emulator))
     emulator.forget()

@@ -115,9 +115,20 @@ def test_terraform_creates_the_repository_first_and_keeps_stages_apart(tmp_path:
     assert [path.read_text() for path in people] == ["# mine\n"] * 3
 
 
-def test_terraform_needs_a_backend_in_a_pipeline(tmp_path: Path) -> None:
+def test_terraform_needs_a_lock_and_a_backend_in_a_pipeline(tmp_path: Path) -> None:
     parts.program("terraform")
     app = render(tmp_path / "my-app", iac="terraform")
+    lock = app / "infra/terraform/.terraform.lock.hcl"
+    done = make(app, "infra-check", CI="true")
+    assert done.returncode != 0
+    assert "has no infra/terraform/.terraform.lock.hcl. Run make infra-lock, and commit it." in done.stdout
+    make(app, "infra-settings")
+    locked = lock.read_text()
+    lock.write_text("")
+    done = make(app, "infra-check", CI="true")
+    assert done.returncode != 0
+    assert lock.read_text() == ""  # a pipeline takes no provider that the lock doesn't name
+    lock.write_text(locked)
     done = make(app, "infra-settings", CI="true")
     assert done.returncode != 0
     assert "No backend is configured" in done.stdout

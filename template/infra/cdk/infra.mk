@@ -2,7 +2,7 @@
 .PHONY: infra-check infra-audit infra-tool infra-settings infra-image infra-apply infra-destroy
 
 CDK := npx --yes aws-cdk@2.1148.1
-CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
+CFN_LINT := $(TOOL)/cfn_lint.py cfn-lint
 STACK = $(PROJECT)-$$ARG_STAGE
 STACKS := $(RUN) python -m kit stack
 # A placeholder where no image is deployed.

@@ -1,10 +1,9 @@
 # Infrastructure tasks with SAM, which is downloaded.
 .PHONY: infra-check infra-audit infra-template infra-settings infra-image infra-apply infra-destroy
 
-SAM_ENV := $(UV) tool run --quiet --from aws-sam-cli==1.170.0
-SAM := SAM_CLI_TELEMETRY=0 $(SAM_ENV) sam
-SAM_PYTHON := $(SAM_ENV) python
-CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
+SAM := SAM_CLI_TELEMETRY=0 $(TOOL)/sam.py sam
+SAM_PYTHON := $(TOOL)/sam.py python
+CFN_LINT := $(TOOL)/cfn_lint.py cfn-lint
 CHECKOV := $(UV) tool run --quiet checkov@3.3.30
 STACK = $(PROJECT)-$$ARG_STAGE
 STACKS := $(RUN) python -m kit stack

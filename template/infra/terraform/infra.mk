@@ -1,5 +1,5 @@
 # Infrastructure tasks with Terraform; TERRAFORM=tofu uses OpenTofu instead.
-.PHONY: infra-check infra-audit infra-tool infra-state infra-settings infra-image infra-apply infra-destroy
+.PHONY: infra-check infra-audit infra-lock infra-tool infra-state infra-settings infra-image infra-apply infra-destroy
 
 TERRAFORM ?= terraform
 TEXT += TERRAFORM
@@ -17,23 +17,32 @@ LIMITS = $(if $(JOBS_CONCURRENCY),-var "jobs_concurrency=$$ARG_JOBS_CONCURRENCY"
 # A hint for after an interrupted run.
 LOCKED = echo "If the error is a state lock, and nobody else is deploying, run: $$ARG_TERRAFORM -chdir=infra/terraform force-unlock ID"
 
+# A pipeline takes the providers that the lock names, and writes no lock of its own.
+INIT = $(TF) init -input=false $(if $(CI),-lockfile=readonly)
+
 infra-check: infra-tool ## check the infrastructure, without AWS
 	@$(TF) fmt -check -diff
-	@$(TF) init -backend=false -input=false >/dev/null
+	@$(INIT) -backend=false >/dev/null
 	@$(TF) validate
 	@$(RUN) python -m kit bucket-names --stage "$$ARG_STAGE"
 
 infra-audit: ## look for security risks with checkov, without AWS
 	@set -f; $(CHECKOV) --directory infra/terraform $$ARG_ARGS
 
+infra-lock: ## lock the newest providers, for every system, in infra/terraform/.terraform.lock.hcl, which you commit
+	@$(TF) init -backend=false -input=false -upgrade >/dev/null
+	@$(TF) providers lock -platform=linux_amd64 -platform=linux_arm64 -platform=darwin_amd64 -platform=darwin_arm64
+
 infra-tool:
+	@[ -z "$$CI" ] || [ -e infra/terraform/.terraform.lock.hcl ] || { \
+		echo "The repository has no infra/terraform/.terraform.lock.hcl. Run make infra-lock, and commit it."; exit 1; }
 	@command -v "$$ARG_TERRAFORM" >/dev/null || { echo "$$ARG_TERRAFORM is not installed. Install it (developer.hashicorp.com/terraform/install), or use TERRAFORM=tofu"; exit 1; }
 
 # Each stage has a workspace of its own, and so its own state.
 infra-state: infra-tool
 	@grep -qsE '^ *(backend "|cloud \{)' infra/terraform/*.tf || [ -z "$$CI" ] || { \
 		echo "No backend is configured, so the state would be lost with this machine. Add one as described in infra/terraform/README.md."; exit 1; }
-	@$(TF) init -input=false >/dev/null
+	@$(INIT) >/dev/null
 	@$(TF) workspace select -or-create "$$ARG_STAGE" >/dev/null
 
 infra-settings: infra-state

@@ -24,11 +24,18 @@ OPS = {
     "cost": "estimate the costs with and without traffic",
     "policy": "print an IAM policy, filled in for this account",
     "exec": "run one-off work in the cloud; as ./exec",
+    "check-github": "check the repository's settings on GitHub",
     "bucket-names": "check the names of S3 buckets; for infra/*/infra.mk",
     "stack": "repair or explain a failed stack; for infra/*/infra.mk",
 }
 """Commands of kit.ops, which need AWS; the image has no boto3, so their modules are imported only when used."""
-MODULES = {"bucket-names": "bucket_names", "preview-end": "preview", "secrets": "secret", "stack": "cloudformation"}
+MODULES = {
+    "bucket-names": "bucket_names",
+    "check-github": "check_github",
+    "preview-end": "preview",
+    "secrets": "secret",
+    "stack": "cloudformation",
+}
 """Where a module of kit.ops has another name than its command."""
 
 

@@ -6,6 +6,7 @@ check the new version's health, move the alias. An interrupted deployment contin
 
 import argparse
 import contextlib
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -52,12 +53,13 @@ def register(commands: Any) -> None:
     parser.add_argument("--direct", action="store_true", help="migrate without a deploy request")
     parser.add_argument("--skip-revert", action="store_true", help="finalize a deploy request at once")
     parser.add_argument("--drop-queue", default="", metavar="NAME", help="delete a queue that no job uses any more")
+    parser.add_argument("--image-file", default="", metavar="FILE", help="deploy this image, which `make image` saved")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Deploy; only the URL goes to standard output."""
     stage = Stage.of(arguments.stage)
-    plan = Plan(stage, arguments.direct, arguments.skip_revert, arguments.drop_queue)
+    plan = Plan(stage, arguments.direct, arguments.skip_revert, arguments.drop_queue, arguments.image_file)
     with contextlib.redirect_stdout(sys.stderr):
         account, settings, note = check_prerequisites(stage)
         record = Releases(account, stage).history()
@@ -83,6 +85,8 @@ class Plan:
     jobs_concurrency: int | None = None
     """What a queue's jobs get instead of the setting, because the account's quota is low."""
     jobs_note: str = ""
+    image_file: str = ""
+    """An archive of the image; empty builds it."""
 
     @property
     def migration(self) -> list[str]:
@@ -94,7 +98,9 @@ class Plan:
     def again(self) -> str:
         """The command that continues this deployment."""
         options = [" DIRECT=1" * self.direct, " SKIP_REVERT=1" * self.skip_revert]
-        return f"make deploy STAGE={self.stage.name}{''.join(options)}{self.drop_queue and f' DROP_QUEUE={self.drop_queue}'}"
+        named = {"DROP_QUEUE": self.drop_queue, "IMAGE_FILE": shlex.quote(self.image_file) if self.image_file else ""}
+        options += [f" {name}={value}" for name, value in named.items() if value]
+        return f"make deploy STAGE={self.stage.name}{''.join(options)}"
 
 
 def limits(quota: LambdaQuota | None, settings: iac.Settings) -> dict[str, Any]:
@@ -145,7 +151,7 @@ def show(
     existing = ", ".join(deployed.stages(account, plan.stage.project)) or "none"
     lines = {
         "as": account.caller,
-        "image": f"build for {settings.architecture} and push",
+        "image": f"{f'load {plan.image_file}' if plan.image_file else f'build for {settings.architecture}'} and push",
         "infrastructure": "update to what infra/ describes" if record else f"create (existing stages: {existing})",
         "migrations": f"run by the new image before traffic is shifted, {_migration_method(account, plan)}",
         "live": f"version {record[0].web} until the new one is healthy" if record else "none yet; this is the first",
@@ -229,9 +235,10 @@ class Deployment:
         return address
 
     def push(self) -> str:
-        """Build and push the image; return it by digest."""
-        with step("build the image") as current:
-            built = image.build(self.architecture)
+        """Build the image, or load the plan's, and push it; return it by digest."""
+        archive = self.plan.image_file
+        with step("load the image" if archive else "build the image") as current:
+            built = image.load(archive, self.architecture) if archive else image.build(self.architecture)
             current.update(built[:19])
         if (uri := image.repository(self.account, self.stage)) is None:
             with step("create the repository") as current:

@@ -1,7 +1,9 @@
-"""Build the container image for a stage's processor and push it to the stage's repository."""
+"""Build the container image, or load it from an archive, for a stage's processor and push it to the stage's repository."""
 
 import base64
+import os
 import platform
+import re
 import subprocess
 from typing import Any
 
@@ -42,6 +44,21 @@ def build(architecture: str) -> str:
     return done.stdout.strip()
 
 
+def load(archive: str, architecture: str) -> str:
+    """Load the image that `make image IMAGE_FILE=…` saved, and return its id.
+
+    Raises `UsageError` if there is no such file, or if the image is for another processor than `arm64` or `x86_64`.
+    """
+    if not os.path.isfile(archive):
+        raise UsageError(f"There is no file {archive}. Save the image with: make image IMAGE_FILE={archive}")
+    loaded = _docker("load", "--quiet", "--input", os.path.abspath(archive))
+    name = re.sub(r"^Loaded image(?: ID)?: ", "", loaded.splitlines()[-1])
+    built, _, system = _docker("image", "inspect", "--format", "{{.Id}} {{.Os}}/{{.Architecture}}", name).partition(" ")
+    if system != PLATFORMS[architecture]:
+        raise UsageError(f"The image in {archive} is for {system}, but the stage is for {PLATFORMS[architecture]}.")
+    return built
+
+
 def push(account: Account, stage: Stage, repository_uri: str, image: str) -> str:
     """Push the image unless the repository has it; return it by digest: <repository>@sha256:…"""
     ecr = account.session.client("ecr", config=retry.RETRY)
@@ -76,8 +93,9 @@ def _digest(ecr: Any, stage: Stage, **image: str) -> str | None:
     return next((str(details["imageDigest"]) for details in answer["imageDetails"]), None)
 
 
-def _docker(*arguments: str, stdin: str | None = None) -> None:
+def _docker(*arguments: str, stdin: str | None = None) -> str:
     name = engine.program() or "docker"
     done = subprocess.run([name, *arguments], input=stdin, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise UsageError(f"{name} {arguments[0]} failed: {done.stderr.strip()[-2000:]}")
+    return done.stdout.strip()

@@ -51,7 +51,7 @@ def choose() -> Transport:
         return Pscale(program)
     raise UsageError(
         "There is no way to call PlanetScale: set PLANETSCALE_SERVICE_TOKEN_ID and PLANETSCALE_SERVICE_TOKEN, "
-        "or install pscale and run `pscale auth login`. .github/workflows/README.md lists what a token must be able to do."
+        "or install pscale and run `pscale auth login`. kit/docs/github.md lists what a token must be able to do."
     )
 
 
