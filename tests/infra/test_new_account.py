@@ -47,15 +47,17 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 def use(account: Account, *, limit: int | None, role: bool) -> None:
     account.session.limit = limit  # type: ignore[attr-defined]
     if role:
-        account.session.client("iam").create_role(RoleName=new_account.ECS_ROLE, AssumeRolePolicyDocument="{}")
+        for name in new_account.ROLES:
+            account.session.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")
 
 
-def test_a_new_account_lacks_environments_and_the_role_of_ecs(account: Account) -> None:
-    concurrency, role = new_account.lacking(account)
+def test_a_new_account_lacks_environments_and_the_roles_of_services(account: Account) -> None:
+    concurrency, role, other = new_account.lacking(account)
     assert "Lambda may run 10 environments at once" in concurrency
     assert "no concurrency can be reserved" in concurrency
     assert "Service Quotas, AWS Lambda, Concurrent executions (L-B99A9384)" in concurrency
     assert "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com" in role
+    assert "aws iam create-service-linked-role --aws-service-name ops.apigateway.amazonaws.com" in other
 
 
 def test_an_account_in_use_lacks_nothing(account: Account) -> None:
@@ -90,4 +92,4 @@ def test_the_first_lines_of_a_deployment_say_it(
     )
     title, *lines = filter(None, capsys.readouterr().out.splitlines())
     assert title == "my-app-prod in us-east-1 of account 123456789012:"
-    assert [line.startswith("  new account ") for line in lines[:3]] == [True, True, False]
+    assert [line.startswith("  new account ") for line in lines[:4]] == [True, True, True, False]

@@ -42,7 +42,7 @@ ALLOWED = {
     "health_check": "deploy", "image": "deploy", "releases": "deploy", "secret": "deploy", "preview": "deploy",
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "cloudformation": "deploy", "deployed": "deploy",
     "deployed_by": "deploy", "new_account": "deploy", "stage_secrets": "deploy", "stage_settings": "deploy",
-    "queues": "deploy",
+    "queues": "deploy", "network": "deploy", "budget": "deploy",
 }  # fmt: skip
 """The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 
@@ -257,8 +257,10 @@ def calls(module: str) -> set[str]:
 
 SERVICES = (
     "apigatewayv2",
+    "budgets",
     "cloudformation",
     "cloudwatch",
+    "ec2",
     "ecr",
     "ecs",
     "iam",
@@ -277,6 +279,8 @@ def action(service: str, operation: str) -> str:
     """The action of IAM that an operation needs."""
     if service == "apigatewayv2":
         return "apigateway:GET"
+    if service == "budgets":
+        return f"budgets:{'ViewBudget' if operation.startswith('Describe') else 'ModifyBudget'}"
     return f"{service}:{'InvokeFunction' if operation == 'Invoke' else operation}"
 
 
@@ -300,6 +304,8 @@ def test_the_calls_are_found() -> None:
     assert {"ecs:ExecuteCommand", "ecs:StopTask"} <= calls("exec") | calls("ecs_task")
     assert "logs:FilterLogEvents" in calls("log_tail")
     assert "sqs:GetQueueAttributes" in calls("queues")
+    assert calls("network") >= {"ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeAvailabilityZones"}
+    assert calls("budget") == {"budgets:ModifyBudget", "budgets:ViewBudget"}
     assert calls("new_account") == {"iam:GetRole", "lambda:GetAccountSettings"}
 
 

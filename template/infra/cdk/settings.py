@@ -1,5 +1,5 @@
 """Print the settings that are needed before a stage exists, as JSON: its processor, the name of its database secret,
-and the email address for alarms.
+the email address for alarms, the monthly budget, and the VPC of tasks with its subnets.
 
 usage: settings.py STAGE
 """
@@ -33,7 +33,8 @@ def main(stage: str) -> None:
         settings = Settings.of(Context(context | {"stage": stage, "image": no_image}))
     except SettingsError as error:
         sys.exit(str(error))
-    print(json.dumps([settings.architecture, settings.secret, settings.alarm_email]))
+    network = settings.vpc_id, settings.subnet_ids.split(",") if settings.subnet_ids else []
+    print(json.dumps([settings.architecture, settings.secret, settings.alarm_email, settings.monthly_budget, *network]))
 
 
 if __name__ == "__main__":

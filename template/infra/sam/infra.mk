@@ -34,6 +34,7 @@ infra-apply: infra-template infra-image
 	@$(SAM_DEPLOY) --stack-name "$(STACK)" --template-file infra/sam/build/template.yaml \
 		--image-repository "$${ARG_IMAGE%%@*}" \
 		--parameter-overrides $(SETTINGS) "Project=$(PROJECT)" "Stage=$$ARG_STAGE" "Image=$$ARG_IMAGE" \
+		"VpcId=$$ARG_VPC_ID" "SubnetIds=$$ARG_SUBNET_IDS" \
 		|| { $(STACKS) failures "$(STACK)"; exit 1; }
 
 infra-destroy:

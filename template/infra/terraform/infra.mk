@@ -9,6 +9,7 @@ NO_IMAGE := $(PROJECT)@sha256:00000000000000000000000000000000000000000000000000
 # A stage's own settings, if it has any, and the common variables.
 VARS = $(if $(wildcard infra/terraform/$(STAGE).tfvars),"-var-file=$$ARG_STAGE.tfvars") \
 	-var "stage=$$ARG_STAGE" -var "aws_region=$$AWS_REGION"
+NETWORK = -var "vpc_id=$$ARG_VPC_ID" -var "subnet_ids=[\"$$(printf %s "$$ARG_SUBNET_IDS" | sed 's/,/","/g')\"]"
 # A hint for after an interrupted run.
 LOCKED = echo "If the error is a state lock, and nobody else is deploying, run: $$ARG_TERRAFORM -chdir=infra/terraform force-unlock ID"
 
@@ -29,13 +30,13 @@ infra-state: infra-tool
 	@$(TF) workspace select -or-create "$$ARG_STAGE" >/dev/null
 
 infra-settings: infra-state
-	@echo 'jsonencode([var.architecture, local.secret, var.alarm_email])' | $(TF) console $(VARS) -var "image=$(NO_IMAGE)"
+	@echo 'jsonencode([var.architecture, local.secret, var.alarm_email, var.monthly_budget, var.vpc_id, var.subnet_ids])' | $(TF) console $(VARS) -var "image=$(NO_IMAGE)"
 
 infra-image: infra-state
 	@$(TF) apply -input=false -auto-approve $(VARS) -var "image=$(NO_IMAGE)" -target=aws_ecr_repository.this || { $(LOCKED); exit 1; }
 
 infra-apply: infra-state
-	@$(TF) apply -input=false -auto-approve $(VARS) -var "image=$$ARG_IMAGE" -var "kept_queues=$$ARG_KEPT_QUEUES" || { $(LOCKED); exit 1; }
+	@$(TF) apply -input=false -auto-approve $(VARS) -var "image=$$ARG_IMAGE" -var "kept_queues=$$ARG_KEPT_QUEUES" $(NETWORK) || { $(LOCKED); exit 1; }
 
 infra-destroy: infra-state
 	@$(TF) destroy -input=false -auto-approve $(VARS) -var "image=$(NO_IMAGE)" || { $(LOCKED); exit 1; }

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kit.errors import UsageError
 from kit.ops import (
     aws_account,
+    budget,
     confirm,
     cost,
     deployed,
@@ -25,6 +26,7 @@ from kit.ops import (
     health_check,
     iac,
     image,
+    network,
     new_account,
     oneoff_task,
     queues,
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         undeclared = queues.undeclared(account, stage, plan.drop_queue)
         show(account, settings, plan, record, undeclared, note, [] if record else new_account.lacking(account))
         confirm.ask("Continue?", yes=arguments.yes, hint=f"Add YES=1: make deploy STAGE={stage.name} YES=1")
-        address = Deployment(account, plan, settings.architecture, undeclared).run()
+        address = Deployment(account, plan, settings, undeclared).run()
     print(address)
 
 
@@ -92,7 +94,7 @@ def check_prerequisites(stage: Stage) -> tuple[aws_account.Account, iac.Settings
     """
     account = aws_account.account()
     note = deployed_by.require(account, stage)
-    settings = iac.settings(stage)
+    settings = network.resolve(account, stage, iac.settings(stage))
     secret.require(account, stage, settings.database_secret)
     stage_settings.require(account, stage)
     engine.require()
@@ -152,9 +154,9 @@ class Deployment:
     """The steps of a deployment, in order; each skips what is already done."""
 
     def __init__(
-        self, account: aws_account.Account, plan: Plan, architecture: str, undeclared: Undeclared | None = None
+        self, account: aws_account.Account, plan: Plan, settings: iac.Settings, undeclared: Undeclared | None = None
     ) -> None:
-        self.account, self.plan, self.stage, self.architecture = account, plan, plan.stage, architecture
+        self.account, self.plan, self.stage, self.settings = account, plan, plan.stage, settings
         self.undeclared = undeclared or Undeclared({}, {})
         self.releases = Releases(account, plan.stage)
 
@@ -167,6 +169,8 @@ class Deployment:
                 print(f"Generated {', '.join(generated)}.")
             pushed = self.push()
             self.apply(pushed, keep=self.undeclared.names)
+            with step("set the budget") as current:
+                current.update(budget.put(self.account, self.stage, self.settings))
             self.migrate()
             new = self.publish()
         with self._explain_failures(""):
@@ -178,7 +182,7 @@ class Deployment:
     def push(self) -> str:
         """Build and push the image; return it by digest."""
         with step("build the image") as current:
-            built = image.build(self.architecture)
+            built = image.build(self.settings.architecture)
             current.update(built[:19])
         if (uri := image.repository(self.account, self.stage)) is None:
             with step("create the repository") as current:
@@ -195,7 +199,8 @@ class Deployment:
         keep: the names of those queues.
         """
         with step("apply the infrastructure") as current:
-            iac.run("infra-apply", self.stage, current, IMAGE=pushed, KEPT_QUEUES=",".join(keep))
+            kept = ",".join(keep)
+            iac.run("infra-apply", self.stage, current, IMAGE=pushed, KEPT_QUEUES=kept, **self.settings.network)
 
     def migrate(self) -> None:
         """Run the migrations in the new image."""

@@ -31,6 +31,17 @@ class Settings:
     """The name of the secret that holds the database URL."""
     alarm_email: str
     """The recipient of alarms; empty for none."""
+    monthly_budget: float = 0.0
+    """USD, for the whole account; 0 for none."""
+    vpc_id: str = ""
+    """The VPC of tasks; empty for the account's default VPC."""
+    subnet_ids: tuple[str, ...] = ()
+    """Public subnets of that VPC."""
+
+    @property
+    def network(self) -> dict[str, str]:
+        """The network as variables of `infra-apply`."""
+        return {"VPC_ID": self.vpc_id, "SUBNET_IDS": ",".join(self.subnet_ids)}
 
 
 def run(target: str, stage: Stage, current: Step, **variables: str) -> None:
@@ -56,7 +67,8 @@ def settings(stage: Stage) -> Settings:
 def read_settings(output: str) -> Settings:
     """Parse what `make infra-settings` prints."""
     values = json.loads(output)
-    return Settings(*(json.loads(values) if isinstance(values, str) else values))  # one tool prints a JSON string
+    values = json.loads(values) if isinstance(values, str) else values  # one tool prints a JSON string
+    return Settings(*values[:-1], tuple(values[-1]))
 
 
 def how_to_set_alarm_email(stage: Stage) -> str:
