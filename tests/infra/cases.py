@@ -85,6 +85,8 @@ CASES = [
         settings={
             "dashboard": True,
             "database_url_secret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:my-app/url-a1B2c3",
+            "domain_name": "wall.example.com",
+            "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-0000-0000-000000000000",
         },
     ),
     Case(
@@ -93,7 +95,6 @@ CASES = [
         project="p" * 30,
         stage="preview12345",
         manifest=WITH_EVENTS,
-        uploads=True,
         settings={
             "architecture": "x86_64",
             "database_url_secret": "/elsewhere/url",

@@ -44,7 +44,7 @@ NAMES: dict[str, tuple[int, str, str]] = {
     "Lambda::Function.FunctionName": (64, r"[\w-]+", "AWS Lambda API Reference, CreateFunction"),
     "Lambda::Function.Description": (256, ".+", "as FunctionName"),
     "Logs::LogGroup.LogGroupName": (512, r"[\w./#-]+", "Amazon CloudWatch Logs API Reference, CreateLogGroup"),
-    "S3::Bucket.BucketName": (63 + 12, r"[a-z0-9.-]+", "checked by `make infra-check`: kit/ops/bucket_names.py"),
+    "S3::Bucket.BucketName": (63, r"[a-z0-9.-]+", "Amazon S3 API Reference, CreateBucket"),
     "SNS::Topic.TopicName": (256, r"[\w-]+", "Amazon SNS API Reference, CreateTopic"),
     "SQS::Queue.QueueName": (80, r"[\w-]+(\.fifo)?", "Amazon SQS API Reference, CreateQueue"),
     "Scheduler::Schedule.Description": (512, ".+", "Amazon EventBridge Scheduler API Reference, CreateSchedule"),

@@ -68,7 +68,8 @@ def read_settings(output: str) -> Settings:
     """Parse what `make infra-settings` prints."""
     values = json.loads(output)
     values = json.loads(values) if isinstance(values, str) else values  # one tool prints a JSON string
-    return Settings(*values[:-1], tuple(values[-1]))
+    architecture, secret, email, budget, vpc_id, subnet_ids = values
+    return Settings(architecture, secret, email, budget, vpc_id, tuple(subnet_ids))
 
 
 def how_to_set_alarm_email(stage: Stage) -> str:
