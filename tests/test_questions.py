@@ -22,7 +22,7 @@ from copier.errors import DirtyLocalWarning, UserMessageError
 from rendering import CONFIG, QUESTIONS, ROOT, TEMPLATE, render
 
 GOOD = {
-    "project_name": ["ab", "a1", "photo-wall", "a-b-c-d", "x" * 30],
+    "project_name": ["ab", "a1", "photo-wall", "a-b-c-d", "x" * 30, "my-aws", "sgx"],
     "project_description": [
         "x",
         "x" * 120,
@@ -39,6 +39,7 @@ GOOD = {
 BAD = {
     "project_name": [
         *("", " ", "a", "My App!", "1app", "app-", "-app", "a--b", "a_b", "naïve", "x" * 31, "x" * 80, "ab\n", "a b"),
+        *("aws-wall", "awswall", "ssm", "sg", "sg-1"),
         *("app", "kit", "test", "tests", "class", "import", "starlette", "sqlalchemy"),
     ],
     "project_description": ["", "  ", "x" * 121, "two\nlines", "a\ttab", "{{ it }}", "{% it %}"],

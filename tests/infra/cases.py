@@ -32,6 +32,7 @@ class Case:
 
     name: str
     region: str = "us-east-1"
+    project: str = "my-app"
     stage: str = "prod"
     settings: dict[str, Any] = field(default_factory=dict)
     manifest: dict[str, Any] | None = None
@@ -42,14 +43,14 @@ class Case:
 
     @property
     def resource_prefix(self) -> str:
-        return f"my-app-{self.stage}"
+        return f"{self.project}-{self.stage}"
 
     @property
     def image(self) -> str:
         return f"{ACCOUNT}.dkr.ecr.{self.region}.amazonaws.com/{self.resource_prefix}@{DIGEST}"
 
     def app(self, folder: Path, iac: str) -> Path:
-        app = render(folder / iac, iac=iac, aws_region=self.region)
+        app = render(folder / iac, iac=iac, aws_region=self.region, project_name=self.project)
         app.joinpath(".env").write_text(f"STRIPE_KEY={CANARY}\nDATABASE_URL=mysql://app:{CANARY}@host/app\n")
         if self.manifest:
             app.joinpath("jobs.json").write_text(json.dumps(self.manifest), encoding="utf-8")
@@ -57,21 +58,27 @@ class Case:
             guides.apply_to(app / OWN[iac], page="uploads")
         return app
 
+    @property
+    def all_settings(self) -> dict[str, Any]:
+        """The settings, with the network that `make deploy` adds."""
+        return DEFAULT_NETWORK | self.settings
+
     def plain(self) -> dict[str, str]:
         """The settings as strings, lists separated by commas."""
         return {
             name: ",".join(value) if isinstance(value, list) else str(value).replace("True", "true")
-            for name, value in self.settings.items()
+            for name, value in self.all_settings.items()
         }
 
 
 OWN = {"cdk": "infra/cdk/own.py", "sam": "infra/sam/own.yaml", "terraform": "infra/terraform/own.tf"}
 """The user's own infrastructure file of each tool."""
 
+DEFAULT_NETWORK = {"vpc_id": "vpc-0d", "subnet_ids": ["subnet-0d1", "subnet-0d2"]}
 CASES = [
     Case("default"),
     Case(
-        "a preview with many queues, an own network, queues that are kept",
+        "a preview with many queues, queues that are kept",
         manifest=MANIFEST,
         kept_queues="audit,letters.fifo",
         stage="preview12",
@@ -79,14 +86,16 @@ CASES = [
         settings={
             "dashboard": True,
             "database_url_secret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:my-app/url-a1B2c3",
+            "domain_name": "wall.example.com",
+            "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-0000-0000-000000000000",
         },
     ),
     Case(
         "everything set",
         region="eu-central-1",
-        stage="b2",
+        project="p" * 30,
+        stage="preview12345",
         manifest=WITH_EVENTS,
-        uploads=True,
         settings={
             "architecture": "x86_64",
             "database_url_secret": "/elsewhere/url",
@@ -110,7 +119,7 @@ CASES = [
         },
     ),
 ]
-"""They cover each setting with its default and with another value."""
+"""They cover each setting with its default and with another value; the last has the longest names."""
 
 
 class Produced(Protocol):
@@ -148,7 +157,7 @@ def cdk(case: Case, folder: Path) -> cloudformation.Stage:
 def sam(case: Case, folder: Path) -> cloudformation.Stage:
     app = case.app(folder, "sam")
     run(app / "uvw", *SAM, "infra/sam/assemble.py", cwd=app, ARG_KEPT_QUEUES=case.kept_queues)
-    values = case.plain() | {"project": "my-app", "stage": case.stage, "image": case.image}
+    values = case.plain() | {"project": case.project, "stage": case.stage, "image": case.image}
     parameters = {"".join(word.title() for word in name.split("_")): value for name, value in values.items()}
     words = [f"{name}={value}" for name, value in parameters.items()]
     templates = [
@@ -176,11 +185,10 @@ def terraform_(case: Case, folder: Path) -> terraform.State:
     manifest["queues"] += [
         {"name": name, "fifo": name.endswith(".fifo")} for name in filter(None, case.kept_queues.split(","))
     ]
-    own = "vpc_id" not in case.settings
     names = AwsNames(case.region)
-    text = terraform.mocks(here, manifest, case.resource_prefix, names, own_network=own, uploads=case.uploads)
+    text = terraform.mocks(here, manifest, case.resource_prefix, names, uploads=case.uploads)
     here.joinpath("description.tftest.hcl").write_text(text, encoding="utf-8")
-    values = case.settings | {"stage": case.stage, "image": case.image, "kept_queues": case.kept_queues}
+    values = case.all_settings | {"stage": case.stage, "image": case.image, "kept_queues": case.kept_queues}
     here.joinpath("given.auto.tfvars.json").write_text(json.dumps(values), encoding="utf-8")
     run("terraform", "init", "-backend=false", "-input=false", cwd=here)
     return terraform.read(run("terraform", "test", "-json", "-verbose", cwd=here))

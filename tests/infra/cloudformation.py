@@ -16,14 +16,8 @@ class Stage(Templates):
         return describe(self)
 
 
-IN_A_VPC = ("EC2::Subnet", "EC2::RouteTable", "EC2::VPCGatewayAttachment", "EC2::SecurityGroup")
 SUPPORT = {
     "CDK::Metadata",
-    "EC2::InternetGateway",
-    "EC2::Route",
-    "EC2::RouteTable",
-    "EC2::SubnetRouteTableAssociation",
-    "EC2::VPCGatewayAttachment",
     "IAM::ManagedPolicy",
     "IAM::Policy",
     "IAM::Role",
@@ -89,7 +83,6 @@ def _describe(templates: Templates) -> dict[str, Any]:
             f"{one.get('RedrivePolicy', {}).get('deadLetterTargetArn', '')}"
             for one in sorted(templates.of("SNS::Subscription"), key=lambda one: (one["TopicArn"], one["Endpoint"]))
         ],
-        "budgets": [_budget(one) for one in templates.of("Budgets::Budget")],
         "dashboards": {
             one["DashboardName"]: charts(one["DashboardBody"]) for one in templates.of("CloudWatch::Dashboard")
         },
@@ -245,27 +238,8 @@ def _roles(templates: Templates) -> dict[str, Any]:
 
 def _network(templates: Templates) -> dict[str, Any]:
     [group] = templates.of("EC2::SecurityGroup")
-    vpcs = templates.of("EC2::VPC")
-    routed = {
-        one["RouteTableId"]: [one["DestinationCidrBlock"], one["GatewayId"]] for one in templates.of("EC2::Route")
-    }
-    tables = {one["SubnetId"]: one["RouteTableId"] for one in templates.of("EC2::SubnetRouteTableAssociation")}
     return {
-        "vpc": [
-            [
-                one["CidrBlock"],
-                one["EnableDnsSupport"],
-                one["EnableDnsHostnames"],
-                one.get("InstanceTenancy", "default"),
-            ]
-            for one in vpcs
-        ],
-        "in the vpc": sorted({one["VpcId"] for kind in IN_A_VPC for one in templates.of(kind)}),
-        "subnets": sorted(
-            [one["CidrBlock"], one["AvailabilityZone"], one["MapPublicIpOnLaunch"], *routed[tables[one["CidrBlock"]]]]
-            for one in templates.of("EC2::Subnet")
-        ),
-        "gateways": [one["InternetGatewayId"] for one in templates.of("EC2::VPCGatewayAttachment")],
+        "vpc": group["VpcId"],
         "group": group["GroupDescription"],
         "in": group.get("SecurityGroupIngress", []),
         "out": [[one["IpProtocol"], one["CidrIp"]] for one in group["SecurityGroupEgress"]],
@@ -284,23 +258,6 @@ def _alarm(properties: dict[str, Any]) -> dict[str, Any]:
             properties["TreatMissingData"],
         ],
         "tells": properties["AlarmActions"],
-    }
-
-
-def _budget(properties: dict[str, Any]) -> dict[str, Any]:
-    budget = properties["Budget"]
-    limit = budget["BudgetLimit"]
-    return {
-        "name": [budget["BudgetName"], budget["BudgetType"], budget["TimeUnit"]],
-        "limit": [float(limit["Amount"]), limit["Unit"]],
-        "tells": [
-            [
-                *(one["Notification"][key] for key in ("NotificationType", "ComparisonOperator", "Threshold")),
-                one["Notification"]["ThresholdType"],
-                [[subscriber["SubscriptionType"], subscriber["Address"]] for subscriber in one["Subscribers"]],
-            ]
-            for one in properties["NotificationsWithSubscribers"]
-        ],
     }
 
 

@@ -21,7 +21,7 @@ class Templates:
             self.conditions |= template.get("Conditions", {})
             for name, parameter in template.get("Parameters", {}).items():
                 value = parameters.get(name, parameter.get("Default", ""))
-                is_list = parameter["Type"] == "CommaDelimitedList"
+                is_list = parameter["Type"].startswith(("CommaDelimitedList", "List<"))
                 self.parameters[name] = (value.split(",") if value else []) if is_list else str(value)
             self.raw |= template["Resources"]
         self.raw = {name: resource for name, resource in self.raw.items() if self.holds(resource.get("Condition"))}
@@ -78,8 +78,6 @@ class Templates:
                 return self.work_out(then if self.holds(condition) else otherwise)
             case {"Fn::Join": [separator, parts]}:
                 return separator.join(str(part) for part in self.work_out(parts))
-            case {"Fn::Select": [index, {"Fn::GetAZs": _}]}:
-                return f"zone-{index}"
             case {"Fn::Select": [index, parts]}:
                 return self.work_out(parts)[int(index)]
             case {"Fn::Split": [separator, text]}:
@@ -123,10 +121,6 @@ class Templates:
                 return self.names.queue_url(self.work_out(properties["QueueName"]))
             case "AWS::ApiGatewayV2::Api":
                 return "api"
-            case "AWS::EC2::VPC":
-                return "vpc-own"
-            case "AWS::EC2::InternetGateway":
-                return "igw-own"
             case "AWS::Lambda::Alias":
                 return self.names.alias(self.work_out(properties["FunctionName"]), properties["Name"])
             case "AWS::ECS::TaskDefinition":
@@ -170,7 +164,6 @@ NAMED = {
     "AWS::Scheduler::ScheduleGroup": "Name",
     "AWS::ApiGatewayV2::DomainName": "DomainName",
     "AWS::ApiGatewayV2::Stage": "StageName",
-    "AWS::EC2::Subnet": "CidrBlock",
     "AWS::S3::Bucket": "BucketName",
 }
-"""Types whose reference is described by one of their properties: a subnet by its address range."""
+"""Types whose reference is described by one of their properties."""

@@ -13,23 +13,19 @@ from typing import Any
 from normalize import ACCOUNT, AwsNames, charts, many, statements
 
 
-def mocks(
-    folder: Path, manifest: dict[str, Any], name: str, names: AwsNames, *, own_network: bool, uploads: bool
-) -> str:
+def mocks(folder: Path, manifest: dict[str, Any], name: str, names: AwsNames, *, uploads: bool) -> str:
     """A `.tftest.hcl` that applies the configuration to a mocked provider with the names of a description."""
     text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.tf"))
-    zones = json.dumps(["zone-0", "zone-1", "zone-2"])
     blocks = [
         f'mock_data "aws_caller_identity" {{\n defaults = {{ account_id = "{ACCOUNT}" }}\n}}',
         'mock_data "aws_partition" {\n defaults = { partition = "aws" }\n}',
-        f'mock_data "aws_availability_zones" {{\n defaults = {{ names = {zones} }}\n}}',
     ]
     for document in _documents(text, manifest):
         document_json = json.dumps(json.dumps({"document": document}))
         blocks.append(
             f"override_data {{\n target = data.aws_iam_policy_document.{document}\n values = {{ json = {document_json} }}\n}}"
         )
-    for target, values in _made_up(manifest, name, names, own_network, uploads):
+    for target, values in _made_up(manifest, name, names, uploads):
         assignments = ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
         blocks.append(f"override_resource {{\n target = {target}\n values = {{ {assignments} }}\n}}")
     return 'mock_provider "aws" {\n' + "\n".join(blocks) + '\n}\nrun "all" {\n command = apply\n}\n'
@@ -50,7 +46,7 @@ def _documents(text: str, manifest: dict[str, Any]) -> Iterator[str]:
 
 
 def _made_up(
-    manifest: dict[str, Any], name: str, names: AwsNames, own_network: bool, uploads: bool
+    manifest: dict[str, Any], name: str, names: AwsNames, uploads: bool
 ) -> Iterator[tuple[str, dict[str, str]]]:
     for role in ("web", "jobs", "schedules", "delays", "task", "task_execution"):
         yield f"aws_iam_role.{role}", {"arn": names.role(f"{name}-{role.replace('_', '-')}")}
@@ -87,14 +83,6 @@ def _made_up(
     yield "aws_ecr_repository.this", {"arn": names.repository(name)}
     if uploads:
         yield "aws_s3_bucket.uploads", {"arn": names.bucket(f"{name}-uploads-{ACCOUNT}")}
-    if own_network:
-        yield "aws_vpc.this[0]", {"id": "vpc-own"}
-        yield "aws_internet_gateway.this[0]", {"id": "igw-own"}
-        for number in (0, 1):
-            yield f"aws_subnet.public[{number}]", {"id": f"10.0.{number}.0/24"}
-
-
-IN_A_VPC = ("subnet", "route_table", "internet_gateway", "security_group")
 
 
 class State:
@@ -153,7 +141,7 @@ def read(output: str) -> State:
     raise AssertionError(output)
 
 
-SUPPORT = {"route", "route_table", "route_table_association", "sns_topic"}
+SUPPORT = {"sns_topic"}
 """Types that are described as part of others."""
 
 
@@ -215,7 +203,6 @@ def _describe(state: State) -> dict[str, Any]:
             f"{json.loads(one['redrive_policy'] or '{}').get('deadLetterTargetArn', '')}"
             for one in sorted(state.of("sns_topic_subscription"), key=lambda one: (one["topic_arn"], one["endpoint"]))
         ],
-        "budgets": [_budget(one) for one in state.of("budgets_budget")],
         "dashboards": {
             one["dashboard_name"]: charts(one["dashboard_body"]) for one in state.of("cloudwatch_dashboard")
         },
@@ -375,25 +362,8 @@ def _roles(state: State) -> dict[str, Any]:
 
 def _network(state: State) -> dict[str, Any]:
     [group] = state.of("security_group")
-    vpcs = state.of("vpc")
-    routed = {one["route_table_id"]: [one["destination_cidr_block"], one["gateway_id"]] for one in state.of("route")}
-    tables = {one["subnet_id"]: one["route_table_id"] for one in state.of("route_table_association")}
     return {
-        "vpc": [
-            [
-                one["cidr_block"],
-                one["enable_dns_support"],
-                one["enable_dns_hostnames"],
-                one["instance_tenancy"] or "default",
-            ]
-            for one in vpcs
-        ],
-        "in the vpc": sorted({one["vpc_id"] for kind in IN_A_VPC for one in state.of(kind)}),
-        "subnets": sorted(
-            [one["cidr_block"], one["availability_zone"], one["map_public_ip_on_launch"], *routed[tables[one["id"]]]]
-            for one in state.of("subnet")
-        ),
-        "gateways": [one["id"] for one in state.of("internet_gateway")],
+        "vpc": group["vpc_id"],
         "group": group["description"],
         "in": state.of("vpc_security_group_ingress_rule"),
         "out": [
@@ -416,18 +386,6 @@ def _alarm(resource: dict[str, Any]) -> dict[str, Any]:
             resource["treat_missing_data"],
         ],
         "tells": resource["alarm_actions"],
-    }
-
-
-def _budget(resource: dict[str, Any]) -> dict[str, Any]:
-    keys = ("notification_type", "comparison_operator", "threshold", "threshold_type")
-    return {
-        "name": [resource["name"], resource["budget_type"], resource["time_unit"]],
-        "limit": [float(resource["limit_amount"]), resource["limit_unit"]],
-        "tells": sorted(
-            [*(one[key] for key in keys), [["SNS", topic] for topic in one["subscriber_sns_topic_arns"]]]
-            for one in resource["notification"]
-        ),
     }
 
 

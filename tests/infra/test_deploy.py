@@ -17,7 +17,7 @@ from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
 from kit.errors import UsageError
-from kit.ops import confirm, deploy, deployed, exclusive_task, health_check, image, queues
+from kit.ops import budget, confirm, deploy, deployed, exclusive_task, health_check, image, queues
 from kit.ops import iac as tool
 from kit.ops.aws_account import Account
 from kit.ops.queues import Counts, Undeclared
@@ -29,7 +29,19 @@ from rendering import render
 STAGE = Stage("my-app", "prod")
 PUSHED = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-prod@sha256:" + "1" * 64
 OLD, NEW, NEWER = Release("6", "5"), Release("7", "6"), Release("8", "7")
-STEPS = ["build", "infra-image", "push", "infra-apply", "migrate", "publish", "answers itself", "live", "answers"]
+NETWORK = ("vpc-1", ("subnet-1", "subnet-2"))
+STEPS = [
+    "build",
+    "infra-image",
+    "push",
+    "infra-apply",
+    "budget",
+    "migrate",
+    "publish",
+    "answers itself",
+    "live",
+    "answers",
+]
 
 
 class Scene:
@@ -55,8 +67,10 @@ class Scene:
     def infra(
         self, target: str, *_: object, KEPT_QUEUES: str = "", JOBS_CONCURRENCY: str = "", **variables: str
     ) -> Any:
-        self.limited += [JOBS_CONCURRENCY] if target == "infra-apply" else []
-        self.kept += [KEPT_QUEUES] if target == "infra-apply" else []
+        if target == "infra-apply":
+            self.limited.append(JOBS_CONCURRENCY)
+            self.kept.append(KEPT_QUEUES)
+            assert (variables["VPC_ID"], variables["SUBNET_IDS"]) == ("vpc-1", "subnet-1,subnet-2")
         return self.do(target, variables)
 
     def history(self) -> list[Release]:
@@ -88,7 +102,7 @@ class Scene:
         plan = deploy.Plan(
             STAGE, direct=direct, drop_queue=drop, jobs_concurrency=jobs_concurrency, image_file=image_file
         )
-        deployment = deploy.Deployment(account, plan, "arm64", undeclared)
+        deployment = deploy.Deployment(account, plan, tool.Settings("arm64", "", "", 0, *NETWORK), undeclared)
         deployment.releases = self  # type: ignore[assignment]
         return deployment.run()
 
@@ -104,6 +118,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
         (image, "repository", lambda *_: next(repositories)),
         (image, "push", lambda *_: scene.do("push", PUSHED)),
         (tool, "run", scene.infra),
+        (budget, "put", lambda *_: scene.do("budget", "none")),
         (deployed, "find", lambda *_, version: version),
         (deployed, "address", lambda *_: "https://example.com"),
         (deployed, "target", lambda *_: scene.target),

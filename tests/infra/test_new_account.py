@@ -24,13 +24,15 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         yield Account("123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", session)
 
 
-def test_a_new_account_lacks_the_role_of_ecs(account: Account) -> None:
-    [role] = new_account.lacking(account)
+def test_a_new_account_lacks_the_roles_of_services(account: Account) -> None:
+    role, other = new_account.lacking(account)
     assert "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com" in role
+    assert "aws iam create-service-linked-role --aws-service-name ops.apigateway.amazonaws.com" in other
 
 
 def test_an_account_in_use_lacks_nothing(account: Account) -> None:
-    account.session.client("iam").create_role(RoleName=new_account.ECS_ROLE, AssumeRolePolicyDocument="{}")
+    for name in new_account.ROLES:
+        account.session.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")
     assert new_account.lacking(account) == []
 
 
@@ -49,4 +51,4 @@ def test_the_first_lines_of_a_deployment_say_it(
     )
     title, *lines = filter(None, capsys.readouterr().out.splitlines())
     assert title == "my-app-prod in us-east-1 of account 123456789012:"
-    assert [line.startswith("  new account ") for line in lines[:2]] == [True, False]
+    assert [line.startswith("  new account ") for line in lines[:3]] == [True, True, False]

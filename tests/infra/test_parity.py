@@ -149,7 +149,7 @@ def test_the_environment_has_only_settings_that_the_app_knows(index: int) -> Non
 @over_cases
 def test_only_tasks_may_read_what_changes_the_schema(index: int) -> None:
     system = describe_case("sam", index)
-    token = f"/my-app/{CASES[index].stage}/planetscale-token"
+    token = f"/{CASES[index].project}/{CASES[index].stage}/planetscale-token"
     assert {name for name, role in system["roles"].items() if token in " ".join(role["may"])} == {
         f"{CASES[index].resource_prefix}-task"
     }

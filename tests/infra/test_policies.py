@@ -42,7 +42,8 @@ ALLOWED = {
     "health_check": "deploy", "image": "deploy", "releases": "deploy", "secret": "deploy", "preview": "deploy",
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "cloudformation": "deploy", "deployed": "deploy",
     "deployed_by": "deploy", "new_account": "deploy", "stage_secrets": "deploy", "stage_settings": "deploy",
-    "queues": "deploy", "lambda_quota": "look", "quota": "deploy", "secret_versions": "deploy",
+    "queues": "deploy", "lambda_quota": "look", "quota": "deploy", "secret_versions": "deploy", "network": "deploy",
+    "budget": "deploy",
 }  # fmt: skip
 """The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 
@@ -51,13 +52,12 @@ UNUSED = {
     r"s3:.*(Object|OBJECT|Metadata|Replication|Accelerate|Analytics|Inventory|Logging|Metrics|Tiering|Website|Acl|Abac)": "no part",
     r"s3:DeleteBucket(Cors|Encryption|Lifecycle)": "the reference knows no such actions: Put… does it",
     r"iam:.*(Group|User)Policy|PermissionsBoundary": "a role alone has these policies, without a boundary",
-    r"ec2:.*(Ingress|VpnGateway|CidrBlock|EncryptionControl|VpcTenancy|DescriptionsEgress)|DescribeInstances": "no part of it",
+    r"ec2:.*(Ingress|DescriptionsEgress)|DescribeInstances": "no part of it",
     r"lambda:.*(CodeSigning|CapacityProvider|Layer|ScalingConfig|RuntimeAlias)": "no part of it",
     r"logs:.*(DataProtectionPolicy|IndexPolicy|KmsKey|BearerToken|DeletionProtection|LogDelivery|ResourcePolicy)": "no part",
     r"sns:PutDataProtectionPolicy|ecs:PutAccountSetting": "no part of it",
     r"apigateway:(Tag|Untag)Resource": "the reference knows no such actions: POST, PUT and DELETE of /tags do it",
     r"codedeploy:|ProvisionedConcurrencyConfig$": "an alias is moved at once, and keeps nothing warm",
-    r"^lambda:PublishVersion$": "of the deployer's own policy",
 }
 """What CloudFormation may call only for settings that the infrastructure does not use."""
 
@@ -226,7 +226,7 @@ def test_a_role_is_passed_only_to_the_services_that_it_is_for() -> None:
 
 
 def test_all_that_makes_changes_and_removes_the_infrastructure_is_allowed() -> None:
-    allowed = actions("system", "foundation", "own")
+    allowed = actions("system", "foundation", "own", "deploy")
     needed = {(kind, action) for kind in facts() if kind.startswith("AWS::") for action in facts()[kind]}
     left = sorted(
         f"{kind}: {one}" for kind, one in needed if one not in allowed and not any(re.search(no, one) for no in UNUSED)
@@ -257,8 +257,10 @@ def calls(module: str) -> set[str]:
 
 SERVICES = (
     "apigatewayv2",
+    "budgets",
     "cloudformation",
     "cloudwatch",
+    "ec2",
     "ecr",
     "ecs",
     "iam",
@@ -278,6 +280,8 @@ def action(service: str, operation: str) -> str:
     """The action of IAM that an operation needs."""
     if service == "apigatewayv2":
         return "apigateway:GET"
+    if service == "budgets":
+        return f"budgets:{'ViewBudget' if operation.startswith('Describe') else 'ModifyBudget'}"
     service = service.replace("-", "")
     return f"{service}:{'InvokeFunction' if operation == 'Invoke' else operation}"
 
@@ -302,6 +306,8 @@ def test_the_calls_are_found() -> None:
     assert {"ecs:ExecuteCommand", "ecs:StopTask"} <= calls("exec") | calls("ecs_task")
     assert "logs:FilterLogEvents" in calls("log_tail")
     assert "sqs:GetQueueAttributes" in calls("queues")
+    assert calls("network") >= {"ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeAvailabilityZones"}
+    assert calls("budget") == {"budgets:ModifyBudget", "budgets:ViewBudget"}
     assert calls("new_account") == {"iam:GetRole"}
     assert "servicequotas:RequestServiceQuotaIncrease" in calls("quota")
 

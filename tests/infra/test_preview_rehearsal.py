@@ -28,7 +28,7 @@ def test_a_pull_request_has_its_own_app_until_it_closes(
     app = render(tmp_path / "my-app", iac="sam", planetscale_database="preview")
     shutil.copy(installed_app / "uv.lock", app)
     containers.use_local_images(app)
-    app.joinpath("infra/sam/stages/preview12.toml").write_text(f'Architecture = "{HERE}"\nMonthlyBudget = 0\n')
+    app.joinpath("infra/sam/stages/preview12.toml").write_text(f'Architecture = "{HERE}"\n')
     planetscale = PlanetScale("preview")
     planetscale.leads_to = {
         "username": "app",

@@ -3,8 +3,7 @@
 The database's password and a secret of the app's own are canaries: no output, response, template, environment, log or
 command line has them. Without /proc, as on macOS, command lines are not looked at.
 
-Not rehearsed, because no local AWS supports it: Terraform with its real provider, the budget, IAM permissions, the
-ticks of schedules (their events have no time), and stacks left incomplete by a failure.
+Not rehearsed, because no local AWS supports it: Terraform with its real provider, IAM permissions, the ticks of schedules (their events have no time), and stacks left incomplete by a failure.
 """
 
 import json
@@ -161,6 +160,11 @@ class Rehearsal:
             cursor.execute(query)
             return list(cursor.fetchall())
 
+    def budgets(self) -> dict[str, float]:
+        """The amount of each budget."""
+        budgets = self.emulator.client("budgets").describe_budgets(AccountId="000000000000")["Budgets"]
+        return {one["BudgetName"]: float(one["BudgetLimit"]["Amount"]) for one in budgets}
+
     def repositories(self) -> list[str]:
         details = self.emulator.client("ecr").describe_repositories()["repositories"]
         return [one["repositoryName"] for one in details if one["repositoryName"].startswith("my-app")]
@@ -177,13 +181,14 @@ class Rehearsal:
 
 
 def set_up(rehearsal: Rehearsal, iac: str) -> None:
-    """Set this machine's processor and no budget; bootstrap the account for CDK."""
+    """Set this machine's processor, and a recipient of alarms for SAM; bootstrap the account for CDK."""
     if iac == "sam":
-        rehearsal.app.joinpath("infra/sam/stages/prod.toml").write_text(f'Architecture = "{HERE}"\nMonthlyBudget = 0\n')
+        settings = f'Architecture = "{HERE}"\nAlarmEmail = "me@example.com"\nMonthlyBudget = 30\n'
+        rehearsal.app.joinpath("infra/sam/stages/prod.toml").write_text(settings)
         return
     file = rehearsal.app / "infra/cdk/cdk.json"
     context = json.loads(file.read_text())
-    context["context"]["stages"]["prod"] = {"architecture": HERE, "monthly_budget": 0}
+    context["context"]["stages"]["prod"] = {"architecture": HERE}
     file.write_text(json.dumps(context))
     command = ["npx", "--yes", CDK, "bootstrap", f"aws://000000000000/{ministack.REGION}"]
     subprocess.run(
@@ -311,6 +316,11 @@ def rehearse(rehearsal: Rehearsal, iac: str, lines: set[str]) -> None:
     drawn = "SELECT id FROM messages WHERE picture IS NOT NULL"
     waiting.until(lambda: rehearsal.rows(drawn), what="the picture", seconds=90)
     first = rehearsal.task_image()
+    assert rehearsal.budgets() == ({"my-app-prod": 30} if iac == "sam" else {})
+    [vpc] = emulator.client("ec2").describe_vpcs()["Vpcs"]
+    groups = emulator.client("ec2").describe_security_groups()["SecurityGroups"]
+    [group] = [one for one in groups if one["Description"] == "Tasks of my-app-prod: outbound only"]
+    assert (group["VpcId"], vpc["IsDefault"], group["IpPermissions"]) == (vpc["VpcId"], True, [])
     if iac == "sam":
         another_password(rehearsal, address)
 
@@ -369,6 +379,7 @@ def rehearse(rehearsal: Rehearsal, iac: str, lines: set[str]) -> None:
     assert emulator.client("lambda").list_functions()["Functions"] == []
     assert emulator.client("sqs").list_queues().get("QueueUrls", []) == []
     assert rehearsal.repositories() == []
+    assert rehearsal.budgets() == {}
     assert emulator.client("ecs").list_task_definitions(status="ACTIVE")["taskDefinitionArns"] == []
     assert emulator.client("logs").describe_log_groups(logGroupNamePrefix="/my-app-prod")["logGroups"] == []
     assert emulator.client("ssm").get_parameter(Name="/my-app/prod/database-url")

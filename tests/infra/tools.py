@@ -6,22 +6,37 @@ from typing import Any
 import parts
 from rendering import ROOT
 
+LONGEST_QUEUE = "mail-to-all-the-customers1"
+LONGEST_FIFO_QUEUE = "orders-of-all-the-shops-26.fifo"
+LONGEST_SCHEDULE = "re_build." + 55 * "2"
+LONGEST_RULE = "thumbnails_of_photos"
+LONGEST_RESOURCE = "orders-of-all-the-shops-in-all-countries"
+LONGEST_JOB = "app.jobs.tidy" + 242 * "_"
+LONGEST_FIFO_JOB = "app.jobs.rebuild" + 112 * "_"
+"""The longest names that may be declared; a resource is a bus, a topic or a table."""
+
 MANIFEST: dict[str, Any] = {
     "version": 1,
     "queues": [
         {"name": "default", "fifo": False, "batch_size": 10},
-        {"name": "mail-out", "fifo": False, "batch_size": 10},
-        {"name": "orders.fifo", "fifo": True, "batch_size": 1},
+        {"name": LONGEST_QUEUE, "fifo": False, "batch_size": 10},
+        {"name": LONGEST_FIFO_QUEUE, "fifo": True, "batch_size": 1},
     ],
     "jobs": [
-        {"name": "app.jobs.tidy", "queue": "default", "runs_on": "lambda", "attempts": 13, "max_runtime": 60},
-        {"name": "app.jobs.send", "queue": "mail-out", "runs_on": "lambda", "attempts": 2, "max_runtime": 60},
-        {"name": "app.jobs.rebuild", "queue": "orders.fifo", "runs_on": "fargate", "attempts": 20, "max_runtime": 7200},
+        {"name": LONGEST_JOB, "queue": "default", "runs_on": "lambda", "attempts": 13, "max_runtime": 60},
+        {"name": "app.jobs.send", "queue": LONGEST_QUEUE, "runs_on": "lambda", "attempts": 2, "max_runtime": 60},
+        {
+            "name": LONGEST_FIFO_JOB,
+            "queue": LONGEST_FIFO_QUEUE,
+            "runs_on": "fargate",
+            "attempts": 20,
+            "max_runtime": 7200,
+        },
     ],
     "schedules": [
         {
             "name": "tidy",
-            "job": "app.jobs.tidy",
+            "job": LONGEST_JOB,
             "queue": "default",
             "runs_on": "lambda",
             "expression": "cron(0 3 * * ? *)",
@@ -30,14 +45,14 @@ MANIFEST: dict[str, Any] = {
             "input": {"schedule": "tidy", "time": "<aws.scheduler.scheduled-time>"},
         },
         {
-            "name": "re_build.2",
-            "job": "app.jobs.rebuild",
-            "queue": "orders.fifo",
+            "name": LONGEST_SCHEDULE,
+            "job": LONGEST_FIFO_JOB,
+            "queue": LONGEST_FIFO_QUEUE,
             "runs_on": "fargate",
             "expression": "rate(1 day)",
             "timezone": "UTC",
             "overlap": "queue",
-            "input": {"schedule": "re_build.2", "time": "<aws.scheduler.scheduled-time>"},
+            "input": {"schedule": LONGEST_SCHEDULE, "time": "<aws.scheduler.scheduled-time>"},
         },
     ],
 }
@@ -47,7 +62,7 @@ WITH_EVENTS: dict[str, Any] = MANIFEST | {
     "events": [
         {
             "kind": "rule",
-            "name": "thumbnail",
+            "name": LONGEST_RULE,
             "job": "app.jobs.thumbnail",
             "queue": "default",
             "runs_on": "lambda",
@@ -66,10 +81,10 @@ WITH_EVENTS: dict[str, Any] = MANIFEST | {
         {
             "kind": "rule",
             "name": "rebuild_2",
-            "job": "app.jobs.rebuild",
-            "queue": "orders.fifo",
+            "job": LONGEST_FIFO_JOB,
+            "queue": LONGEST_FIFO_QUEUE,
             "runs_on": "fargate",
-            "bus": "new-orders",
+            "bus": LONGEST_RESOURCE,
             "pattern": {"source": ["app.${orders}"], "detail": {"total": [{"numeric": [">", 0, "<=", 5]}]}},
             "input": {
                 "paths": {"id": "$.id"},
@@ -80,7 +95,7 @@ WITH_EVENTS: dict[str, Any] = MANIFEST | {
         {
             "kind": "rule",
             "name": "elsewhere",
-            "job": "app.jobs.tidy",
+            "job": LONGEST_JOB,
             "queue": "default",
             "runs_on": "lambda",
             "bus": "arn:aws:events:us-east-1:123456789012:event-bus/partner",
@@ -95,22 +110,22 @@ WITH_EVENTS: dict[str, Any] = MANIFEST | {
             "kind": "stream",
             "name": "arn5d41402a",
             "table": "arn:aws:dynamodb:us-east-1:123456789012:table/my-app-b2-orders/stream/2026-01-31T00:00:00.000",
-            "jobs": ["app.jobs.send", "app.jobs.tidy"],
+            "jobs": ["app.jobs.send", LONGEST_JOB],
             "changes": ["INSERT", "REMOVE"],
         },
         {
             "kind": "topic",
             "name": "send",
             "job": "app.jobs.send",
-            "queue": "mail-out",
+            "queue": LONGEST_QUEUE,
             "runs_on": "lambda",
-            "topic": "new-orders",
+            "topic": LONGEST_RESOURCE,
         },
         {
             "kind": "topic",
             "name": "rebuild",
-            "job": "app.jobs.rebuild",
-            "queue": "orders.fifo",
+            "job": LONGEST_FIFO_JOB,
+            "queue": LONGEST_FIFO_QUEUE,
             "runs_on": "fargate",
             "topic": "arn:aws:sns:us-east-1:210987654321:orders.fifo",
         },

@@ -11,15 +11,12 @@ from system.stack import AppStack
 app = cdk.App()
 try:
     settings = Settings.of(app.node)
-except SettingsError as error:
-    sys.exit(str(error))
-environment = cdk.Environment(region=settings.region)
-image = ImageStack(app, f"{settings.name}-image", settings=settings, env=environment)
-stack = AppStack(app, settings.name, settings=settings, env=environment)
-stack.add_stack_dependency(image)
-try:
+    environment = cdk.Environment(region=settings.region)
+    image = ImageStack(app, f"{settings.name}-image", settings=settings, env=environment)
+    stack = AppStack(app, settings.name, settings=settings, env=environment)
+    stack.add_stack_dependency(image)
     add_own(stack)
-except OwnError as error:
+except (SettingsError, OwnError) as error:
     sys.exit(str(error))
 cdk.Tags.of(app).add("project", settings.project)
 cdk.Tags.of(app).add("stage", settings.stage)

@@ -37,7 +37,7 @@ infra-apply: infra-template infra-image
 	@$(SAM_DEPLOY) --stack-name "$(STACK)" --template-file infra/sam/build/template.yaml \
 		--image-repository "$${ARG_IMAGE%%@*}" \
 		--parameter-overrides $(SETTINGS) "Project=$(PROJECT)" "Stage=$$ARG_STAGE" "Image=$$ARG_IMAGE" \
-		$(if $(JOBS_CONCURRENCY),"JobsConcurrency=$$ARG_JOBS_CONCURRENCY") \
+		"VpcId=$$ARG_VPC_ID" "SubnetIds=$$ARG_SUBNET_IDS" $(if $(JOBS_CONCURRENCY),"JobsConcurrency=$$ARG_JOBS_CONCURRENCY") \
 		|| { $(STACKS) failures "$(STACK)"; exit 1; }
 
 infra-destroy:

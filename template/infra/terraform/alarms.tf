@@ -9,7 +9,7 @@ data "aws_iam_policy_document" "alarms" {
 
     principals {
       type        = "Service"
-      identifiers = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"]
+      identifiers = ["cloudwatch.amazonaws.com"]
     }
 
     condition {
@@ -84,25 +84,4 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   comparison_operator = "GreaterThanOrEqualToThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
-}
-
-resource "aws_budgets_budget" "monthly" {
-  count        = var.monthly_budget > 0 ? 1 : 0
-  name         = local.name
-  budget_type  = "COST"
-  time_unit    = "MONTHLY"
-  limit_amount = var.monthly_budget
-  limit_unit   = "USD"
-
-  dynamic "notification" {
-    for_each = ["ACTUAL", "FORECASTED"]
-
-    content {
-      notification_type         = notification.value
-      comparison_operator       = "GREATER_THAN"
-      threshold                 = 100
-      threshold_type            = "PERCENTAGE"
-      subscriber_sns_topic_arns = [aws_sns_topic.alarms.arn]
-    }
-  }
 }

@@ -27,7 +27,7 @@ locals {
     JOBS_SCHEDULER_GROUP    = aws_scheduler_schedule_group.this.name
     JOBS_SCHEDULER_ROLE     = aws_iam_role.delays.arn
     JOBS_CLUSTER            = aws_ecs_cluster.this.arn
-    JOBS_SUBNETS            = join(",", local.subnets)
+    JOBS_SUBNETS            = join(",", var.subnet_ids)
     JOBS_SECURITY_GROUPS    = aws_security_group.tasks.id
     METRICS_NAMESPACE       = local.name
   }

@@ -35,7 +35,7 @@ output "task_definition" {
 
 output "subnets" {
   description = "The subnets of tasks, separated by commas."
-  value       = join(",", local.subnets)
+  value       = join(",", var.subnet_ids)
 }
 
 output "security_group" {

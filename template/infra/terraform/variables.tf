@@ -100,7 +100,7 @@ variable "task_memory" {
 }
 
 variable "vpc_id" {
-  description = "An existing VPC for tasks; empty to create one."
+  description = "The VPC of tasks; `make deploy` takes the account's default VPC."
   type        = string
   default     = ""
 }
@@ -142,7 +142,7 @@ variable "requests_alarm" {
 }
 
 variable "monthly_budget" {
-  description = "USD a month, for the whole account, above which an alarm is raised; 0 for none."
+  description = "USD a month, for the whole account; `make deploy` sets the budget, which warns above it. 0 for none."
   type        = number
   default     = 20
 }

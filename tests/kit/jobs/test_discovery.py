@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -143,9 +144,27 @@ def test_jobs_in_the_apps_jobs_module_are_known_without_starting_a_worker(
         assert discovery.unfindable(registry.jobs) == []
 
 
-def test_two_queues_whose_names_in_aws_would_collide_are_refused(shop: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("queues", [("orders", "orders.fifo"), ("mail-2", "mail2"), ("mail-2", "mail2.fifo")])
+def test_two_queues_whose_names_would_collide_are_refused(shop: Callable[..., Any], queues: tuple[str, str]) -> None:
     code = JOB.replace("@job", "@job(queue={queue!r})")
-    names = {"tidy": "orders", "welcome": "orders.fifo"}
+    names = dict(zip(("tidy", "welcome"), queues, strict=True))
     shop(jobs="".join(code.format(name=name, queue=queue) for name, queue in names.items()))
-    with pytest.raises(UsageError, match=r"orders and orders\.fifo would have the same names in AWS"):
+    with pytest.raises(UsageError, match=re.escape(f"{queues[0]} and {queues[1]} would be the same")):
+        manifest.build()
+
+
+def test_two_schedules_whose_names_would_collide_are_refused(shop: Callable[..., Any]) -> None:
+    """SAM's template would have the later alone."""
+    code = JOB.replace("@job", "@schedule('rate(1 day)', name={schedule!r})\n@job")
+    names = {"tidy": "every.night", "welcome": "every-night"}
+    text = "".join(code.format(name=name, schedule=schedule) for name, schedule in names.items())
+    shop(jobs=f"from kit.jobs import schedule\n{text}")
+    with pytest.raises(UsageError, match=r"every-night and every\.night would be the same"):
+        manifest.build()
+
+
+def test_a_message_group_that_sqs_would_refuse_is_refused(shop: Callable[..., Any]) -> None:
+    code = JOB.replace("@job", "@on.event(source='app')\n@job(queue='orders.fifo')").replace("()", "(event)")
+    shop(jobs=f"from kit.jobs import on\n{code.format(name='tidy' + 125 * '_')}")
+    with pytest.raises(UsageError, match="at most 128 ASCII characters"):
         manifest.build()

@@ -1,7 +1,6 @@
-"""Alarms: failed jobs, errors, jobs that wait too long, the month's bill."""
+"""Alarms: failed jobs, errors, jobs that wait too long, many requests."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
@@ -17,7 +16,7 @@ from .web import Web
 
 
 class Alarms(Construct):
-    """The alarms, the budget, and the topic they publish to."""
+    """The alarms, and the topic they publish to."""
 
     def __init__(
         self,
@@ -37,10 +36,7 @@ class Alarms(Construct):
             iam.PolicyStatement(
                 actions=["sns:Publish"],
                 resources=[self.topic.topic_arn],
-                principals=[
-                    iam.ServicePrincipal("budgets.amazonaws.com"),
-                    iam.ServicePrincipal("cloudwatch.amazonaws.com"),
-                ],
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
                 conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
             )
         )
@@ -48,8 +44,6 @@ class Alarms(Construct):
             self.topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
         if not settings.is_preview:
             self._watch(settings, manifest, web, jobs, queues)
-        if settings.monthly_budget:
-            self._budget(settings)
 
     def _watch(self, settings: Settings, manifest: Manifest, web: Web, jobs: Jobs, queues: Queues) -> None:
         minute, five_minutes = cdk.Duration.minutes(1), cdk.Duration.minutes(5)
@@ -98,28 +92,3 @@ class Alarms(Construct):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         ).add_alarm_action(actions.SnsAction(self.topic))
-
-    def _budget(self, settings: Settings) -> None:
-        topic = budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=self.topic.topic_arn)
-        budgets.CfnBudget(
-            self,
-            "Budget",
-            budget=budgets.CfnBudget.BudgetDataProperty(
-                budget_name=settings.name,
-                budget_type="COST",
-                time_unit="MONTHLY",
-                budget_limit=budgets.CfnBudget.SpendProperty(amount=settings.monthly_budget, unit="USD"),
-            ),
-            notifications_with_subscribers=[
-                budgets.CfnBudget.NotificationWithSubscribersProperty(
-                    notification=budgets.CfnBudget.NotificationProperty(
-                        notification_type=kind,
-                        comparison_operator="GREATER_THAN",
-                        threshold=100,
-                        threshold_type="PERCENTAGE",
-                    ),
-                    subscribers=[topic],
-                )
-                for kind in ("ACTUAL", "FORECASTED")
-            ],
-        )

@@ -35,14 +35,14 @@ class Settings:
     jobs_concurrency: int = 10  # concurrent jobs of a queue, 2 to 1000; `make deploy` lowers it where the quota is low
     task_cpu: int = 512  # 1024 is one vCPU
     task_memory: int = 1024  # MB
-    vpc_id: str = ""  # an existing VPC for tasks; empty to create one
+    vpc_id: str = ""  # the VPC of tasks; `make deploy` takes the account's default VPC
     subnet_ids: str = ""  # public subnets of that VPC, separated by commas
     kept_queues: str = ""  # stay though the app no longer declares them, separated by commas; `make deploy` sets it
     domain_name: str = ""  # such as wall.example.com, which is the only address then; empty for AWS's
     certificate_arn: str = ""  # the domain's certificate, in ACM in the same region
     alarm_email: str = ""  # email address for alarms
     requests_alarm: int = 10_000  # number of requests in five minutes that raises an alarm
-    monthly_budget: int = 20  # USD, for the whole account; 0 for no alarm
+    monthly_budget: int = 20  # USD, for the whole account; `make deploy` sets the budget; 0 for none
     dashboard: bool = False  # 3 USD a month; the first three of an account are free
     log_retention: int = 30  # days: 1, 7, 14, 30, 90 or 365
 
@@ -79,8 +79,6 @@ class Settings:
                 f"database_url_secret is {self.database_url_secret!r}. Name an SSM parameter with its path, such as "
                 "/my-app/prod/database-url, or the whole ARN of a Secrets Manager secret."
             )
-        if self.vpc_id and not self.subnet_ids:
-            raise SettingsError("An existing vpc_id needs subnet_ids: public subnets of it, for the tasks.")
         if self.domain_name and not self.certificate_arn:
             raise SettingsError("A domain_name needs a certificate_arn: its certificate, in ACM in the same region.")
 

@@ -5,6 +5,7 @@ The file is committed, and a test keeps it equal to what the code declares.
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ FILE = "jobs.json"
 def build() -> dict[str, Any]:
     """Everything that is declared, sorted by name; durations are in seconds.
 
-    Raises `UsageError` that names each job of the app that no worker would find, and queues whose names collide.
+    Raises `UsageError` that names each job of the app that no worker would find, and names that the infrastructure can't
+    have.
     """
     declared = loading.load()
     if problems := discovery.unfindable(declared):
@@ -30,10 +32,8 @@ def build() -> dict[str, Any]:
     jobs = sorted(declared.values(), key=lambda job: job.name)
     schedules = sorted((schedule for job in jobs for schedule in job.schedules), key=lambda schedule: schedule.name)
     queues = sorted({"default", *(job.options.queue for job in jobs)})
-    if both := [queue for queue in queues if f"{queue}.fifo" in queues]:
-        raise UsageError(
-            f"The queues {both[0]} and {both[0]}.fifo would have the same names in AWS. Rename one of them."
-        )
+    _require_distinct_ids("queues", queues)
+    _require_distinct_ids("schedules", [schedule.name for schedule in schedules])
     return {
         "version": 1,
         "queues": [{"name": name, "fifo": name.endswith(".fifo"), "batch_size": _batch_size(name)} for name in queues],
@@ -63,6 +63,20 @@ def build() -> dict[str, Any]:
     } | ({"events": events} if (events := _events(jobs)) else {})
 
 
+def _require_distinct_ids(kind: str, names: list[str]) -> None:
+    """Ids in templates are alphanumeric, so that of `mail-2` is that of `mail2`.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resources-section-structure.html
+    """
+    taken: dict[str, str] = {}
+    for name in names:
+        id = "".join(word[:1].upper() + word[1:] for word in re.split("[-.]", name.removesuffix(".fifo")))
+        if (other := taken.setdefault(id, name)) != name:
+            raise UsageError(
+                f"The {kind} {other} and {name} would be the same in the infrastructure. Rename one of them."
+            )
+
+
 def _events(jobs: list[JobSpec]) -> list[dict[str, Any]]:
     """The rules, subscriptions and streams that start jobs; a stream once for all of its jobs."""
     events: list[dict[str, Any]] = []
@@ -72,6 +86,11 @@ def _events(jobs: list[JobSpec]) -> list[dict[str, Any]]:
         for source in job.sources:
             match source:
                 case Rule():
+                    if job.options.queue.endswith(".fifo") and sqs_format.group_id(job.name) != job.name:
+                        raise UsageError(
+                            f"{job.name}: events start it on a FIFO queue, where its name is the message group: at most 128 "
+                            "ASCII characters. Rename the function or its module."
+                        )
                     target = incoming.input_template(job.name, once=source.once, only_detail=source.only_detail)
                     rule = {"bus": source.bus, "pattern": source.pattern, "input": target}
                     events.append({"kind": "rule", "name": source.name} | where | rule)

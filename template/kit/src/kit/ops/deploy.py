@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kit.errors import UsageError
 from kit.ops import (
     aws_account,
+    budget,
     confirm,
     cost,
     deployed,
@@ -28,6 +29,7 @@ from kit.ops import (
     iac,
     image,
     lambda_quota,
+    network,
     new_account,
     queues,
     retry,
@@ -70,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
         environments = quota.environments if quota else None
         show(account, settings, plan, record, undeclared, note, lacking, capacity, environments)
         confirm.ask("Continue?", yes=arguments.yes, hint=f"Add YES=1: make deploy STAGE={stage.name} YES=1")
-        address = Deployment(account, plan, settings.architecture, undeclared).run()
+        address = Deployment(account, plan, settings, undeclared).run()
     print(address)
 
 
@@ -127,7 +129,7 @@ def check_prerequisites(stage: Stage) -> tuple[aws_account.Account, iac.Settings
     """
     account = aws_account.account()
     note = deployed_by.require(account, stage)
-    settings = iac.settings(stage)
+    settings = network.resolve(account, stage, iac.settings(stage))
     secret.require(account, stage, settings.database_secret)
     stage_settings.require(account, stage)
     engine.require()
@@ -211,9 +213,9 @@ class Deployment:
     """The steps of a deployment, in order; each skips what is already done."""
 
     def __init__(
-        self, account: aws_account.Account, plan: Plan, architecture: str, undeclared: Undeclared | None = None
+        self, account: aws_account.Account, plan: Plan, settings: iac.Settings, undeclared: Undeclared | None = None
     ) -> None:
-        self.account, self.plan, self.stage, self.architecture = account, plan, plan.stage, architecture
+        self.account, self.plan, self.stage, self.settings = account, plan, plan.stage, settings
         self.undeclared = undeclared or Undeclared({}, {})
         self.releases = Releases(account, plan.stage)
 
@@ -226,6 +228,8 @@ class Deployment:
                 print(f"Generated {', '.join(generated)}.")
             pushed = self.push()
             self.apply(pushed, keep=self.undeclared.names)
+            with step("set the budget") as current:
+                current.update(budget.put(self.account, self.stage, self.settings))
             self.migrate()
             new = self.publish(pushed)
         with self._explain_failures(""):
@@ -236,9 +240,9 @@ class Deployment:
 
     def push(self) -> str:
         """Build the image, or load the plan's, and push it; return it by digest."""
-        archive = self.plan.image_file
+        archive, architecture = self.plan.image_file, self.settings.architecture
         with step("load the image" if archive else "build the image") as current:
-            built = image.load(archive, self.architecture) if archive else image.build(self.architecture)
+            built = image.load(archive, architecture) if archive else image.build(architecture)
             current.update(built[:19])
         if (uri := image.repository(self.account, self.stage)) is None:
             with step("create the repository") as current:
@@ -255,7 +259,7 @@ class Deployment:
         keep: the names of those queues.
         """
         with step("apply the infrastructure") as current:
-            variables = {"IMAGE": pushed, "KEPT_QUEUES": ",".join(keep)}
+            variables = {"IMAGE": pushed, "KEPT_QUEUES": ",".join(keep)} | self.settings.network
             if self.plan.jobs_concurrency is not None:
                 variables["JOBS_CONCURRENCY"] = str(self.plan.jobs_concurrency)
             iac.run("infra-apply", self.stage, current, **variables)

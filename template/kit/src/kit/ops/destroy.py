@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from kit.errors import UsageError
-from kit.ops import aws_account, confirm, deployed_by, ecs_task, iac, retry, secret
+from kit.ops import aws_account, budget, confirm, deployed_by, ecs_task, iac, retry, secret
 from kit.ops.aws_account import Account
 from kit.ops.progress import step
 from kit.ops.stage import Stage, add_command
@@ -39,6 +39,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"{error}\n\nThe rest of {stage.resource_prefix} still exists. Continue with: {again}"
         ) from None
+    with step("delete the budget"):
+        budget.delete(account, stage)
     with step("delete task definitions") as current:
         current.update(f"{deregister(account, stage)} revisions")
 

@@ -32,6 +32,12 @@ class Settings:
     """The name of the secret that holds the database URL."""
     alarm_email: str
     """The recipient of alarms; empty for none."""
+    monthly_budget: float = 20.0
+    """USD, for the whole account; 0 for none."""
+    vpc_id: str = ""
+    """The VPC of tasks; empty for the account's default VPC."""
+    subnet_ids: tuple[str, ...] = ()
+    """Public subnets of that VPC."""
     web_memory: int = 1024
     web_reserved_concurrency: int = -1
     throttle_rate: int = 500
@@ -41,6 +47,11 @@ class Settings:
     task_cpu: int = 512
     task_memory: int = 1024
     dashboard: bool = False
+
+    @property
+    def network(self) -> dict[str, str]:
+        """The network as variables of `infra-apply`."""
+        return {"VPC_ID": self.vpc_id, "SUBNET_IDS": ",".join(self.subnet_ids)}
 
 
 def run(target: str, stage: Stage, current: Step, **variables: str) -> None:
@@ -75,10 +86,15 @@ def read_settings(output: str, stage: Stage) -> Settings:
 
 
 def _convert(value: Any, default: Any) -> Any:
-    """A setting in the type of its default: some tools keep numbers and booleans as strings."""
-    if isinstance(default, bool):
-        return str(value).lower() == "true"
-    return int(str(value)) if isinstance(default, int) else value
+    """A setting in the type of its default: some tools keep numbers, booleans and lists as strings."""
+    match default:
+        case bool():
+            return str(value).lower() == "true"
+        case int() | float():
+            return type(default)(str(value))
+        case tuple():
+            return tuple(filter(None, value.split(",") if isinstance(value, str) else value))
+    return value
 
 
 def how_to_set_alarm_email(stage: Stage) -> str:

@@ -75,7 +75,7 @@ def fifo_parameters(queue: str, group: str, deduplication: str) -> dict[str, str
     """
     if not queue.endswith(".fifo"):
         return {}
-    return {"MessageGroupId": _group_id(group), "MessageDeduplicationId": deduplication}
+    return {"MessageGroupId": group_id(group), "MessageDeduplicationId": deduplication}
 
 
 def deduplication_id(message: Message) -> str:
@@ -83,7 +83,7 @@ def deduplication_id(message: Message) -> str:
     return digest(f"{message.id} {message.attempts_used} {message.due}")
 
 
-def _group_id(group: str) -> str:
+def group_id(group: str) -> str:
     """The group as SQS accepts it; a job's name may have other letters, or be longer than 128 characters."""
     return group if len(group) <= 128 and all("!" <= character <= "~" for character in group) else digest(group)
 

@@ -1,0 +1,126 @@
+"""The monthly budget: created once, replaced when its settings change, never where there is none. AWS's answers are stubs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from kit.ops import budget
+from kit.ops.aws_account import Account
+from kit.ops.iac import Settings
+from kit.ops.stage import Stage
+
+STAGE = Stage("my-app", "prod")
+SETTINGS = Settings("arm64", "/my-app/prod/database-url", "me@example.com", 20)
+KEY = {"AccountId": "123456789012", "BudgetName": "my-app-prod"}
+BUDGET = {
+    "BudgetName": "my-app-prod",
+    "BudgetType": "COST",
+    "TimeUnit": "MONTHLY",
+    "BudgetLimit": {"Amount": "20", "Unit": "USD"},
+}
+
+
+class Session(boto3.Session):
+    """A session whose one client is stubbed."""
+
+    stubbed: Any
+
+    def client(self, service: str, **_: Any) -> Any:  # type: ignore[override]
+        assert service == "budgets"
+        return self.stubbed
+
+
+@contextmanager
+def stub(region: str = "eu-north-1") -> Iterator[tuple[Account, Stubber]]:
+    """An account whose answers from AWS Budgets are queued; each must be asked for, in this order."""
+    session = Session("test", "test", region_name=region)
+    session.stubbed = boto3.client("budgets", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(session.stubbed) as stubber:
+        yield Account("123456789012", "arn:aws:iam::123456789012:user/me", region, session), stubber
+        stubber.assert_no_pending_responses()
+
+
+def notification(kind: str) -> dict[str, Any]:
+    fields = {"ComparisonOperator": "GREATER_THAN", "Threshold": 100.0, "ThresholdType": "PERCENTAGE"}
+    return {"NotificationType": kind} | fields
+
+
+def subscribers(*emails: str) -> list[dict[str, str]]:
+    return [{"SubscriptionType": "EMAIL", "Address": email} for email in emails]
+
+
+def expect_creation(stubber: Stubber) -> None:
+    notifications = [
+        {"Notification": notification(kind), "Subscribers": subscribers("me@example.com")}
+        for kind in ("ACTUAL", "FORECASTED")
+    ]
+    parameters = {"AccountId": KEY["AccountId"], "Budget": BUDGET, "NotificationsWithSubscribers": notifications}
+    stubber.add_response("create_budget", {}, parameters)
+
+
+def answer_with(stubber: Stubber, *emails: str) -> None:
+    for kind in ("ACTUAL", "FORECASTED"):
+        parameters = KEY | {"Notification": notification(kind)}
+        response = {"Subscribers": subscribers(*emails)}
+        stubber.add_response("describe_subscribers_for_notification", response, parameters)
+
+
+def test_a_first_deployment_creates_it() -> None:
+    with stub() as (account, stubber):
+        stubber.add_client_error("describe_budget", "NotFoundException")
+        stubber.add_client_error("delete_budget", "NotFoundException")
+        expect_creation(stubber)
+        assert budget.put(account, STAGE, SETTINGS) == "20 USD a month"
+
+
+@pytest.mark.parametrize("emails", [("me@example.com",), ("boss@example.com", "me@example.com")])
+def test_one_that_matches_is_left_alone(emails: tuple[str, ...]) -> None:
+    """A new one would send its emails again."""
+    with stub() as (account, stubber):
+        stubber.add_response("describe_budget", {"Budget": BUDGET}, KEY)
+        answer_with(stubber, *emails)
+        budget.put(account, STAGE, SETTINGS)
+
+
+def test_another_amount_replaces_it() -> None:
+    with stub() as (account, stubber):
+        stubber.add_response(
+            "describe_budget", {"Budget": BUDGET | {"BudgetLimit": {"Amount": "50", "Unit": "USD"}}}, KEY
+        )
+        stubber.add_response("delete_budget", {}, KEY)
+        expect_creation(stubber)
+        budget.put(account, STAGE, SETTINGS)
+
+
+def test_another_recipient_replaces_it() -> None:
+    with stub() as (account, stubber):
+        stubber.add_response("describe_budget", {"Budget": BUDGET}, KEY)
+        answer_with(stubber, "before@example.com")
+        stubber.add_response("delete_budget", {}, KEY)
+        expect_creation(stubber)
+        budget.put(account, STAGE, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (replace(SETTINGS, alarm_email=""), "recipient of alarms"),
+        (replace(SETTINGS, monthly_budget=0), "monthly budget"),
+    ],
+)
+def test_it_is_deleted_when_it_is_turned_off(settings: Settings, reason: str) -> None:
+    with stub() as (account, stubber):
+        stubber.add_response("delete_budget", {}, KEY)
+        assert budget.put(account, STAGE, settings) == f"none, as the stage has no {reason}"
+
+
+@pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1", "eusc-de-east-1"])
+def test_where_bills_are_not_in_usd_there_is_none_and_a_deployment_says_so(region: str) -> None:
+    with stub(region) as (account, _):
+        assert f"the bill of {region} is not in USD or in another account" in budget.put(account, STAGE, SETTINGS)
+        budget.delete(account, STAGE)
