@@ -68,13 +68,6 @@ def test_each_finding_of_checkov_is_accepted_with_a_reason(tmp_path: Path, iac: 
     assert not of_own & set(accepted)
 
 
-def test_both_tools_are_checked_by_one_version_of_checkov() -> None:
-    versions = {
-        re.search(r"checkov@(\S+)", INFRA.joinpath(iac, "infra.mk").read_text())[1] for iac in ("sam", "terraform")
-    }
-    assert len(versions) == 1
-
-
 def test_each_finding_of_cdk_nag_is_accepted_with_a_reason(tmp_path: Path) -> None:
     parts.program("npx")
     app, done = audit(tmp_path, "cdk", UV_PROJECT_ENVIRONMENT=str(TOOLS_CACHE / "cdk"))

@@ -4,7 +4,7 @@
 SAM := SAM_CLI_TELEMETRY=0 $(TOOL)/sam.py sam
 SAM_PYTHON := $(TOOL)/sam.py python
 CFN_LINT := $(TOOL)/cfn_lint.py cfn-lint
-CHECKOV := $(UV) tool run --quiet checkov@3.3.30
+CHECKOV := $(TOOL)/checkov.py checkov
 STACK = $(PROJECT)-$$ARG_STAGE
 STACKS := $(RUN) python -m kit stack
 SAM_DEPLOY = $(SAM) deploy --config-file "$$PWD/infra/sam/samconfig.toml" --region "$$AWS_REGION" \

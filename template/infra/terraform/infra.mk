@@ -3,7 +3,7 @@
 
 TERRAFORM ?= terraform
 TEXT += TERRAFORM
-CHECKOV := $(UV) tool run --quiet checkov@3.3.30
+CHECKOV := $(TOOL)/checkov.py checkov
 TF = "$$ARG_TERRAFORM" -chdir=infra/terraform
 # A placeholder where no image is deployed.
 NO_IMAGE := $(PROJECT)@sha256:0000000000000000000000000000000000000000000000000000000000000000
