@@ -18,7 +18,7 @@ infra-check: infra-tool ## check the infrastructure, without AWS
 # cdk-nag is added to the environment for this alone, so that a deployment doesn't install or import it.
 infra-audit: infra-tool ## look for security risks with cdk-nag, without AWS
 	@cd infra/cdk && $(CDK) synth --quiet --output cdk.out -c image=$(NO_IMAGE) $(CONTEXT) -c audit=true \
-		--app "python3 ../../uvw run --quiet --project . --with cdk-nag==3.0.2 python app.py"
+		--app "python3 ../../uvw run --quiet --locked --project . --group audit python app.py"
 
 infra-tool:
 	@command -v npx >/dev/null || { echo "CDK needs Node.js 22 or later, which is not installed. Install it: https://nodejs.org"; exit 1; }
