@@ -50,17 +50,17 @@ LEFT_OUT = {
 
 
 def base() -> str:
-    """The image that all of them stand on: the generated app's own, by its tag."""
+    """The image that all of them stand on: the generated app's own."""
     stated = re.search(r"^FROM (\S+) AS base$", (TEMPLATE / "Dockerfile").read_text(), re.MULTILINE)
     assert stated
-    return stated[1].partition("@")[0]
+    return containers.local_image(stated[1])
 
 
 def build(contender: Contender, folder: Path) -> str:
     """Make its image out of a folder made for that, and give the tag; what has not changed is not built again."""
     tag = f"spikeproof-bench-{contender.folder or 'app'}"
     if contender is OURS:
-        render(folder)
+        containers.use_local_images(render(folder))
         run(["make", "image", f"IMAGE={tag}"], folder)
         return tag
     shutil.copytree(HERE / contender.folder, folder)
