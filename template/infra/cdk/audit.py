@@ -20,7 +20,6 @@ def add_rules(app: cdk.App, stack: AppStack) -> None:
         stack.web, "APIG1", "no access log: the app logs each request, the API's metrics count what doesn't reach it"
     )
     _accept(stack.web, "APIG4", "the pages are public; the app decides who may do what")
-    _accept(stack.network, "VPC7", "no flow log: costs 50 cents a GB")
     _accept(stack.queues, "SQS4", "only the app's roles and AWS's services may use them, and AWS's SDKs use TLS")
     _accept(stack.node.find_child("Alarms"), "SNS3", "only AWS's own services may publish to it")
 
