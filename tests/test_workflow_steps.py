@@ -16,13 +16,12 @@ COMMENTS = "repos/me/my-app/issues/12/comments"
 
 
 @pytest.mark.parametrize(
-    ("job", "call"), [("deploy.deploy", "deploy STAGE=prod YES=1"), ("preview.preview", "preview PR=12 YES=1")]
+    ("job", "call"), [("deploy.deploy", "deploy STAGE=prod YES=1 TIP=main"), ("preview.preview", "preview PR=12 YES=1")]
 )
 def test_the_address_is_handed_on(app: Path, tmp_path: Path, job: str, call: str) -> None:
     program(tmp_path / "bin", "make", 'echo "talk" >&2; echo "$@" >> called; echo https://wall.example.com')
-    folder = tmp_path / "app"
-    folder.mkdir()
-    done = run(step(app, job, "address="), folder, tmp_path / "bin", NUMBER="12")
+    folder = checkout(app, tmp_path)
+    done = run(step(app, job, "--output address"), folder, tmp_path / "bin", NUMBER="12")
     assert done.returncode == 0, done.stdout
     assert outputs(folder) == {"address": "https://wall.example.com"}
     assert folder.joinpath("called").read_text() == f"{call}\n"
@@ -31,10 +30,25 @@ def test_the_address_is_handed_on(app: Path, tmp_path: Path, job: str, call: str
 @pytest.mark.parametrize("job", ["deploy.deploy", "preview.preview"])
 def test_a_failed_deployment_fails_its_step(app: Path, tmp_path: Path, job: str) -> None:
     program(tmp_path / "bin", "make", "echo https://half.example.com; exit 2")
+    folder = checkout(app, tmp_path)
+    assert run(step(app, job, "--output address"), folder, tmp_path / "bin", NUMBER="12").returncode == 2
+    assert outputs(folder) == {}
+
+
+def test_a_rollback_is_to_the_version_that_was_asked_for(app: Path, tmp_path: Path) -> None:
+    program(tmp_path / "bin", "make", 'printf "%s|" "$@" > called')
+    folder = checkout(app, tmp_path)
+    done = run(step(app, "rollback.rollback", "make rollback"), folder, tmp_path / "bin", VERSION="41; id")
+    assert done.returncode == 0, done.stdout
+    assert folder.joinpath("called").read_text() == "rollback|STAGE=prod|YES=1|TO=41; id|"
+
+
+def checkout(app: Path, tmp_path: Path) -> Path:
+    """A folder with what a step runs of the app's repository besides make."""
     folder = tmp_path / "app"
     folder.mkdir()
-    assert run(step(app, job, "address="), folder, tmp_path / "bin", NUMBER="12").returncode == 2
-    assert outputs(folder) == {}
+    folder.joinpath("kit").symlink_to(app / "kit")
+    return folder
 
 
 def test_the_region_comes_from_the_projects_answers(app: Path, tmp_path: Path) -> None:

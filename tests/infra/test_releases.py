@@ -7,6 +7,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from kit.errors import UsageError
+from kit.ops import commits, rollback
 from kit.ops.aws_account import Account
 from kit.ops.releases import MAX_RELEASES, Release, Releases
 from kit.ops.stage import Stage
@@ -41,12 +43,12 @@ def releases(account: Account, functions: Any, monkeypatch: pytest.MonkeyPatch) 
     stage_releases = Releases(account, STAGE)
     publish = stage_releases.functions.publish_version
 
-    def as_in_aws(FunctionName: str) -> dict[str, Any]:
+    def as_in_aws(FunctionName: str, Description: str) -> dict[str, Any]:
         """Return the last version if nothing has changed since, as documented for PublishVersion; moto does not."""
         *_, last = functions.list_versions_by_function(FunctionName=FunctionName)["Versions"]
         now = functions.get_function_configuration(FunctionName=FunctionName)
         same = last["Version"] != "$LATEST" and last["MemorySize"] == now["MemorySize"]
-        return last if same else publish(FunctionName=FunctionName)
+        return last if same else publish(FunctionName=FunctionName, Description=Description)
 
     monkeypatch.setattr(stage_releases.functions, "publish_version", as_in_aws)
     return stage_releases
@@ -155,3 +157,45 @@ def test_no_more_releases_are_recorded_than_the_repository_keeps_images(
     for _ in range(MAX_RELEASES + 2):
         deploy(NAMES[0])
     assert len(releases.history()) == MAX_RELEASES
+
+
+RECORD = [Release("7", "5"), Release("6", "5"), Release("6", "4")]
+
+
+@pytest.mark.parametrize(
+    ("version", "left"), [("", RECORD[1:]), ("7", RECORD), ("6/5", RECORD[1:]), ("6/4", RECORD[2:]), ("7/5", RECORD)]
+)
+def test_a_rollback_goes_to_the_version_that_is_named(version: str, left: list[Release]) -> None:
+    assert rollback.choose(RECORD, version, STAGE) == left
+
+
+@pytest.mark.parametrize(
+    ("record", "version", "sentence"),
+    [
+        (RECORD, "8", r"my-app-prod has no version 8 to roll back to\. Versions: 7, 6, 6\."),
+        (RECORD, "6", r"There are several versions 6; name one of 7/5, 6/5, 6/4, such as TO=6/5"),
+        (RECORD[:1], "", r"my-app-prod has no earlier version to roll back to\."),
+        ([], "7", r"my-app-prod has no version 7 to roll back to\. Versions: none\."),
+    ],
+)
+def test_a_rollback_to_no_version_or_to_several_is_refused(record: list[Release], version: str, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        rollback.choose(record, version, STAGE)
+
+
+def test_a_deployment_says_how_to_go_back(deploy: Callable[..., Release], releases: Releases) -> None:
+    assert rollback.hint(STAGE, []) == ""
+    deploy(*NAMES)
+    assert rollback.hint(STAGE, releases.history()) == "\nVersion 1 is live."
+    deploy(*NAMES)
+    assert "gh workflow run rollback -f version=1" in rollback.hint(STAGE, releases.history())
+    deploy(NAMES[1])
+    assert "make rollback STAGE=prod TO=2/2," in rollback.hint(STAGE, releases.history())
+
+
+def test_a_version_has_the_commit_that_it_was_deployed_from(releases: Releases, functions: Any) -> None:
+    commit = "0123456789abcdef" * 2 + "01234567"
+    functions.update_function_configuration(FunctionName=NAMES[0], MemorySize=777)
+    version = releases.publish(f"commit {commit} with uncommitted changes").web
+    assert commits.read(releases.description(version)) == commit
+    assert commits.read("commit without a hash") == ""

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kit.errors import UsageError
 from kit.ops import (
     aws_account,
+    commits,
     confirm,
     cost,
     deployed,
@@ -29,6 +30,7 @@ from kit.ops import (
     oneoff_task,
     queues,
     retry,
+    rollback,
     secret,
     stage_settings,
 )
@@ -46,6 +48,10 @@ def register(commands: Any) -> None:
     parser.add_argument("--yes", action="store_true", help="don't ask for confirmation")
     parser.add_argument("--direct", action="store_true", help="migrate without a deploy request")
     parser.add_argument("--skip-revert", action="store_true", help="finalize a deploy request at once")
+    parser.add_argument(
+        "--tip", default="", metavar="BRANCH", help="only if this is the branch's newest commit on GitHub"
+    )
+    parser.add_argument("--older", action="store_true", help="even if the live version's commit is newer")
     parser.add_argument("--drop-queue", default="", metavar="NAME", help="delete a queue that no job uses any more")
 
 
@@ -54,12 +60,17 @@ def run(arguments: argparse.Namespace) -> None:
     stage = Stage.of(arguments.stage)
     plan = Plan(stage, arguments.direct, arguments.skip_revert, arguments.drop_queue)
     with contextlib.redirect_stdout(sys.stderr):
+        if arguments.tip:
+            commits.require_tip(arguments.tip)
         account, settings, note = check_prerequisites(stage)
-        record = Releases(account, stage).history()
+        releases = Releases(account, stage)
+        record = releases.history()
+        commit = commits.require_newer(releases, record, older=arguments.older, again=plan.again)
         undeclared = queues.undeclared(account, stage, plan.drop_queue)
-        show(account, settings, plan, record, undeclared, note, [] if record else new_account.lacking(account))
+        show(account, settings, plan, record, undeclared, note, [] if record else new_account.lacking(account), commit)
         confirm.ask("Continue?", yes=arguments.yes, hint=f"Add YES=1: make deploy STAGE={stage.name} YES=1")
         address = Deployment(account, plan, settings.architecture, undeclared).run()
+        print(rollback.hint(stage, releases.history()))
     print(address)
 
 
@@ -107,6 +118,7 @@ def show(
     undeclared: Undeclared,
     note: str = "",
     lacking: Sequence[str] = (),
+    commit: str = "",
 ) -> None:
     """Print what is about to be done, where, and as whom; first of all what the account lacks."""
     prices, _ = cost.read_prices()
@@ -126,6 +138,8 @@ def show(
         lines["queues"] = undeclared.describe()
     if note:
         lines["deployed by"] = note
+    if commit:
+        lines["commit"] = commit
     print(f"\n{plan.stage.resource_prefix} in {account.region} of account {account.number}:\n")
     for name, line in [*(("new account", sentence) for sentence in lacking), *lines.items()]:
         print(f"  {name:<15} {line}")
@@ -209,7 +223,7 @@ class Deployment:
     def publish(self) -> Release:
         """Publish the new code as a version and check its health."""
         with step("publish a version") as current:
-            new = self.releases.publish()
+            new = self.releases.publish(commits.describe())
             current.update(new.web)
         with step("check the version's health"):
             health_check.check_version(self.account, self.stage, new.web)

@@ -53,13 +53,16 @@ class Releases:
         record = self.history()
         return not record or self._alias(self.web)["FunctionVersion"] == record[0].web
 
-    def publish(self) -> Release:
-        """Publish both functions as versions; Lambda returns the last version when nothing has changed."""
-        return Release(self._publish(self.web), self._publish(self.jobs))
+    def publish(self, description: str = "") -> Release:
+        """Publish both functions as versions; Lambda returns the last version when nothing has changed.
 
-    def _publish(self, function: str) -> str:
+        description: of the versions; see `kit.ops.commits`. A version that is returned again keeps the one it had.
+        """
+        return Release(self._publish(self.web, description), self._publish(self.jobs, description))
+
+    def _publish(self, function: str, description: str) -> str:
         self.functions.get_waiter("function_updated_v2").wait(FunctionName=function)
-        version = str(self.functions.publish_version(FunctionName=function)["Version"])
+        version = str(self.functions.publish_version(FunctionName=function, Description=description)["Version"])
         self.functions.get_waiter("published_version_active").wait(FunctionName=function, Qualifier=version)
         return version
 
@@ -71,6 +74,11 @@ class Releases:
             FunctionName=self.jobs, Name=ALIAS, FunctionVersion=target.jobs, Description=description
         )
         self.functions.update_alias(FunctionName=self.web, Name=ALIAS, FunctionVersion=target.web)
+
+    def description(self, version: str) -> str:
+        """The description of a version of the web function."""
+        function = self.functions.get_function_configuration(FunctionName=self.web, Qualifier=version)
+        return str(function.get("Description", ""))
 
     def image(self, version: str) -> str:
         """The image of a version of the web function, by digest."""
