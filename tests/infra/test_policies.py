@@ -42,7 +42,7 @@ ALLOWED = {
     "health_check": "deploy", "image": "deploy", "releases": "deploy", "secret": "deploy", "preview": "deploy",
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "cloudformation": "deploy", "deployed": "deploy",
     "deployed_by": "deploy", "new_account": "deploy", "stage_secrets": "deploy", "stage_settings": "deploy",
-    "queues": "deploy",
+    "queues": "deploy", "preview_end": "deploy", "regions": "deploy",
 }  # fmt: skip
 """The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 

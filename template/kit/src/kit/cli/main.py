@@ -17,7 +17,7 @@ OPS = {
     "secret": "store a secret for a stage",
     "secrets": "list a stage's secrets",
     "preview": "deploy a preview of a pull request",
-    "preview-end": "delete a preview",
+    "preview-end": "delete a preview, or those of closed pull requests",
     "status": "show a stage's versions, queues, alarms and tasks",
     "logs": "show a stage's logs",
     "cost": "estimate the costs with and without traffic",
@@ -27,7 +27,7 @@ OPS = {
     "stack": "repair or explain a failed stack; for infra/*/infra.mk",
 }
 """Commands of kit.ops, which need AWS; the image has no boto3, so their modules are imported only when used."""
-MODULES = {"bucket-names": "bucket_names", "preview-end": "preview", "secrets": "secret", "stack": "cloudformation"}
+MODULES = {"bucket-names": "bucket_names", "preview-end": "preview_end", "secrets": "secret", "stack": "cloudformation"}
 """Where a module of kit.ops has another name than its command."""
 
 
