@@ -144,6 +144,15 @@ class World:
                 self.problems.append(f"commit {after} is live after {before}, without a word: {printed}")
         return printed
 
+    def from_laptop(self, run: Callable[[], None]) -> None:
+        """Run a command on a laptop; not while a pipeline deploys, as nothing here knows of both."""
+        group = self.groups.setdefault("deploy-prod", Group("max", False))
+        group.running = True
+        try:
+            self.command(run)
+        finally:
+            group.running = False
+
     def request(self, name: str) -> None:
         """Something may happen at a request of the job that runs."""
         if any(group.running and group.cancelled for group in self.groups.values()):
@@ -271,7 +280,7 @@ class Functions:
     def live(self) -> int:
         """The commit that answers requests."""
         version = self.aliases.get("my-app-prod-web", {}).get("FunctionVersion", "")
-        return self.versions[int(version) - 1][0] if version else -1
+        return self.versions[int(version) - 1][0] if version.isdecimal() else -1
 
     def get_alias(self, FunctionName: str, Name: str) -> dict[str, Any]:
         if FunctionName not in self.aliases:
@@ -295,7 +304,7 @@ class Functions:
         return {"Version": str(len(self.versions))}
 
     def get_function_configuration(self, FunctionName: str, Qualifier: str) -> dict[str, Any]:
-        return {"Description": self.versions[int(Qualifier) - 1][1]}
+        return {"Description": self.versions[int(Qualifier) - 1][1] if Qualifier.isdecimal() else ""}
 
     def get_function(self, **_: Any) -> dict[str, Any]:
         return {"Code": {"ImageUri": "repository@sha256:1"}}

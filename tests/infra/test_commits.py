@@ -23,8 +23,12 @@ class Described:
     def __init__(self, commit: str) -> None:
         self.commit = commit
 
+    def answering(self) -> str:
+        return "8"
+
     def description(self, version: str) -> str:
-        return f"commit {self.commit}" if self.commit else ""
+        """As in the middle of a switch: the record's version, 7, is of an older commit than the one that answers."""
+        return f"commit {self.commit}" if self.commit and version == "8" else ""
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def test_a_newer_commit_and_the_same_one_are_deployed_without_a_word(clone: Path
 
 def test_an_older_commit_is_refused_until_it_is_named_so(clone: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"Version 7 is live, of commit \w{7}, which is newer than .* make deploy STAGE=prod OLDER=1"
+        UsageError, match=r"Version 8 is live, of commit \w{7}, which is newer than .* make deploy STAGE=prod OLDER=1"
     ):
         compare(clone, "first", "second")
     assert "OLDER than" in compare(clone, "first", "second", older=True)

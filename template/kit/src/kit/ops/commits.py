@@ -41,10 +41,16 @@ def require_tip(branch: str) -> None:
 def require_newer(releases: Releases, record: list[Release], *, older: bool, again: str) -> str:
     """Raise `UsageError` if the live version's commit contains this one, unless `older` is set.
 
-    Returns a sentence on how the two commits are related; empty if this one contains the live one, or nothing is known.
+    After an interrupted switch of traffic requests and jobs are at two versions, and both count.
+    Returns a sentence on how the commits are related; empty if this one contains the live one, or nothing is known.
     """
     here = _git("rev-parse", "--verify", "--quiet", "HEAD")
-    live = read(releases.description(record[0].web)) if record else ""
+    versions = dict.fromkeys([record[0].web, releases.answering()]) if record else {}
+    notes = [_compare(here, read(releases.description(version)), version, older, again) for version in versions]
+    return next(filter(None, notes), "")
+
+
+def _compare(here: str, live: str, version: str, older: bool, again: str) -> str:
     if not here or not live or here == live or _contains(here, live):
         return ""
     if not _git("rev-parse", "--verify", "--quiet", f"{live}^{{commit}}"):
@@ -54,7 +60,7 @@ def require_newer(releases: Releases, record: list[Release], *, older: bool, aga
     if older:
         return f"{here[:7]}, OLDER than {live[:7]}, which is live"
     raise UsageError(
-        f"Version {record[0].web} is live, of commit {live[:7]}, which is newer than {here[:7]} here. Nothing changed. Get the "
+        f"Version {version} is live, of commit {live[:7]}, which is newer than {here[:7]} here. Nothing changed. Get the "
         f"newest commit: git pull. To go back, roll back (make rollback), or deploy the older commit: {again} OLDER=1"
     )
 

@@ -53,6 +53,10 @@ class Releases:
         record = self.history()
         return not record or self._alias(self.web)["FunctionVersion"] == record[0].web
 
+    def answering(self) -> str:
+        """The version of the web function that answers requests: the live release's, unless a switch was interrupted."""
+        return str(self._alias(self.web)["FunctionVersion"])
+
     def publish(self, description: str = "") -> Release:
         """Publish both functions as versions; Lambda returns the last version when nothing has changed.
 
