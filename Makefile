@@ -49,7 +49,7 @@ check: ## check format, lint and types
 	@$(UV) run --quiet ruff check
 	@$(UV) run --quiet mypy
 
-release: ## run every check, then tag a release: VERSION=1.2.0
+release: ## run every check, then tag a release and push it to origin: VERSION=1.2.0
 	@$(UV) run --quiet python release.py "$$ARG_VERSION"
 
 format: ## format the Python files and apply the linter's fixes

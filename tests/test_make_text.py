@@ -53,7 +53,9 @@ RECIPES = [
     Recipe("deploy", "DROP_QUEUE", "--drop-queue={}"),
     Recipe("deploy", "IMAGE_FILE", "--image-file={}"),
     Recipe("image", "IMAGE_FILE"),
+    Recipe("deploy", "TIP", "--tip={}"),
     Recipe("rollback", "STAGE"),
+    Recipe("rollback", "TO", "--to={}"),
     Recipe("destroy", "STAGE"),
     Recipe("destroy", "CONFIRM", "--confirm={}"),
     Recipe("secret", "STAGE"),
@@ -97,7 +99,7 @@ RECIPES = [
     Recipe("infra-destroy", "STAGE", "my-app-{}", iac="cdk"),
     Recipe("infra-destroy", "STAGE", "stage={}", iac="terraform"),
 ]
-FLAGS = {"DELETE", "DIRECT", "DOCKER", "DRY", "FOLLOW", "PLANETSCALE", "ROTATE", "SKIP_REVERT", "YES"}
+FLAGS = {"DELETE", "DIRECT", "DOCKER", "DRY", "FOLLOW", "OLDER", "PLANETSCALE", "ROTATE", "SKIP_REVERT", "YES"}
 """Variables of which it only matters whether they are set."""
 COMMAND_LINE_ONLY = {"HOST", "NAME"}
 """Variables that some systems have in the environment, such as WSL and conda."""

@@ -5,19 +5,23 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from kit import clock
 from kit.cli import main as command_line
 from kit.errors import UsageError
-from kit.ops import preview, stage
+from kit.ops import github, preview, preview_end, regions, stage
+from kit.ops.aws_account import Account
+from kit.ops.github import PullRequest
 from kit.ops.preview import Preview
+from kit.ops.preview_end import Sweep
 from kit.ops.stage import Stage
 from kit.planetscale import branches as branch
 from kit.planetscale import project, transport
@@ -45,6 +49,8 @@ class Scene:
     commands: list[str] = field(default_factory=list)
     calls: int = 0
     ends_at: int | None = None
+    elsewhere: dict[str, Any] = field(default_factory=dict)
+    """SSM in other regions."""
     heard: bool = False
     """Whether the last call still takes effect."""
 
@@ -80,6 +86,9 @@ class Scene:
             Branch(database, client, "kit-preview-12", patience),
             ssm,
             self.counted(self.make),
+            lambda parameter: {
+                region: ssm for region, ssm in self.elsewhere.items() if ssm.describe_parameters()["Parameters"]
+            },
         )
 
     def url_in_ssm(self) -> str:
@@ -126,7 +135,7 @@ def scene(ssm: Any) -> Iterator[Scene]:
 
 def test_a_preview_has_a_stage_a_branch_and_its_url_in_ssm(scene: Scene) -> None:
     assert scene.preview().begin() == ADDRESS
-    assert scene.commands == ["deploy STAGE=preview12 DIRECT=1 YES=1"]
+    assert scene.commands == ["deploy STAGE=preview12 DIRECT=1 OLDER=1 YES=1"]
     assert scene.url_in_ssm().startswith("mysql://u%2F")
     assert scene.url_in_ssm().endswith(":pscale_pw_%401@aws.connect.psdb.cloud/my-app")
     assert scene.ssm.describe_parameters()["Parameters"][0]["Type"] == "SecureString"
@@ -304,6 +313,7 @@ def test_the_command_line_creates_and_deletes_a_preview(
     monkeypatch.setattr(preview, "PROJECT", app)
     monkeypatch.setattr(stage, "PROJECT", app)
     monkeypatch.setattr(preview, "make", scene.make)
+    monkeypatch.setattr(boto3.Session, "get_available_regions", lambda *_, **__: ["us-east-1", "eu-west-1"])
     monkeypatch.setattr("sys.argv", ["kit", "preview", "12", "--yes"])
     assert command_line.main() == 0
     assert capsys.readouterr().out == f"{ADDRESS}\n"
@@ -338,7 +348,7 @@ def test_a_failure_of_planetscale_says_how_to_continue(scene: Scene, monkeypatch
     monkeypatch.setattr(preview, "of", lambda number, again: scene.preview())
     scene.planetscale.accesses = frozenset()
     with pytest.raises(UsageError, match=r"answered 404 .*\nNothing is lost\. Continue with: make preview-end PR=12"):
-        preview.end(argparse.Namespace(number="12"))
+        preview_end.run(argparse.Namespace(number="12"))
 
 
 def test_a_failed_deployment_is_an_error_and_prints_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,3 +357,167 @@ def test_a_failed_deployment_is_an_error_and_prints_no_address(tmp_path: Path, m
     with pytest.raises(UsageError, match="make --no-print-directory deploy STAGE=preview12"):
         preview.make("deploy", STAGE="preview12")
     assert preview.make("destroy", STAGE="preview12", CONFIRM="my-app-preview12") == "preview12 my-app-preview12"
+
+
+def test_a_preview_follows_its_pull_request_into_another_region(scene: Scene, elsewhere: Any) -> None:
+    scene.preview().begin()
+    before, scene.ssm = scene.ssm, elsewhere
+    scene.elsewhere = {"us-east-1": before}
+    assert scene.preview().begin() == ADDRESS
+    assert scene.commands[1:] == [
+        "destroy STAGE=preview12 CONFIRM=my-app-preview12 AWS_REGION=us-east-1",
+        "deploy STAGE=preview12 DIRECT=1 OLDER=1 YES=1",
+    ]
+    assert before.describe_parameters()["Parameters"] == []
+    assert scene.left == (["kit-preview-12"], 1, ["preview12"], [PARAMETER])
+
+
+def test_a_preview_is_deleted_in_the_region_that_it_was_deployed_to(scene: Scene, elsewhere: Any) -> None:
+    scene.preview().begin()
+    before, scene.ssm = scene.ssm, elsewhere
+    scene.elsewhere = {"us-east-1": before}
+    scene.preview().end()
+    assert scene.commands[1:] == ["destroy STAGE=preview12 CONFIRM=my-app-preview12 AWS_REGION=us-east-1"]
+    assert before.describe_parameters()["Parameters"] == []
+    assert scene.left == NOTHING
+
+
+def test_a_stage_of_another_region_that_is_no_preview_stays(scene: Scene, elsewhere: Any) -> None:
+    elsewhere.put_parameter(Name=PARAMETER, Value="mysql://a:b@c/d", Type="SecureString")
+    scene.elsewhere = {"eu-west-1": elsewhere}
+    scene.preview().begin()
+    scene.preview().end()
+    assert not [command for command in scene.commands if "AWS_REGION" in command]
+
+
+@pytest.fixture
+def elsewhere(ssm: Any) -> Iterator[Any]:
+    """SSM in another region."""
+    client = boto3.client("ssm", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    yield client
+    for parameter in client.describe_parameters()["Parameters"]:
+        client.delete_parameter(Name=parameter["Name"])
+
+
+@pytest.fixture
+def account(ssm: Any) -> Account:
+    session = boto3.Session(region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    return Account("123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", session)
+
+
+def test_the_parameter_is_found_in_every_region_that_is_open(
+    account: Account, elsewhere: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere.put_parameter(Name=PARAMETER, Value="mysql://a:b@c/d", Type="SecureString")
+    monkeypatch.setattr(
+        account.session, "get_available_regions", lambda *_, **__: ["us-east-1", "eu-west-1", "eu-west-2"]
+    )
+    assert list(preview._other_stores(account, PARAMETER)) == ["eu-west-1"]
+
+    def refuse(_: Any, region: str) -> str:
+        if region == "eu-west-2":
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetParameter")
+        return region.upper()
+
+    assert regions.ask(account, "ssm", refuse) == ({"eu-west-1": "EU-WEST-1", "us-east-1": "US-EAST-1"}, ["eu-west-2"])
+
+    def fail(*_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetParameter")
+
+    with pytest.raises(ClientError, match="Throttling"):
+        regions.ask(account, "ssm", fail)
+
+
+OPEN, JUST_CLOSED = PullRequest(12, None), PullRequest(12, datetime(2026, 11, 2, 12, tzinfo=UTC))
+NOW = datetime(2026, 11, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("states", "sentence"),
+    [
+        ([JUST_CLOSED], "Pull request 12 is closed, so its preview is not deployed, but deleted"),
+        ([OPEN, JUST_CLOSED], "Pull request 12 was closed meanwhile, so its preview is deleted again"),
+        ([None], "GitHub has no pull request 12, or GH_TOKEN may not read pull requests"),
+    ],
+)
+def test_a_pipeline_leaves_no_preview_of_a_closed_pull_request(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, states: list[PullRequest | None], sentence: str
+) -> None:
+    answers = iter(states)
+    if states != [None]:
+        scene.preview().begin()
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setattr(github, "pull_request", lambda number: next(answers))
+    monkeypatch.setattr(preview, "of", lambda number, again: scene.preview())
+    with pytest.raises(UsageError, match=sentence):
+        preview.begin(argparse.Namespace(number="12", yes=True))
+    assert scene.left == NOTHING
+    assert next(answers, "all asked") == "all asked"
+
+
+def sweep(found: dict[int, list[str]], pulls: dict[int, PullRequest], stubborn: set[int]) -> tuple[list[int], Sweep]:
+    """A sweep over previews in memory, some of which can't be deleted, and the list of those it deletes."""
+    ended: list[int] = []
+
+    def end(number: str) -> None:
+        ended.append(int(number))
+        if int(number) == 14:
+            raise UsageError("This failed.")
+        if int(number) not in stubborn:
+            del found[int(number)]
+
+    return ended, Sweep(lambda: dict(found), pulls.get, end, lambda seconds: None)
+
+
+def test_the_weekly_sweep_deletes_what_closed_pull_requests_left_and_names_the_rest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    long_ago = NOW - timedelta(days=3)
+    found = {number: [f"arn:{number}", f"branch kit-preview-{number}"] for number in (11, 12, 13, 14, 15, 16)}
+    pulls = {11: PullRequest(11, None), 12: JUST_CLOSED} | {n: PullRequest(n, long_ago) for n in (13, 14, 15)}
+    ended, all_previews = sweep(found, pulls, stubborn={15})
+    with pytest.raises(UsageError) as left:
+        all_previews.run()
+    assert ended == [13, 14, 15]
+    assert capsys.readouterr().out.splitlines() == [
+        "preview11 is kept: its pull request is open",
+        "preview12 is kept: its pull request was just closed",
+        *(
+            f"preview{n} is deleted: its pull request was closed on 2026-10-31. arn:{n}, branch kit-preview-{n}"
+            for n in (13, 14, 15)
+        ),
+    ]
+    assert [line.partition(":")[0] for line in str(left.value).splitlines()[1:]] == [
+        "preview14",
+        "preview16",
+        "preview15",
+    ]
+    assert "preview16: GitHub has no pull request 16." in str(left.value)
+    assert "preview15: arn:15, branch kit-preview-15. To delete it: make preview-end PR=15" in str(left.value)
+
+
+def test_a_sweep_that_leaves_nothing_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    ended, all_previews = sweep({13: ["arn:13"]}, {13: PullRequest(13, NOW - timedelta(days=3))}, set())
+    all_previews.run()
+    assert ended == [13]
+
+
+def test_previews_are_found_by_tags_in_all_regions_and_by_the_names_of_branches(
+    scene: Scene, account: Account, elsewhere: Any, monkeypatch: pytest.MonkeyPatch, app: Path
+) -> None:
+    monkeypatch.setattr(transport, "choose", lambda: scene.planetscale.transport)
+    monkeypatch.setattr(stage, "PROJECT", app)
+    monkeypatch.setattr(preview_end, "PROJECT", app)
+    monkeypatch.setattr(account.session, "get_available_regions", lambda *_, **__: ["us-east-1", "eu-west-1"])
+    scene.preview().begin()
+    scene.planetscale.add_branch("kit-preview-9")
+    for name, project_, stage_ in (("a", "my-app", "preview7"), ("b", "my-app", "prod"), ("c", "other", "preview8")):
+        tags = [{"Key": "project", "Value": project_}, {"Key": "stage", "Value": stage_}]
+        elsewhere.put_parameter(Name=f"/{name}", Value="x", Type="String", Tags=tags)
+    assert preview_end.find(account) == {
+        7: ["arn:aws:ssm:eu-west-1:123456789012:parameter/a"],
+        9: ["branch kit-preview-9"],
+        12: [f"arn:aws:ssm:us-east-1:123456789012:parameter{PARAMETER}", "branch kit-preview-12"],
+    }

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import history
-from release import Refused, release
+import parts
+from release import CHANGELOG, RECORD, UPGRADING, Refused, Unsure, release
 from releases import copy, git
 from rendering import ROOT
 from user_edits import adds, change
@@ -19,13 +20,16 @@ PASSES, FAILS = (("true",),), (("true",), ("false",))
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """This work tree as it stands, committed, with a note for whoever upgrades; and a Git identity."""
+    """What a release reads and writes of this work tree, committed, with a note for whoever upgrades; and a Git identity."""
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "Someone")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "someone@example.com")
     folder = tmp_path / "repository"
     git(tmp_path, "init", "--quiet", folder.name)
-    history.copy_work_tree(folder)
+    for name in ("pyproject.toml", CHANGELOG, UPGRADING, RECORD):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "hooks" / "steps").mkdir(parents=True)
     change(folder / "docs" / "upgrading.md", adds("\n### Unreleased\nRename the stage.\n"))
     coming(folder, "1000.1.0")
     return folder
@@ -44,6 +48,12 @@ def state(folder: Path) -> tuple[str, ...]:
 
 
 def test_a_version_is_tagged_recorded_and_printed_and_copier_takes_it(repository: Path, tmp_path: Path) -> None:
+    changed = {name: (repository / name).read_text() for name in ("pyproject.toml", CHANGELOG, UPGRADING)}
+    history.copy_work_tree(repository)
+    for name, text in changed.items():
+        (repository / name).write_text(text)
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "The whole template")
     release(repository, "1000.1.0", PASSES)
     coming(repository, "1000.1.1")
     release(repository, "1000.1.1", PASSES)
@@ -140,6 +150,126 @@ def test_a_release_that_breaks_off_half_way_is_taken_back(repository: Path) -> N
     with pytest.raises(Refused, match="git commit failed"):
         release(repository, "1000.1.0", PASSES)
     assert state(repository) == before
+
+
+@pytest.fixture
+def origin(repository: Path) -> Path:
+    """A remote that has main."""
+    git(repository, "branch", "--move", "main")
+    origin = repository.parent / "origin.git"
+    git(repository, "init", "--quiet", "--bare", "--initial-branch", "main", str(origin))
+    git(repository, "remote", "add", "origin", str(origin))
+    git(repository, "push", "--quiet", "origin", "main")
+    return origin
+
+
+def refs(folder: Path) -> list[str]:
+    return git(folder, "for-each-ref", "--format=%(refname) %(objectname)").splitlines()
+
+
+def hook(origin: Path, name: str, shell: str) -> None:
+    file = origin / "hooks" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{shell}\n")
+    file.chmod(0o755)
+
+
+def test_a_release_is_pushed_with_its_branch_and_signed(repository: Path, origin: Path, tmp_path: Path) -> None:
+    parts.program("ssh-keygen")
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    tmp_path.joinpath("signers").write_text(f"someone@example.com {key.with_suffix('.pub').read_text()}")
+    for name, value in (
+        ("gpg.format", "ssh"),
+        ("user.signingkey", key),
+        ("gpg.ssh.allowedSignersFile", tmp_path / "signers"),
+    ):
+        git(repository, "config", name, str(value))
+    release(repository, "1000.1.0", PASSES)
+    assert git(origin, "rev-parse", "main") == git(repository, "rev-parse", "HEAD")
+    assert git(origin, "rev-parse", "v1000.1.0") == git(repository, "rev-parse", "v1000.1.0")
+    git(repository, "tag", "--verify", "v1000.1.0")
+
+
+REFUSING: dict[str, tuple[str, str]] = {
+    "a protected main": ("update", '[ "$1" != refs/heads/main ] || { echo "protected branch"; exit 1; }'),
+    "a protected tag": ("update", '[ "$1" = refs/heads/main ] || { echo "protected tag"; exit 1; }'),
+    "a push from nobody": ("pre-receive", 'echo "protected repository"; exit 1'),
+}
+
+
+@pytest.mark.parametrize("by", REFUSING)
+def test_a_release_that_the_remote_refuses_is_published_in_no_part(repository: Path, origin: Path, by: str) -> None:
+    hook(origin, *REFUSING[by])
+    before, served = state(repository), refs(origin)
+    with pytest.raises(Refused, match=r"protected(.|\n)*Nothing was published\. Whoever releases must be allowed"):
+        release(repository, "1000.1.0", PASSES)
+    assert (state(repository), refs(origin)) == (before, served)
+
+
+def test_without_an_atomic_push_the_tag_would_be_served_alone(repository: Path, origin: Path) -> None:
+    hook(origin, *REFUSING["a protected main"])
+    git(repository, "tag", "v1000.1.0")
+    git(repository, "commit", "--quiet", "--allow-empty", "--message", "Release")
+    with pytest.raises(subprocess.CalledProcessError):
+        git(repository, "push", "--quiet", "origin", "HEAD:main", "v1000.1.0")
+    assert git(origin, "tag") == "v1000.1.0"
+
+
+def elsewhere(repository: Path, *commands: tuple[str, ...]) -> None:
+    """Do something in another clone."""
+    git(repository.parent, "clone", "--quiet", "origin.git", "other")
+    for command in commands:
+        git(repository.parent / "other", *command)
+
+
+AHEAD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "another branch": (
+        lambda folder: git(folder, "switch", "--quiet", "--create", "fix"),
+        "made from main, and this is fix",
+    ),
+    "a tag of this version": (
+        lambda folder: elsewhere(folder, ("tag", "v1000.1.0"), ("push", "--quiet", "origin", "v1000.1.0")),
+        r"origin has the tag v1000\.1\.0 already",
+    ),
+    "a newer main": (
+        lambda folder: elsewhere(
+            folder, ("commit", "--quiet", "--allow-empty", "--message", "x"), ("push", "--quiet", "origin", "main")
+        ),
+        "main of origin has commits that this clone lacks",
+    ),
+    "a remote that is gone": (
+        lambda folder: (folder.parent / "origin.git").rename(folder.parent / "gone"),
+        "git ls-remote failed",
+    ),
+}
+
+
+@pytest.mark.parametrize("ahead", AHEAD)
+def test_a_release_beside_the_remotes_state_is_refused_before_the_gates(
+    repository: Path, origin: Path, ahead: str
+) -> None:
+    spoil, sentence = AHEAD[ahead]
+    spoil(repository)
+    before = state(repository)
+    with pytest.raises(Refused, match=sentence):
+        release(repository, "1000.1.0", FAILS)
+    assert state(repository) == before
+
+
+@pytest.mark.parametrize("answers_later", [True, False])
+def test_a_lost_answer_takes_nothing_back_that_may_be_served(
+    repository: Path, origin: Path, answers_later: bool
+) -> None:
+    gone = "" if answers_later else f"; mv {origin} {origin}.gone"
+    hook(origin, "reference-transaction", f'[ "$1" != committed ] || {{ kill -9 $PPID{gone}; }}')
+    if answers_later:
+        release(repository, "1000.1.0", PASSES)
+        assert git(origin, "rev-parse", "main") == git(repository, "rev-parse", "HEAD")
+    else:
+        with pytest.raises(Unsure, match="origin does not say whether it has the version"):
+            release(repository, "1000.1.0", PASSES)
+    assert git(repository, "tag") == "v1000.1.0"
 
 
 def test_make_asks_for_a_version() -> None:

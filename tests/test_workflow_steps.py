@@ -20,15 +20,14 @@ COMMENTS = "repos/me/my-app/issues/12/comments"
 @pytest.mark.parametrize(
     ("job", "call"),
     [
-        ("deploy.deploy", "deploy STAGE=prod YES=1 IMAGE_FILE=/runner/image.tar"),
+        ("deploy.deploy", "deploy STAGE=prod YES=1 TIP=main IMAGE_FILE=/runner/image.tar"),
         ("preview.preview", "preview PR=12 YES=1"),
     ],
 )
 def test_the_address_is_handed_on(app: Path, tmp_path: Path, job: str, call: str) -> None:
     program(tmp_path / "bin", "make", 'echo "talk" >&2; echo "$@" >> called; echo https://wall.example.com')
-    folder = tmp_path / "app"
-    folder.mkdir()
-    done = run(step(app, job, "address="), folder, tmp_path / "bin", NUMBER="12", RUNNER_TEMP="/runner")
+    folder = checkout(app, tmp_path)
+    done = run(step(app, job, "--output address"), folder, tmp_path / "bin", NUMBER="12", RUNNER_TEMP="/runner")
     assert done.returncode == 0, done.stdout
     assert outputs(folder) == {"address": "https://wall.example.com"}
     assert folder.joinpath("called").read_text() == f"{call}\n"
@@ -37,10 +36,25 @@ def test_the_address_is_handed_on(app: Path, tmp_path: Path, job: str, call: str
 @pytest.mark.parametrize("job", ["deploy.deploy", "preview.preview"])
 def test_a_failed_deployment_fails_its_step(app: Path, tmp_path: Path, job: str) -> None:
     program(tmp_path / "bin", "make", "echo https://half.example.com; exit 2")
+    folder = checkout(app, tmp_path)
+    assert run(step(app, job, "--output address"), folder, tmp_path / "bin", NUMBER="12").returncode == 2
+    assert outputs(folder) == {}
+
+
+def test_a_rollback_is_to_the_version_that_was_asked_for(app: Path, tmp_path: Path) -> None:
+    program(tmp_path / "bin", "make", 'printf "%s|" "$@" > called')
+    folder = checkout(app, tmp_path)
+    done = run(step(app, "rollback.rollback", "make rollback"), folder, tmp_path / "bin", VERSION="41; id")
+    assert done.returncode == 0, done.stdout
+    assert folder.joinpath("called").read_text() == "rollback|STAGE=prod|YES=1|TO=41; id|"
+
+
+def checkout(app: Path, tmp_path: Path) -> Path:
+    """A folder with what a step runs of the app's repository besides make."""
     folder = tmp_path / "app"
     folder.mkdir()
-    assert run(step(app, job, "address="), folder, tmp_path / "bin", NUMBER="12").returncode == 2
-    assert outputs(folder) == {}
+    folder.joinpath("kit").symlink_to(app / "kit")
+    return folder
 
 
 def test_the_region_comes_from_the_projects_answers(app: Path, tmp_path: Path) -> None:
@@ -153,7 +167,7 @@ TOKEN = "ghs_geheim"
 """What only the job with rights has."""
 
 
-def checkout(clone: Path) -> None:
+def check_out(clone: Path) -> None:
     """What actions/checkout leaves on a new runner: a clone, and nothing of a job before."""
     shutil.rmtree(clone, ignore_errors=True)
     git(clone.parent, "clone", "--quiet", str(clone.parent / "origin.git"), str(clone))
@@ -166,7 +180,7 @@ def make_update(
 
     more: what the new version does besides.
     """
-    checkout(clone)
+    check_out(clone)
     shell = [f'echo "{report}" > "${{2#REPORT=}}"'] if report else []
     if version:
         shell += [
@@ -188,7 +202,7 @@ def propose(app: Path, clone: Path) -> subprocess.CompletedProcess[str]:
     environ = {"DRAFT": outputs(clone)["draft"], "GH_TOKEN": TOKEN, "GITHUB_RUN_ID": "7"}
     (declared,) = [one["env"] for name, one in steps(app) if name == "update.propose" and "env" in one]
     environ = {name: str(value) for name, value in declared.items()} | environ
-    checkout(clone)
+    check_out(clone)
     temp = clone.parent / "temp"
     shutil.rmtree(temp)
     temp.mkdir()

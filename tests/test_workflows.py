@@ -11,7 +11,7 @@ import parts
 from rendering import ROOT, render
 from workflows import jobs, steps, workflows
 
-SHELL = {"address=", "echo", "gh run download", "sed -n"}
+SHELL = {"exec python3 kit/step.py", "echo", "gh run download", "sed -n"}
 """How a line of a step may begin that calls no make."""
 LONGER = {"preview.comment", "update.propose", "update.update"}
 """Jobs whose shell has logic of its own: test_workflow_steps.py runs it."""
@@ -259,12 +259,24 @@ def test_a_package_that_is_not_the_locked_one_is_not_run(tmp_path: Path) -> None
     assert "hash mismatch" in done.stderr.lower()
 
 
-def test_a_rollback_waits_for_a_deployment_that_runs(app: Path) -> None:
+def test_a_rollback_waits_for_a_deployment_that_runs_and_is_not_dropped_for_the_next(app: Path) -> None:
     found = workflows(app)
     assert found["rollback"]["jobs"]["rollback"]["concurrency"] == found["deploy"]["jobs"]["deploy"]["concurrency"]
+    assert found["rollback"]["jobs"]["rollback"]["concurrency"]["queue"] == "max"
 
 
 def test_a_preview_is_never_made_and_ended_at_once(app: Path) -> None:
     found = workflows(app)
     assert found["preview"]["concurrency"] == found["preview-end"]["concurrency"]
     assert found["preview"]["concurrency"]["cancel-in-progress"] is False
+    assert found["preview"]["concurrency"]["queue"] == "max"
+
+
+def test_a_step_that_changes_aws_hears_when_it_is_cancelled(app: Path) -> None:
+    commands = [
+        one["run"]
+        for name, one in steps(app)
+        if "run" in one and re.match(r"deploy\.|rollback|preview(-end)?\.(preview|end)", name)
+    ]
+    assert len(commands) == 4
+    assert all(re.fullmatch(r"exec python3 kit/step\.py [^\n]*make [^\n]+", command.strip()) for command in commands)

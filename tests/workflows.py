@@ -1,6 +1,7 @@
 """GitHub Actions workflows, as data; and the shell of a step, run as a runner runs it."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,23 @@ def run(shell: str, folder: Path, programs: Path, **environ: str) -> subprocess.
         text=True,
         timeout=60,
     )
+
+
+def cancel(process: subprocess.Popen[str]) -> signal.Signals:
+    """End a step as a runner does, by signals to its own process alone; return the one that ended it.
+
+    Source: actions/runner, src/Runner.Sdk/ProcessInvoker.cs, CancelAndKillProcessTree.
+    """
+    for number, seconds in ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5)):
+        process.send_signal(number)
+        try:
+            process.wait(seconds)
+            return number
+        except subprocess.TimeoutExpired:
+            continue
+    process.kill()
+    process.wait()
+    return signal.SIGKILL
 
 
 def outputs(folder: Path) -> dict[str, str]:

@@ -76,7 +76,7 @@ class Scene:
     def history(self) -> list[Release]:
         return self.record
 
-    def publish(self) -> Release:
+    def publish(self, description: str) -> Release:
         self.do("publish")
         return self.published.pop(0)
 

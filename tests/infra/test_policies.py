@@ -43,7 +43,7 @@ ALLOWED = {
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "cloudformation": "deploy", "deployed": "deploy",
     "deployed_by": "deploy", "new_account": "deploy", "stage_secrets": "deploy", "stage_settings": "deploy",
     "queues": "deploy", "lambda_quota": "look", "quota": "deploy", "secret_versions": "deploy", "network": "deploy",
-    "budget": "deploy",
+    "budget": "deploy", "preview_end": "deploy", "regions": "deploy",
 }  # fmt: skip
 """The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 

@@ -7,6 +7,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from kit.errors import UsageError
+from kit.ops import commits, rollback
 from kit.ops.aws_account import Account
 from kit.ops.releases import MAX_RELEASES, Release, Releases
 from kit.ops.stage import Stage
@@ -41,14 +43,14 @@ def releases(account: Account, functions: Any, monkeypatch: pytest.MonkeyPatch) 
     stage_releases = Releases(account, STAGE)
     publish = stage_releases.functions.publish_version
 
-    def as_in_aws(FunctionName: str) -> dict[str, Any]:
+    def as_in_aws(FunctionName: str, Description: str) -> dict[str, Any]:
         """Return the last version if nothing has changed since, as documented for PublishVersion; moto does not."""
         *_, last = functions.list_versions_by_function(FunctionName=FunctionName)["Versions"]
         now = functions.get_function_configuration(FunctionName=FunctionName)
         same = last["Version"] != "$LATEST" and all(
             last.get(key) == now.get(key) for key in ("MemorySize", "Environment")
         )
-        return last if same else publish(FunctionName=FunctionName)
+        return last if same else publish(FunctionName=FunctionName, Description=Description)
 
     monkeypatch.setattr(stage_releases.functions, "publish_version", as_in_aws)
     return stage_releases
@@ -181,3 +183,45 @@ def test_a_release_has_an_image_only_if_both_functions_do(
     assert not releases.has_image(new, f"{repository}@sha256:{'2' * 64}")
     functions.update_function_code(FunctionName=NAMES[1], ImageUri=f"{repository}@sha256:{'2' * 64}")
     assert not releases.has_image(deploy(*NAMES), f"{repository}@sha256:{'1' * 64}")
+
+
+RECORD = [Release("7", "5"), Release("6", "5"), Release("6", "4")]
+
+
+@pytest.mark.parametrize(
+    ("version", "left"), [("", RECORD[1:]), ("7", RECORD), ("6/5", RECORD[1:]), ("6/4", RECORD[2:]), ("7/5", RECORD)]
+)
+def test_a_rollback_goes_to_the_version_that_is_named(version: str, left: list[Release]) -> None:
+    assert rollback.choose(RECORD, version, STAGE) == left
+
+
+@pytest.mark.parametrize(
+    ("record", "version", "sentence"),
+    [
+        (RECORD, "8", r"my-app-prod has no version 8 to roll back to\. Versions: 7, 6, 6\."),
+        (RECORD, "6", r"There are several versions 6; name one of 7/5, 6/5, 6/4, such as TO=6/5"),
+        (RECORD[:1], "", r"my-app-prod has no earlier version to roll back to\."),
+        ([], "7", r"my-app-prod has no version 7 to roll back to\. Versions: none\."),
+    ],
+)
+def test_a_rollback_to_no_version_or_to_several_is_refused(record: list[Release], version: str, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        rollback.choose(record, version, STAGE)
+
+
+def test_a_deployment_says_how_to_go_back(deploy: Callable[..., Release], releases: Releases) -> None:
+    assert rollback.hint(STAGE, []) == ""
+    deploy(*NAMES)
+    assert rollback.hint(STAGE, releases.history()) == "\nVersion 1 is live."
+    deploy(*NAMES)
+    assert "gh workflow run rollback -f version=1" in rollback.hint(STAGE, releases.history())
+    deploy(NAMES[1])
+    assert "make rollback STAGE=prod TO=2/2," in rollback.hint(STAGE, releases.history())
+
+
+def test_a_version_has_the_commit_that_it_was_deployed_from(releases: Releases, functions: Any) -> None:
+    commit = "0123456789abcdef" * 2 + "01234567"
+    functions.update_function_configuration(FunctionName=NAMES[0], MemorySize=777)
+    version = releases.publish(f"commit {commit} with uncommitted changes").web
+    assert commits.read(releases.description(version)) == commit
+    assert commits.read("commit without a hash") == ""

@@ -281,7 +281,9 @@ def serving(cloud: Cloud) -> Iterator[dict[str, str]]:
             self.give(action, {})
 
         def do_GET(self) -> None:
-            match = re.fullmatch(r"/2015-03-31/functions/([\w-]+)/configuration\?Qualifier=live", self.path)
+            match = re.fullmatch(
+                r"/2015-03-31/functions/([\w-]+)/configuration\?Qualifier=(?:live|%24LATEST)", self.path
+            )
             assert match, self.path
             self.give("GetFunctionConfiguration", {"name": match[1]})
 

@@ -17,7 +17,7 @@ OPS = {
     "secret": "store a secret for a stage",
     "secrets": "list a stage's secrets",
     "preview": "deploy a preview of a pull request",
-    "preview-end": "delete a preview",
+    "preview-end": "delete a preview, or those of closed pull requests",
     "status": "show a stage's versions, queues, alarms and tasks",
     "quota": "show Lambda's quota, and ask for more",
     "logs": "show a stage's logs",
@@ -32,7 +32,7 @@ OPS = {
 MODULES = {
     "bucket-names": "bucket_names",
     "check-github": "check_github",
-    "preview-end": "preview",
+    "preview-end": "preview_end",
     "secrets": "secret",
     "stack": "cloudformation",
 }

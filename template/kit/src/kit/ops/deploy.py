@@ -19,6 +19,7 @@ from kit.errors import UsageError
 from kit.ops import (
     aws_account,
     budget,
+    commits,
     confirm,
     cost,
     deployed,
@@ -33,6 +34,7 @@ from kit.ops import (
     new_account,
     queues,
     retry,
+    rollback,
     secret,
     stage_settings,
 )
@@ -54,6 +56,10 @@ def register(commands: Any) -> None:
     parser.add_argument("--yes", action="store_true", help="don't ask for confirmation")
     parser.add_argument("--direct", action="store_true", help="migrate without a deploy request")
     parser.add_argument("--skip-revert", action="store_true", help="finalize a deploy request at once")
+    parser.add_argument(
+        "--tip", default="", metavar="BRANCH", help="only if this is the branch's newest commit on GitHub"
+    )
+    parser.add_argument("--older", action="store_true", help="even if the live version's commit is newer")
     parser.add_argument("--drop-queue", default="", metavar="NAME", help="delete a queue that no job uses any more")
     parser.add_argument("--image-file", default="", metavar="FILE", help="deploy this image, which `make image` saved")
 
@@ -61,18 +67,29 @@ def register(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Deploy; only the URL goes to standard output."""
     stage = Stage.of(arguments.stage)
-    plan = Plan(stage, arguments.direct, arguments.skip_revert, arguments.drop_queue, arguments.image_file)
+    plan = Plan(
+        stage,
+        arguments.direct,
+        arguments.skip_revert,
+        arguments.drop_queue,
+        image_file=arguments.image_file,
+    )
     with contextlib.redirect_stdout(sys.stderr):
+        if arguments.tip:
+            commits.require_tip(arguments.tip)
         account, settings, note = check_prerequisites(stage)
-        record = Releases(account, stage).history()
+        releases = Releases(account, stage)
+        record = releases.history()
+        commit = commits.require_newer(releases, record, older=arguments.older, again=plan.again)
         undeclared = queues.undeclared(account, stage, plan.drop_queue)
         quota, capacity = lambda_quota.read_if_allowed(account)
         plan = replace(plan, **limits(quota, settings))
         lacking = [] if record else new_account.lacking(account)
         environments = quota.environments if quota else None
-        show(account, settings, plan, record, undeclared, note, lacking, capacity, environments)
+        show(account, settings, plan, record, undeclared, note, lacking, capacity, environments, commit)
         confirm.ask("Continue?", yes=arguments.yes, hint=f"Add YES=1: make deploy STAGE={stage.name} YES=1")
         address = Deployment(account, plan, settings, undeclared).run()
+        print(rollback.hint(stage, releases.history()))
     print(address)
 
 
@@ -146,6 +163,7 @@ def show(
     lacking: Sequence[str] = (),
     capacity: str = "",
     environments: int | None = None,
+    commit: str = "",
 ) -> None:
     """Print what is about to be done, where, and as whom; first of all what the account lacks."""
     resources = resources_of(settings, plan.stage)
@@ -168,6 +186,8 @@ def show(
         lines["queues"] = undeclared.describe()
     if note:
         lines["deployed by"] = note
+    if commit:
+        lines["commit"] = commit
     print(f"\n{plan.stage.resource_prefix} in {account.region} of account {account.number}:\n")
     for name, line in [*(("new account", sentence) for sentence in lacking), *lines.items()]:
         print(f"  {name:<15} {line}")
@@ -276,7 +296,7 @@ class Deployment:
     def publish(self, pushed: str) -> Release:
         """Publish the new code as a version and check its health."""
         with step("publish a version") as current:
-            new = self.releases.publish()
+            new = self.releases.publish(commits.describe())
             current.update(new.web)
         if not self.releases.has_image(new, pushed):
             raise UsageError(

@@ -3,13 +3,16 @@
 The SSM parameter with the branch's URL is created before the stage and deleted after it. Its tag marks the stage as a
 preview: any other stage is left alone. Both commands continue where they were interrupted when they are run again, and
 `make preview-end` leaves nothing behind. All previews have the settings and secrets of the stage `preview`.
+
+A pull request may change the project's region. So both commands look for the parameter in all regions, and delete the
+preview in every other one.
 """
 
 import argparse
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from kit import clock
 from kit.errors import UsageError
-from kit.ops import aws_account, confirm, retry, secret
+from kit.ops import aws_account, confirm, github, regions, retry, secret
 from kit.ops.progress import step
 from kit.ops.stage import PROJECT, Stage
 from kit.ops.stage_secrets import StageSecrets
@@ -36,32 +39,40 @@ TAG = {"Key": "made-by", "Value": "make preview"}
 
 
 def register(commands: Any) -> None:
-    """Add both commands."""
+    """Add the command and its options; `make preview-end` is in preview_end.py."""
     preview = commands.add_parser("preview", description="Deploy a preview of a pull request and print its URL.")
     preview.add_argument("--yes", action="store_true", help="don't ask for confirmation")
     preview.set_defaults(run=begin)
-    preview_end = commands.add_parser("preview-end", description="Delete a preview and its database branch.")
-    preview_end.set_defaults(run=end)
-    for command in (preview, preview_end):
-        command.add_argument("number", help="the pull request's number")
+    preview.add_argument("number", help="the pull request's number")
 
 
 def begin(arguments: argparse.Namespace) -> None:
     """Create or update the preview; only its URL goes to standard output."""
     again = f"make preview PR={arguments.number}"
-    with _explain_failures(again):
+    with explain_failures(again):
         preview = of(arguments.number, again)
         resources = f"{preview.stage.resource_prefix} with the branch {preview.branch.name} of {preview.branch.project}"
         print(f"\n{resources}. PlanetScale may charge for the branch.\n", file=sys.stderr)
         confirm.ask("Continue?", yes=arguments.yes, hint=f"Add YES=1: {again} YES=1")
-        print(preview.begin())
+        _end_if_closed(preview, arguments.number, "is closed, so its preview is not deployed, but deleted")
+        address = preview.begin()
+        _end_if_closed(preview, arguments.number, "was closed meanwhile, so its preview is deleted again")
+        print(address)
 
 
-def end(arguments: argparse.Namespace) -> None:
-    """Delete the preview, without confirmation: it deletes only what `make preview` created."""
-    again = f"make preview-end PR={arguments.number}"
-    with _explain_failures(again):
-        of(arguments.number, again).end()
+def _end_if_closed(preview: "Preview", number: str, sentence: str) -> None:
+    """Delete the preview and raise `UsageError` if its pull request is closed; only a pipeline has one to ask about.
+
+    GitHub lets a workflow be run again after its pull request was closed.
+    """
+    if not github.runs_here():
+        return
+    pull = github.pull_request(int(number))
+    if pull is None:
+        raise UsageError(f"GitHub has no pull request {number}, or GH_TOKEN may not read pull requests.")
+    if pull.closed_at:
+        preview.end()
+        raise UsageError(f"Pull request {number} {sentence}.")
 
 
 def of(number: str, again: str) -> "Preview":
@@ -70,13 +81,28 @@ def of(number: str, again: str) -> "Preview":
         raise UsageError(f"Invalid PR={number}; use the pull request's number of up to five digits, such as PR=12")
     database = project.read(PROJECT)
     branch = Branch(database, Client(database, transport.choose()), f"kit-preview-{number}", Patience(again))
-    ssm = aws_account.account().session.client("ssm", config=retry.RETRY)
+    account = aws_account.account()
+    ssm = account.session.client("ssm", config=retry.RETRY)
     # Not pr12: a policy for the stages pr* would also match prod.
-    return Preview(Stage.of(f"preview{number}"), branch, ssm, make)
+    return Preview(Stage.of(f"preview{number}"), branch, ssm, make, lambda name: _other_stores(account, name))
+
+
+def _other_stores(account: aws_account.Account, parameter: str) -> dict[str, Any]:
+    """SSM in each other region that has this parameter."""
+
+    def with_parameter(ssm: Any, region: str) -> Any:
+        try:
+            arn = ssm.get_parameter(Name=parameter)["Parameter"]["ARN"]
+        except ssm.exceptions.ParameterNotFound:
+            return None
+        return ssm if arn.split(":")[3] == region else None  # a local AWS may have one region by all names
+
+    stores, _ = regions.ask(account, "ssm", with_parameter)
+    return {region: ssm for region, ssm in stores.items() if ssm and region != account.region}
 
 
 @contextmanager
-def _explain_failures(again: str) -> Iterator[None]:
+def explain_failures(again: str) -> Iterator[None]:
     """Add how to continue to a failure of PlanetScale's or AWS's."""
     try:
         yield
@@ -103,6 +129,8 @@ class Preview:
     branch: Branch
     ssm: Any
     make: Callable[..., str]
+    find_elsewhere: Callable[[str], Mapping[str, Any]] = lambda parameter: {}
+    """Finds SSM in each other region that has the parameter."""
 
     @property
     def parameter(self) -> str:
@@ -112,6 +140,7 @@ class Preview:
     def begin(self) -> str:
         """Create the preview, or deploy to it again; return its URL."""
         url = self._url()
+        self._end_elsewhere()
         with step("database branch"):
             settings = production.database(self.branch.client, self.branch.project)
             self.branch.create(settings["default_branch"])
@@ -120,11 +149,14 @@ class Preview:
                 self._store(self.branch.new_url(PASSWORD, PASSWORD_DAYS * 24 * 3600), new=url is None)
         with step("secrets"):
             StageSecrets(self.ssm, self.stage).copy_from(StageSecrets(self.ssm, replace(self.stage, name="preview")))
-        return self.make("deploy", STAGE=self.stage.name, DIRECT="1", YES="1")
+        return self.make(
+            "deploy", STAGE=self.stage.name, DIRECT="1", OLDER="1", YES="1"
+        )  # a rebase may take commits away
 
     def end(self) -> None:
         """Delete the stage, the branch with its password, and the parameter last."""
         url = self._url()
+        self._end_elsewhere()
         if url is not None:
             self.make("destroy", STAGE=self.stage.name, CONFIRM=self.stage.resource_prefix)
         with step("database branch"):
@@ -133,14 +165,21 @@ class Preview:
         if url is not None:
             self.ssm.delete_parameter(Name=self.parameter)
 
+    def _end_elsewhere(self) -> None:
+        """Delete the stage in every other region: the pull request, or main since, has changed the region."""
+        for region, ssm in self.find_elsewhere(self.parameter).items():
+            if TAG in _tags(ssm, self.parameter):
+                self.make("destroy", STAGE=self.stage.name, CONFIRM=self.stage.resource_prefix, AWS_REGION=region)
+                StageSecrets(ssm, self.stage).delete_all()
+                ssm.delete_parameter(Name=self.parameter)
+
     def _url(self) -> str | None:
         """The stored URL; raises `UsageError` when `make preview` did not store it."""
         try:
             url = self.ssm.get_parameter(Name=self.parameter, WithDecryption=True)["Parameter"]["Value"]
         except self.ssm.exceptions.ParameterNotFound:
             return None
-        tags = self.ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=self.parameter)["TagList"]
-        if TAG not in tags:
+        if TAG not in _tags(self.ssm, self.parameter):
             raise UsageError(
                 f"The stage {self.stage.name} was not created by `make preview`: {self.parameter} lacks its tag. Nothing "
                 f"changed. To delete it anyway: make destroy STAGE={self.stage.name}, and delete the parameter"
@@ -155,8 +194,14 @@ class Preview:
         return user in {password["username"] for password in passwords if _expires_after(limit, password["expires_at"])}
 
     def _store(self, url: str, *, new: bool) -> None:
-        options = {"Tags": [TAG]} if new else {"Overwrite": True}  # AWS accepts only one of the two
+        tags = [TAG, {"Key": "project", "Value": self.stage.project}, {"Key": "stage", "Value": self.stage.name}]
+        options = {"Tags": tags} if new else {"Overwrite": True}  # AWS accepts only one of the two
         self.ssm.put_parameter(Name=self.parameter, Value=url, Type="SecureString", **options)
+
+
+def _tags(ssm: Any, parameter: str) -> list[dict[str, str]]:
+    tags: list[dict[str, str]] = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=parameter)["TagList"]
+    return tags
 
 
 def _expires_after(limit: datetime, expires_at: str | None) -> bool:

@@ -71,17 +71,21 @@ class Releases:
         variables.pop(secret_versions.VARIABLE, None)
         return configuration["CodeSha256"], variables
 
-    def publish(self) -> Release:
+    def answering(self) -> str:
+        """The version of the web function that answers requests: the live release's, unless a switch was interrupted."""
+        return str(self._alias(self.web)["FunctionVersion"])
+
+    def publish(self, description: str = "") -> Release:
         """Publish both functions as versions; Lambda returns the last version when nothing has changed.
 
-        A secret that was stored since is a change.
+        description: of the versions; see `kit.ops.commits`. A version that is returned again keeps the one it had.
         """
-        return Release(self._publish(self.web), self._publish(self.jobs))
+        return Release(self._publish(self.web, description), self._publish(self.jobs, description))
 
-    def _publish(self, function: str) -> str:
+    def _publish(self, function: str, description: str) -> str:
         self.functions.get_waiter("function_updated_v2").wait(FunctionName=function)
         secret_versions.stamp(self.account, function)
-        version = str(self.functions.publish_version(FunctionName=function)["Version"])
+        version = str(self.functions.publish_version(FunctionName=function, Description=description)["Version"])
         self.functions.get_waiter("published_version_active").wait(FunctionName=function, Qualifier=version)
         return version
 
@@ -93,6 +97,11 @@ class Releases:
             FunctionName=self.jobs, Name=ALIAS, FunctionVersion=target.jobs, Description=description
         )
         self.functions.update_alias(FunctionName=self.web, Name=ALIAS, FunctionVersion=target.web)
+
+    def description(self, version: str) -> str:
+        """The description of a version of the web function."""
+        function = self.functions.get_function_configuration(FunctionName=self.web, Qualifier=version)
+        return str(function.get("Description", ""))
 
     def image(self, version: str) -> str:
         """The image of a version of the web function, by digest."""

@@ -37,7 +37,7 @@ def _renew(account: Account, stage: Stage) -> str:
             f"or was rolled back. So it keeps the earlier value until the next deployment: make deploy STAGE={stage.name}"
         )
     with step("publish a version") as current:
-        new = releases.publish()
+        new = releases.publish(releases.description(live.web))
         current.update(new.web)
     if not releases.are_alike(live, new):
         raise UsageError("A deployment has begun meanwhile.")
