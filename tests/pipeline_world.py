@@ -172,7 +172,7 @@ class World:
     def deploy(self, commit: int, *, tip: str = "", older: bool = False) -> None:
         self.checkout(commit)
         self.built = commit
-        options = {"direct": False, "skip_revert": False, "drop_queue": "", "yes": True}
+        options = {"direct": False, "skip_revert": False, "drop_queue": "", "image_file": "", "yes": True}
         deploy.run(argparse.Namespace(stage="prod", tip=tip, older=older, **options))
 
     def rollback(self, version: str) -> None:

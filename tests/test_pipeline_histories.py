@@ -28,10 +28,12 @@ from kit.ops import (
     preview,
     preview_end,
     queues,
+    secret_versions,
     stage,
     stage_settings,
 )
 from kit.ops.queues import Undeclared
+from kit.ops.releases import Releases
 from kit.planetscale import production
 from pipeline_world import REGIONS, World
 from releases import git
@@ -97,8 +99,9 @@ def new_world(app: Path, clone: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         (github, "pull_request", lambda number: world.pulls[number]),
         (deploy, "check_prerequisites", lambda stage: (world.account(), iac.Settings("arm64", "", ""), "")),
         (deploy.new_account, "lacking", lambda account: []),
-        (deploy.cost, "read_prices", lambda: ({}, "")),
-        (deploy.cost, "columns", lambda *_: [type("Column", (), {"total": lambda *_: 0.0})]),
+        (deploy.cost, "summary", lambda *_: ""),
+        (deploy.lambda_quota, "read_if_allowed", lambda account: (None, "")),
+        (deploy.budget, "put", lambda *_: ""),
         (deploy.secret, "exists", lambda *_: False),
         (iac, "how_to_set_alarm_email", lambda stage: ""),
         (iac, "run", applied),
@@ -108,6 +111,8 @@ def new_world(app: Path, clone: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         (image, "exists", lambda *_: True),
         (queues, "undeclared", lambda *_: Undeclared({}, {})),
         (queues, "missing", lambda *_: []),
+        (Releases, "has_image", lambda *_: True),
+        (secret_versions, "stamp", lambda *_: None),
         (stage_settings, "generate", lambda *_: []),
         (deployed, "find", lambda *_, **__: None),
         (deployed, "stages", lambda *_: []),

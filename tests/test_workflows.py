@@ -114,7 +114,7 @@ def test_a_session_in_aws_lasts_as_long_as_its_job_may_take(app: Path) -> None:
     assert lengths.keys() == {"deploy.deploy", "preview.preview", "preview-end.end", "rollback.rollback"}
     assert all(session == job for session, job in lengths.values()), lengths
     longest = max(session for session, _ in lengths.values())
-    guide = app.joinpath(".github/workflows/README.md").read_text(encoding="utf-8")
+    guide = app.joinpath("kit/docs/github.md").read_text(encoding="utf-8")
     assert f"aws iam create-role --role-name my-app-deploy --max-session-duration {longest} " in guide
     (login,) = [one for name, one in steps(app) if name == "aws-login" and "role-to-assume" in one.get("with", {})]
     assert login["with"]["role-duration-seconds"] == "${{ inputs.seconds }}"
