@@ -74,7 +74,7 @@ class Case:
 OWN = {"cdk": "infra/cdk/own.py", "sam": "infra/sam/own.yaml", "terraform": "infra/terraform/own.tf"}
 """The user's own infrastructure file of each tool."""
 
-DEFAULT_NETWORK = {"vpc_id": "vpc-0d", "subnet_ids": ["subnet-0d1", "subnet-0d2"]}
+DEFAULT_NETWORK = {"vpc_id": "vpc-0d0d0d0d", "subnet_ids": ["subnet-0d0d0d01", "subnet-0d0d0d02"]}
 CASES = [
     Case("default"),
     Case(
@@ -94,7 +94,7 @@ CASES = [
         "everything set",
         region="eu-central-1",
         project="p" * 30,
-        stage="preview12345",
+        stage="production12",
         manifest=WITH_EVENTS,
         settings={
             "architecture": "x86_64",
@@ -108,7 +108,7 @@ CASES = [
             "task_cpu": 1024,
             "task_memory": 4096,
             "vpc_id": "vpc-0a1b2c3d",
-            "subnet_ids": ["subnet-0a", "subnet-0b", "subnet-0c"],
+            "subnet_ids": ["subnet-0a0a0a0a", "subnet-0b0b0b0b", "subnet-0c0c0c0c"],
             "domain_name": "wall.example.com",
             "certificate_arn": "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-0000-0000-0000-000000000000",
             "alarm_email": "me@example.com",

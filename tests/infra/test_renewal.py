@@ -141,11 +141,12 @@ def test_terraform_leaves_the_versions_that_it_does_not_know(tmp_path: Path) -> 
     app = case.app(tmp_path, "terraform")
     here, manifest = app / "infra" / "terraform", json.loads(app.joinpath("jobs.json").read_text(encoding="utf-8"))
     names = AwsNames(case.region)
-    mocks = terraform.mocks(here, manifest, case.resource_prefix, names, own_network=True, uploads=False)
+    mocks = terraform.mocks(here, manifest, case.resource_prefix, names, uploads=False)
     here.joinpath("versions.tftest.hcl").write_text(mocks + NEXT, encoding="utf-8")
     here.joinpath("applied.tf").write_text(APPLIED, encoding="utf-8")
     here.joinpath("own_override.tf").write_text(ENVIRONMENT, encoding="utf-8")
-    here.joinpath("given.auto.tfvars.json").write_text(f'{{"stage": "{case.stage}", "image": "{case.image}"}}')
+    given = {"stage": case.stage, "image": case.image} | case.all_settings
+    here.joinpath("given.auto.tfvars.json").write_text(json.dumps(given), encoding="utf-8")
     run("terraform", "init", "-backend=false", "-input=false", cwd=here)
     assert "2 passed, 0 failed" in run("terraform", "test", cwd=here)
 

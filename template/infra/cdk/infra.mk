@@ -17,7 +17,7 @@ infra-check: infra-tool ## check the infrastructure, without AWS
 
 # cdk-nag is added to the environment for this alone, so that a deployment doesn't install or import it.
 infra-audit: infra-tool ## look for security risks with cdk-nag, without AWS
-	@cd infra/cdk && $(CDK) synth --quiet --output cdk.out -c image=$(NO_IMAGE) $(CONTEXT) -c audit=true \
+	@cd infra/cdk && $(CDK) synth --quiet --output cdk.out -c image=$(NO_IMAGE) $(NO_NETWORK) $(CONTEXT) -c audit=true \
 		--app "python3 ../../uvw run --quiet --locked --project . --group audit python app.py"
 
 infra-tool:

@@ -24,7 +24,7 @@ infra-template:
 	@$(SAM_PYTHON) infra/sam/assemble.py
 
 infra-settings:
-	@$(RUN) python -m kit.ops.sam_settings "$$ARG_STAGE"
+	@$(UV) run --quiet python infra/sam/settings.py "$$ARG_STAGE"
 
 infra-image:
 	@$(STACKS) prepare "$(STACK)-image"

@@ -1,6 +1,6 @@
 """The infrastructure tool, behind Make targets that every infra/*/infra.mk has.
 
-infra-settings     prints a stage's settings as JSON, by their names in Terraform, before it exists
+infra-settings     prints a stage's settings as JSON, by their names in snake case, before it exists
 infra-image        creates the image repository
 infra-apply        creates or updates the stage; new code does not go live with it
 infra-destroy      deletes both

@@ -1,21 +1,20 @@
-"""Print a stage's settings of infra/sam as JSON, before it exists: those of its file, and the defaults of parts/main.yaml.
+"""Print a stage's settings as JSON, before it exists: those of its file, and the defaults of parts/main.yaml.
 
-usage: python -m kit.ops.sam_settings STAGE
+usage: settings.py STAGE
 """
 
 import json
 import re
 import sys
 import tomllib
+from pathlib import Path
 
-from kit.ops.stage import PROJECT
-
-FOLDER = PROJECT / "infra" / "sam"
+FOLDER = Path(__file__).resolve().parent
 DEFAULT = re.compile(r"^  (\w+):\n(?:    .*\n)*?    Default: \"?(.*?)\"?\n", re.MULTILINE)
 
 
 def main(stage: str) -> None:
-    """Print the settings by their names in Terraform."""
+    """Print the settings by their names in snake case."""
     file = FOLDER / "stages" / f"{stage}.toml"
     own = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     parameters = (FOLDER / "parts" / "main.yaml").read_text(encoding="utf-8").partition("\nRules:")[0]
