@@ -103,9 +103,9 @@ def test_nor_does_what_a_deployment_applies_at_the_same_moment(
 ) -> None:
     publish = Releases.publish
 
-    def publish_later(releases: Releases) -> Release:
+    def publish_later(releases: Releases, description: str) -> Release:
         releases.functions.update_function_configuration(FunctionName=WEB, Environment={"Variables": {"NEW": "1"}})
-        return publish(releases)
+        return publish(releases, description)
 
     monkeypatch.setattr(Releases, "publish", publish_later)
     with pytest.raises(UsageError, match="A deployment has begun meanwhile"):
