@@ -26,7 +26,8 @@ class ImageStack(cdk.Stack):
             iam.PolicyStatement(
                 actions=["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
                 principals=[iam.ServicePrincipal("lambda.amazonaws.com")],
-                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+                # Source: Lambda Developer Guide, "Create a function using a container image".
+                conditions={"StringLike": {"aws:SourceArn": self.format_arn(service="lambda", resource="function:*")}},
             )
         )
         cdk.CfnOutput(self, "RepositoryUri", value=repository.repository_uri, description="URI of the image repository")
