@@ -16,7 +16,7 @@ from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
 from kit.errors import UsageError
-from kit.ops import confirm, deploy, deployed, health_check, image, oneoff_task, queues
+from kit.ops import boundary, confirm, deploy, deployed, health_check, image, oneoff_task, queues
 from kit.ops import iac as tool
 from kit.ops.aws_account import Account
 from kit.ops.queues import Counts, Undeclared
@@ -85,6 +85,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
         (image, "repository", lambda *_: next(repositories)),
         (image, "push", lambda *_: scene.do("push", PUSHED)),
         (tool, "run", scene.infra),
+        (boundary, "find", lambda *_: ""),
         (deployed, "find", lambda *_, version: version),
         (deployed, "address", lambda *_: "https://example.com"),
         (deployed, "target", lambda *_: scene.target),

@@ -3,6 +3,7 @@
 import sys
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from system.image import ImageStack
 from system.own import OwnError, add_own
 from system.settings import Settings, SettingsError
@@ -14,8 +15,18 @@ try:
 except SettingsError as error:
     sys.exit(str(error))
 environment = cdk.Environment(region=settings.region)
-image = ImageStack(app, f"{settings.name}-image", settings=settings, env=environment)
-stack = AppStack(app, settings.name, settings=settings, env=environment)
+
+
+def synthesizer() -> cdk.CliCredentialsStackSynthesizer:
+    """Deploy with the caller's rights: the roles that `cdk bootstrap` creates may change every stack of the account."""
+    return cdk.CliCredentialsStackSynthesizer(bucket_prefix=f"{settings.name}/")
+
+
+image = ImageStack(app, f"{settings.name}-image", settings=settings, env=environment, synthesizer=synthesizer())
+stack = AppStack(app, settings.name, settings=settings, env=environment, synthesizer=synthesizer())
+if settings.permissions_boundary:
+    boundary = iam.ManagedPolicy.from_managed_policy_arn(stack, "Boundary", settings.permissions_boundary)
+    iam.PermissionsBoundary.of(app).apply(boundary)
 stack.add_stack_dependency(image)
 try:
     add_own(stack)

@@ -27,7 +27,7 @@ infra-image: infra-tool
 infra-apply: infra-tool
 	@$(STACKS) prepare "$(STACK)-image" && $(STACKS) prepare "$(STACK)"
 	@(cd infra/cdk && $(CDK) deploy "$(STACK)-image" "$(STACK)" --require-approval never -c "image=$$ARG_IMAGE" \
-		-c "kept_queues=$$ARG_KEPT_QUEUES" $(CONTEXT)) \
+		-c "kept_queues=$$ARG_KEPT_QUEUES" -c "permissions_boundary=$$ARG_BOUNDARY" $(CONTEXT)) \
 		|| { $(STACKS) failures "$(STACK)-image"; $(STACKS) failures "$(STACK)"; exit 1; }
 
 infra-destroy: infra-tool

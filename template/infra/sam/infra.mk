@@ -7,8 +7,9 @@ SAM_PYTHON := $(SAM_ENV) python
 CFN_LINT := $(UV) tool run --quiet cfn-lint@1.58.0
 STACK = $(PROJECT)-$$ARG_STAGE
 STACKS := $(RUN) python -m kit stack
+# Each stage has a folder of its own in SAM's bucket, so that a policy can limit it to that.
 SAM_DEPLOY = $(SAM) deploy --config-file "$$PWD/infra/sam/samconfig.toml" --region "$$AWS_REGION" \
-	--tags "project=$(PROJECT) stage=$$ARG_STAGE"
+	--s3-prefix "$(STACK)" --tags "project=$(PROJECT) stage=$$ARG_STAGE"
 # A stage's own settings, if it has any.
 SETTINGS = $(if $(wildcard infra/sam/stages/$(STAGE).toml),"file://infra/sam/stages/$$ARG_STAGE.toml")
 
@@ -34,6 +35,7 @@ infra-apply: infra-template infra-image
 	@$(SAM_DEPLOY) --stack-name "$(STACK)" --template-file infra/sam/build/template.yaml \
 		--image-repository "$${ARG_IMAGE%%@*}" \
 		--parameter-overrides $(SETTINGS) "Project=$(PROJECT)" "Stage=$$ARG_STAGE" "Image=$$ARG_IMAGE" \
+		$(if $(BOUNDARY),"PermissionsBoundary=$$ARG_BOUNDARY") \
 		|| { $(STACKS) failures "$(STACK)"; exit 1; }
 
 infra-destroy:

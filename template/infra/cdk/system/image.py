@@ -11,8 +11,16 @@ from .settings import Settings
 class ImageStack(cdk.Stack):
     """The repository."""
 
-    def __init__(self, scope: Construct, id: str, *, settings: Settings, env: cdk.Environment) -> None:
-        super().__init__(scope, id, env=env)
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: Settings,
+        env: cdk.Environment,
+        synthesizer: cdk.IStackSynthesizer,
+    ) -> None:
+        super().__init__(scope, id, env=env, synthesizer=synthesizer)
         repository = ecr.Repository(
             self,
             "Repository",

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kit.errors import UsageError
 from kit.ops import (
     aws_account,
+    boundary,
     confirm,
     cost,
     deployed,
@@ -195,7 +196,8 @@ class Deployment:
         keep: the names of those queues.
         """
         with step("apply the infrastructure") as current:
-            iac.run("infra-apply", self.stage, current, IMAGE=pushed, KEPT_QUEUES=",".join(keep))
+            limit = boundary.find(self.account, self.stage)
+            iac.run("infra-apply", self.stage, current, IMAGE=pushed, KEPT_QUEUES=",".join(keep), BOUNDARY=limit)
 
     def migrate(self) -> None:
         """Run the migrations in the new image."""
