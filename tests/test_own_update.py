@@ -32,7 +32,7 @@ def template(released: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def owned(iac: str) -> set[str]:
-    return {OWN[iac]} if iac == "cdk" else {OWN[iac], POLICY}
+    return {OWN[iac], POLICY}
 
 
 @pytest.mark.parametrize("iac", OWN)

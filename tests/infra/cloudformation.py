@@ -231,6 +231,7 @@ def _roles(templates: Templates) -> dict[str, Any]:
         ]
         roles[name] = {
             "assumed": statements(properties["AssumeRolePolicyDocument"]["Statement"]),
+            "boundary": properties.get("PermissionsBoundary", ""),
             "may": statements(one for policy in policies for one in policy["Statement"]),
         }
     return roles

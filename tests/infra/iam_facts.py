@@ -2,8 +2,8 @@
 
 usage: iam_facts.py ACTION ... TYPE ...
 
-For each IAM action: the resource ARN formats that it supports, none if the action does not exist. For each
-CloudFormation type: the actions that create, read, update and delete it.
+For each IAM action: the resource ARN formats that it supports, each with the condition keys for it; none if the action
+does not exist. For each CloudFormation type: the actions that create, read, update, tag and delete it.
 """
 
 import json
@@ -14,17 +14,19 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[impor
 from policy_sentry.querying.actions import get_action_data  # type: ignore[import-not-found]
 
 
-def resources(action: str) -> list[str]:
+def resources(action: str) -> dict[str, list[str]]:
     service, _, name = action.partition(":")
     data = get_action_data(service, name) or {}
-    return sorted({row["resource_arn_format"] for rows in data.values() for row in rows})
+    return {row["resource_arn_format"]: row["condition_keys"] for rows in data.values() for row in rows}
 
 
 def handlers(kind: str) -> list[str]:
-    verbs: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema.get("handlers", {})
-    return sorted(
-        {one for verb in ("create", "read", "update", "delete") for one in verbs.get(verb, {}).get("permissions", [])}
-    )
+    schema: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+    verbs = schema.get("handlers", {})
+    needed = {
+        one for verb in ("create", "read", "update", "delete") for one in verbs.get(verb, {}).get("permissions", [])
+    }
+    return sorted(needed | set(schema.get("tagging", {}).get("permissions", [])))
 
 
 names = sys.argv[1:]

@@ -151,13 +151,12 @@ def describe(state: State) -> dict[str, Any]:
     description = _describe(state)
     managed = [one for one in state.resources if one["mode"] == "managed"]
     kinds = {one["type"].removeprefix("aws_") for one in managed}
-    # Of a task definition, Terraform keeps the last revision as well as the earlier ones; they cost nothing.
-    kept = {one["type"] for one in managed if one["values"].get("skip_destroy")}
-    task = {"aws_ecs_task_definition"}
+    kept = ["ECS::TaskDefinition: Retain" for one in managed if one["values"].get("skip_destroy")]
+    assert {one["type"] for one in managed if one["values"].get("skip_destroy")} <= {"aws_ecs_task_definition"}
     return description | {
         "others": sorted(kinds - state.described_types - SUPPORT),
-        "kept when all is destroyed": sorted(kept - task),
-        "kept when replaced": ["ECS::TaskDefinition: Retain"] * (task <= kept) + sorted(kept - task),
+        "kept when all is destroyed": kept,
+        "kept when replaced": kept,
     }
 
 
@@ -354,6 +353,7 @@ def _roles(state: State) -> dict[str, Any]:
     return {
         one["name"]: {
             "assumed": state.policy(one["assume_role_policy"]),
+            "boundary": one["permissions_boundary"] or "",
             "may": state.policy(*(policy for role, policy in policies if role in {one["id"], one["name"]})),
         }
         for one in state.of("iam_role")

@@ -17,7 +17,7 @@ from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
 from kit.errors import UsageError
-from kit.ops import budget, confirm, deploy, deployed, exclusive_task, health_check, image, queues
+from kit.ops import boundary, budget, confirm, deploy, deployed, exclusive_task, health_check, image, queues
 from kit.ops import iac as tool
 from kit.ops.aws_account import Account
 from kit.ops.queues import Counts, Undeclared
@@ -119,6 +119,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
         (image, "push", lambda *_: scene.do("push", PUSHED)),
         (tool, "run", scene.infra),
         (budget, "put", lambda *_: scene.do("budget", "none")),
+        (boundary, "find", lambda *_: ""),
         (deployed, "find", lambda *_, version: version),
         (deployed, "address", lambda *_: "https://example.com"),
         (deployed, "target", lambda *_: scene.target),

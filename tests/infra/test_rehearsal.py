@@ -20,6 +20,7 @@ from urllib.parse import unquote
 import httpx2 as httpx
 import ministack
 import pytest
+import recording
 from cases import CDK
 
 import command_lines
@@ -282,7 +283,8 @@ def test_a_stage_is_created_updated_rolled_back_and_deleted(
     set_up(rehearsal, iac)
     app.joinpath("app/settings.py").write_text(SETTINGS)
     app.joinpath(".env").write_text(f"STRIPE_KEY={CANARY}\n")
-    with command_lines.seen() as lines:
+    with command_lines.seen() as lines, recording.life(iac, emulator.port) as variables:
+        rehearsal.environ |= variables
         rehearse(rehearsal, iac, lines)
 
 

@@ -33,7 +33,8 @@ infra-image: infra-tool
 infra-apply: infra-tool
 	@$(STACKS) prepare "$(STACK)-image" && $(STACKS) prepare "$(STACK)"
 	@(cd infra/cdk && $(CDK) deploy "$(STACK)-image" "$(STACK)" --require-approval never -c "image=$$ARG_IMAGE" \
-		-c "kept_queues=$$ARG_KEPT_QUEUES" -c "vpc_id=$$ARG_VPC_ID" -c "subnet_ids=$$ARG_SUBNET_IDS" $(CONTEXT) \
+		-c "kept_queues=$$ARG_KEPT_QUEUES" -c "vpc_id=$$ARG_VPC_ID" -c "subnet_ids=$$ARG_SUBNET_IDS" \
+		-c "permissions_boundary=$$ARG_BOUNDARY" $(CONTEXT) \
 		$(if $(JOBS_CONCURRENCY),-c "jobs_concurrency=$$ARG_JOBS_CONCURRENCY")) \
 		|| { $(STACKS) failures "$(STACK)-image"; $(STACKS) failures "$(STACK)"; exit 1; }
 

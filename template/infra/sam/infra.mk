@@ -7,8 +7,9 @@ CFN_LINT := $(TOOL)/cfn_lint.py cfn-lint
 CHECKOV := $(TOOL)/checkov.py checkov
 STACK = $(PROJECT)-$$ARG_STAGE
 STACKS := $(RUN) python -m kit stack
+# Each stage has a folder of its own in SAM's bucket, so that a policy can limit it to that.
 SAM_DEPLOY = $(SAM) deploy --config-file "$$PWD/infra/sam/samconfig.toml" --region "$$AWS_REGION" \
-	--tags "project=$(PROJECT) stage=$$ARG_STAGE"
+	--s3-prefix "$(STACK)" --tags "project=$(PROJECT) stage=$$ARG_STAGE"
 # A stage's own settings, if it has any.
 SETTINGS = $(if $(wildcard infra/sam/stages/$(STAGE).toml),"file://infra/sam/stages/$$ARG_STAGE.toml")
 
@@ -38,6 +39,7 @@ infra-apply: infra-template infra-image
 		--image-repository "$${ARG_IMAGE%%@*}" \
 		--parameter-overrides $(SETTINGS) "Project=$(PROJECT)" "Stage=$$ARG_STAGE" "Image=$$ARG_IMAGE" \
 		"VpcId=$$ARG_VPC_ID" "SubnetIds=$$ARG_SUBNET_IDS" $(if $(JOBS_CONCURRENCY),"JobsConcurrency=$$ARG_JOBS_CONCURRENCY") \
+		$(if $(BOUNDARY),"PermissionsBoundary=$$ARG_BOUNDARY") \
 		|| { $(STACKS) failures "$(STACK)"; exit 1; }
 
 infra-destroy:

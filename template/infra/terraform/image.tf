@@ -30,10 +30,11 @@ data "aws_iam_policy_document" "repository" {
       identifiers = ["lambda.amazonaws.com"]
     }
 
+    # Source: Lambda Developer Guide, "Create a function using a container image".
     condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
+      test     = "StringLike"
+      variable = "aws:SourceArn"
+      values   = ["${local.arn}:lambda:${var.aws_region}:${local.account}:function:*"]
     }
   }
 }

@@ -53,7 +53,8 @@ infra-image: infra-state
 	@$(TF) apply -input=false -auto-approve $(VARS) -var "image=$(NO_IMAGE)" -target=aws_ecr_repository.this || { $(LOCKED); exit 1; }
 
 infra-apply: infra-state
-	@$(TF) apply -input=false -auto-approve $(VARS) -var "image=$$ARG_IMAGE" -var "kept_queues=$$ARG_KEPT_QUEUES" $(LIMITS) $(NETWORK) || { $(LOCKED); exit 1; }
+	@$(TF) apply -input=false -auto-approve $(VARS) -var "image=$$ARG_IMAGE" -var "kept_queues=$$ARG_KEPT_QUEUES" \
+		-var "permissions_boundary=$$ARG_BOUNDARY" $(LIMITS) $(NETWORK) || { $(LOCKED); exit 1; }
 
 infra-destroy: infra-state
 	@$(TF) destroy -input=false -auto-approve $(VARS) -var "image=$(NO_IMAGE)" || { $(LOCKED); exit 1; }

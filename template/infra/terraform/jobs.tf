@@ -123,8 +123,9 @@ data "aws_iam_policy_document" "jobs" {
 }
 
 resource "aws_iam_role" "jobs" {
-  name               = "${local.name}-jobs"
-  assume_role_policy = data.aws_iam_policy_document.assumed_by_lambda.json
+  name                 = "${local.name}-jobs"
+  assume_role_policy   = data.aws_iam_policy_document.assumed_by_lambda.json
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "jobs" {

@@ -63,8 +63,9 @@ data "aws_iam_policy_document" "schedules" {
 }
 
 resource "aws_iam_role" "schedules" {
-  name               = "${local.name}-schedules"
-  assume_role_policy = data.aws_iam_policy_document.assumed_by_scheduler.json
+  name                 = "${local.name}-schedules"
+  assume_role_policy   = data.aws_iam_policy_document.assumed_by_scheduler.json
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "schedules" {
@@ -82,8 +83,9 @@ data "aws_iam_policy_document" "delays" {
 }
 
 resource "aws_iam_role" "delays" {
-  name               = "${local.name}-delays"
-  assume_role_policy = data.aws_iam_policy_document.assumed_by_scheduler.json
+  name                 = "${local.name}-delays"
+  assume_role_policy   = data.aws_iam_policy_document.assumed_by_scheduler.json
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "delays" {

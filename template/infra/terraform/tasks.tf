@@ -97,8 +97,9 @@ data "aws_iam_policy_document" "task" {
 }
 
 resource "aws_iam_role" "task" {
-  name               = "${local.name}-task"
-  assume_role_policy = data.aws_iam_policy_document.assumed_by_ecs.json
+  name                 = "${local.name}-task"
+  assume_role_policy   = data.aws_iam_policy_document.assumed_by_ecs.json
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "task" {
@@ -127,8 +128,9 @@ data "aws_iam_policy_document" "task_execution" {
 }
 
 resource "aws_iam_role" "task_execution" {
-  name               = "${local.name}-task-execution"
-  assume_role_policy = data.aws_iam_policy_document.assumed_by_ecs.json
+  name                 = "${local.name}-task-execution"
+  assume_role_policy   = data.aws_iam_policy_document.assumed_by_ecs.json
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "task_execution" {

@@ -117,6 +117,12 @@ variable "kept_queues" {
   default     = ""
 }
 
+variable "permissions_boundary" {
+  description = "ARN of a policy that limits all roles, which `make deploy` finds; empty for none."
+  type        = string
+  default     = ""
+}
+
 variable "domain_name" {
   description = "Your own domain, such as wall.example.com, which is the only address then; empty for AWS's address."
   type        = string

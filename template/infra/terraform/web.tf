@@ -100,8 +100,9 @@ data "aws_iam_policy_document" "web" {
 }
 
 resource "aws_iam_role" "web" {
-  name               = "${local.name}-web"
-  assume_role_policy = data.aws_iam_policy_document.assumed_by_lambda.json
+  name                 = "${local.name}-web"
+  assume_role_policy   = data.aws_iam_policy_document.assumed_by_lambda.json
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "web" {

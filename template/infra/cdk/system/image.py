@@ -11,8 +11,16 @@ from .settings import Settings
 class ImageStack(cdk.Stack):
     """The repository."""
 
-    def __init__(self, scope: Construct, id: str, *, settings: Settings, env: cdk.Environment) -> None:
-        super().__init__(scope, id, env=env)
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: Settings,
+        env: cdk.Environment,
+        synthesizer: cdk.IStackSynthesizer,
+    ) -> None:
+        super().__init__(scope, id, env=env, synthesizer=synthesizer)
         repository = ecr.Repository(
             self,
             "Repository",
@@ -27,7 +35,8 @@ class ImageStack(cdk.Stack):
             iam.PolicyStatement(
                 actions=["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
                 principals=[iam.ServicePrincipal("lambda.amazonaws.com")],
-                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+                # Source: Lambda Developer Guide, "Create a function using a container image".
+                conditions={"StringLike": {"aws:SourceArn": self.format_arn(service="lambda", resource="function:*")}},
             )
         )
         cdk.CfnOutput(self, "RepositoryUri", value=repository.repository_uri, description="URI of the image repository")

@@ -38,6 +38,7 @@ class Settings:
     vpc_id: str = ""  # the VPC of tasks; `make deploy` takes the account's default VPC
     subnet_ids: str = ""  # public subnets of that VPC, separated by commas
     kept_queues: str = ""  # stay though the app no longer declares them, separated by commas; `make deploy` sets it
+    permissions_boundary: str = ""  # ARN of a policy that limits all roles, which `make deploy` finds; empty for none
     domain_name: str = ""  # such as wall.example.com, which is the only address then; empty for AWS's
     certificate_arn: str = ""  # the domain's certificate, in ACM in the same region
     alarm_email: str = ""  # email address for alarms

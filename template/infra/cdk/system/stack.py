@@ -24,8 +24,17 @@ from .web import Web
 class AppStack(cdk.Stack):
     """Everything but the image repository."""
 
-    def __init__(self, scope: Construct, id: str, *, settings: Settings, env: cdk.Environment) -> None:
-        super().__init__(scope, id, env=env, description=f"{settings.project}, {settings.stage}")
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: Settings,
+        env: cdk.Environment,
+        synthesizer: cdk.IStackSynthesizer,
+    ) -> None:
+        description = f"{settings.project}, {settings.stage}"
+        super().__init__(scope, id, env=env, synthesizer=synthesizer, description=description)
         self.settings = settings
         manifest = Manifest.read(settings.kept_queues.split(",") if settings.kept_queues else [])
         self.network = network = Network(self, "Network", settings=settings)

@@ -72,12 +72,8 @@ class Tasks(Construct):
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
         )
-        # A rollback needs earlier revisions.
-        options = self.definition.node.default_child.cfn_options
-        options.deletion_policy, options.update_replace_policy = (
-            cdk.CfnDeletionPolicy.DELETE,
-            cdk.CfnDeletionPolicy.RETAIN,
-        )
+        # A rollback needs earlier revisions, and `make destroy` deregisters all of them.
+        self.definition.node.default_child.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         self.definition.add_container(
             "app",
             image=ecs.ContainerImage.from_ecr_repository(repository, settings.digest),

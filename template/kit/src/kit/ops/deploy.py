@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kit.errors import UsageError
 from kit.ops import (
     aws_account,
+    boundary,
     budget,
     commits,
     confirm,
@@ -279,7 +280,12 @@ class Deployment:
         keep: the names of those queues.
         """
         with step("apply the infrastructure") as current:
-            variables = {"IMAGE": pushed, "KEPT_QUEUES": ",".join(keep)} | self.settings.network
+            variables = {
+                "IMAGE": pushed,
+                "KEPT_QUEUES": ",".join(keep),
+                "BOUNDARY": boundary.find(self.account, self.stage),
+            }
+            variables |= self.settings.network
             if self.plan.jobs_concurrency is not None:
                 variables["JOBS_CONCURRENCY"] = str(self.plan.jobs_concurrency)
             iac.run("infra-apply", self.stage, current, **variables)

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     with step("delete the budget"):
         budget.delete(account, stage)
     with step("delete task definitions") as current:
-        current.update(f"{deregister(account, stage)} revisions")
+        current.update(deregister(account, stage))
 
 
 def stop_tasks(account: Account, stage: Stage) -> int:
@@ -60,11 +60,17 @@ def stop_tasks(account: Account, stage: Stage) -> int:
     return len(tasks)
 
 
-def deregister(account: Account, stage: Stage) -> int:
-    """Deregister all revisions of the task definition, which outlive a deployment; return how many there were."""
+def deregister(account: Account, stage: Stage) -> str:
+    """Deregister all revisions of the task definition, which outlive a deployment; return how many, or why not.
+
+    A pipeline for previews may not: IAM can't limit this action to a stage. The revisions cost nothing.
+    """
     ecs = account.session.client("ecs", config=retry.RETRY)
     pages = ecs.get_paginator("list_task_definitions").paginate(familyPrefix=stage.resource_prefix, status="ACTIVE")
     revisions = [revision for page in pages for revision in page["taskDefinitionArns"]]
     for revision in revisions:
-        ecs.deregister_task_definition(taskDefinition=revision)
-    return len(revisions)
+        try:
+            ecs.deregister_task_definition(taskDefinition=revision)
+        except ecs.exceptions.AccessDeniedException:
+            return f"{len(revisions)} revisions stay: you may not deregister them (ecs:DeregisterTaskDefinition)"
+    return f"{len(revisions)} revisions"

@@ -1,16 +1,24 @@
-"""`make policy`: print an IAM policy of infra/policies for this account, region, project and stage."""
+"""`make policy`: print an IAM policy of infra/policies for this account, region, project and stage.
+
+`${Api}` in a resource stands for each API of the account that is none of the stage's: of its resources, routes and
+integrations have neither a name nor tags by which a policy could tell them apart.
+"""
 
 import argparse
 import json
 import re
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from kit.errors import UsageError
-from kit.ops import aws_account
+from kit.ops import aws_account, boundary, retry, terraform_state
 from kit.ops.stage import NAME, PROJECT, project_name
+
+MAX_CHARACTERS = 6144
+"""Of a managed policy, without whitespace. Source: IAM User Guide, "IAM and AWS STS quotas"."""
 
 
 def register(commands: Any) -> None:
@@ -26,7 +34,16 @@ def run(arguments: argparse.Namespace) -> None:
     require(arguments.name, arguments.stage)  # before a login is asked for
     account = aws_account.account()
     partition = account.session.get_partition_for_region(account.region)
-    print(filled(arguments.name, partition, account.region, account.number, arguments.stage))
+    apis = other_apis(account, arguments.stage) if "${Api}" in _text(arguments.name) else []
+    print(filled(arguments.name, partition, account.region, account.number, arguments.stage, apis))
+
+
+def other_apis(account: aws_account.Account, stage: str) -> list[str]:
+    """The ids of all HTTP and WebSocket APIs in the account's region but those of a stage, or of a pattern's stages."""
+    gateway = account.session.client("apigatewayv2", config=retry.RETRY)
+    pages = gateway.get_paginator("get_apis").paginate()
+    own = f"{project_name()}-{stage}"
+    return [api["ApiId"] for page in pages for api in page["Items"] if not fnmatchcase(api["Name"], own)]
 
 
 def require(name: str, stage: str) -> None:
@@ -39,13 +56,36 @@ def require(name: str, stage: str) -> None:
         raise UsageError(f"The pattern {stage!r} also matches prod; use STAGE=prod, or STAGE='preview*'.")
 
 
-def filled(name: str, partition: str, region: str, account: str, stage: str) -> str:
-    """The policy's text; raises `UsageError` for an unknown policy or an invalid stage."""
+def filled(name: str, partition: str, region: str, account: str, stage: str, other_apis: Sequence[str] = ()) -> str:
+    """The policy's text; raises `UsageError` for an unknown policy, an invalid stage, or one that AWS would refuse."""
     require(name, stage)
-    project = project_name()
-    values = {"Partition": partition, "Region": region, "Account": account, "Project": project, "Stage": stage}
-    text = Template(files()[name].read_text(encoding="utf-8")).substitute(values, Name=f"{project}-{stage}")
-    return json.dumps(json.loads(text), indent=2)
+    text = _text(name)
+    values = {"Partition": partition, "Region": region, "Account": account, "Project": project_name(), "Stage": stage}
+    if "${State" in text:
+        values |= terraform_state.read().variables
+    document = fill(text, values, other_apis)
+    if (size := len(json.dumps(document, separators=(",", ":")))) > MAX_CHARACTERS:
+        raise UsageError(
+            f"The policy {name} would have {size:,} characters; AWS allows {MAX_CHARACTERS:,}. Deploy this stage in an "
+            "account with fewer APIs."
+        )
+    return json.dumps(document, indent=2)
+
+
+def fill(text: str, values: Mapping[str, str], other_apis: Sequence[str] = ()) -> dict[str, Any]:
+    """A policy with its values; a statement about each of the other APIs is left out if there is none."""
+    project, stage = values["Project"], values["Stage"]
+    names = {"Name": f"{project}-{stage}", "Boundary": boundary.name(project, stage)}
+    document: dict[str, Any] = json.loads(Template(text.replace("${Api}", "$${Api}")).substitute({**values, **names}))
+    for statement in document["Statement"]:
+        if "${Api}" in statement["Resource"]:
+            statement["Resource"] = [statement["Resource"].replace("${Api}", api) for api in other_apis]
+    document["Statement"] = [statement for statement in document["Statement"] if statement["Resource"]]
+    return document
+
+
+def _text(name: str) -> str:
+    return files()[name].read_text(encoding="utf-8")
 
 
 def files() -> dict[str, Path]:
