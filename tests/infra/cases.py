@@ -94,7 +94,7 @@ CASES = [
         "everything set",
         region="eu-central-1",
         project="p" * 30,
-        stage="preview12345",
+        stage="production12",
         manifest=WITH_EVENTS,
         settings={
             "architecture": "x86_64",
@@ -107,7 +107,7 @@ CASES = [
             "jobs_concurrency": 3,
             "task_cpu": 1024,
             "task_memory": 4096,
-            "permissions_boundary": "arn:aws:iam::123456789012:policy/my-app-b-boundary",
+            "permissions_boundary": "arn:aws:iam::123456789012:policy/my-app-production-boundary",
             "vpc_id": "vpc-0a1b2c3d",
             "subnet_ids": ["subnet-0a", "subnet-0b", "subnet-0c"],
             "domain_name": "wall.example.com",
