@@ -107,7 +107,7 @@ CASES = [
             "jobs_concurrency": 3,
             "task_cpu": 1024,
             "task_memory": 4096,
-            "permissions_boundary": "arn:aws:iam::123456789012:policy/my-app-b-boundary",
+            "permissions_boundary": "arn:aws:iam::123456789012:policy/my-app-production-boundary",
             "vpc_id": "vpc-0a1b2c3d",
             "subnet_ids": ["subnet-0a0a0a0a", "subnet-0b0b0b0b", "subnet-0c0c0c0c"],
             "domain_name": "wall.example.com",
