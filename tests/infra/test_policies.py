@@ -21,7 +21,7 @@ from tools import environment
 from kit import ops
 from kit.cli import main as command
 from kit.errors import UsageError
-from kit.ops import policy, terraform_state
+from kit.ops import policy, tool_state
 from rendering import TEMPLATE, render
 
 OURS = Path(__file__).resolve().parent
@@ -332,6 +332,7 @@ NEEDED = {
     r"iam:ListInstanceProfilesForRole": "Terraform calls it before it deletes a role",
     r"ec2:DescribeSecurityGroupRules": "Terraform reads rules with it",
     r"s3:GetBucketRequestPayment": "Terraform reads buckets with it",
+    r"tag:GetResources": "kit.ops.preview_end finds previews in each region with it",
     r"cloudformation:TagResource": "CreateChangeSet with tags needs it",
     r"s3:GetObject": "CloudFormation reads the template with the caller's rights",
     r"(dynamodb|logs|sqs|ssm|ssmmessages):": "the app's own calls, which the boundary allows its roles",
@@ -439,7 +440,7 @@ def test_an_app_has_the_policies_that_its_guide_names(
     if iac == "terraform":
         app.joinpath("infra/terraform/backend.tf").write_text(BACKEND, encoding="utf-8")
     monkeypatch.setattr(policy, "PROJECT", app)
-    monkeypatch.setattr(terraform_state, "PROJECT", app)
+    monkeypatch.setattr(tool_state, "PROJECT", app)
     guide = app.joinpath("infra/policies/README.md").read_text(encoding="utf-8")
     named = set(
         re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", guide.partition("Where a")[0], re.MULTILINE)))

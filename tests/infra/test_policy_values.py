@@ -11,10 +11,10 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from kit.errors import UsageError
-from kit.ops import boundary, destroy, policy, terraform_state
+from kit.ops import boundary, destroy, policy, tool_state
 from kit.ops.aws_account import Account
 from kit.ops.stage import Stage
-from kit.ops.terraform_state import TerraformState
+from kit.ops.tool_state import ToolState
 
 REGION = "eu-central-1"
 PREVIEW = Stage("my-app", "preview12")
@@ -121,9 +121,9 @@ terraform {
 
 
 def test_the_state_is_where_the_backend_says() -> None:
-    assert TerraformState.of(BACKEND) == TerraformState("my-state", "my-app", "env:")
+    assert ToolState.of(BACKEND) == ToolState("my-state", "my-app", "env:")
     other = BACKEND.replace("use_lockfile = true", 'workspace_key_prefix = "stages"')
-    assert TerraformState.of(other).variables == {
+    assert ToolState.of(other).variables == {
         "StateBucket": "my-state",
         "StateKey": "my-app",
         "StatePrefix": "stages",
@@ -132,9 +132,9 @@ def test_the_state_is_where_the_backend_says() -> None:
 
 def test_a_state_that_is_not_in_s3_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="needs a bucket and a key"):
-        TerraformState.of('backend "s3" {\n  bucket = "my-state"\n}')
-    monkeypatch.setattr(terraform_state, "PROJECT", tmp_path)
+        ToolState.of('backend "s3" {\n  bucket = "my-state"\n}')
+    monkeypatch.setattr(tool_state, "PROJECT", tmp_path)
     with pytest.raises(
         UsageError, match=r"Terraform has no backend \"s3\".* Add one as described in infra/terraform/README"
     ):
-        terraform_state.read()
+        tool_state.read()

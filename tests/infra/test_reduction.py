@@ -117,6 +117,8 @@ def test_a_change_of_any_word_is_found(iac: str) -> None:
 
 @pytest.mark.parametrize("iac", UNSEEN)
 @pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name for case in CASES])
-def test_every_kind_of_resource_is_described_and_none_outlives_the_stage(iac: str, index: int) -> None:
+def test_every_kind_of_resource_is_described_and_only_task_definitions_outlive_the_stage(iac: str, index: int) -> None:
     assert describe_case(iac, index)["others"] == []
-    assert describe_case(iac, index)["kept when all is destroyed"] == []
+    assert describe_case(iac, index)["kept when all is destroyed"] == [
+        "ECS::TaskDefinition: Retain"
+    ]  # free; see `limits`

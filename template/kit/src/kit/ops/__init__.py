@@ -25,7 +25,7 @@ releases        which versions are live, and which were before
 deployed        what is deployed of a stage
 deployed_by     which infrastructure tool deployed it
 boundary        the permissions boundary of a stage's roles
-terraform_state  where Terraform keeps its state, for its policy
+tool_state      where the infrastructure tool keeps its state, for its policy
 inventory       the billable resources of a deployed stage
 cost_model      a model of what a stage uses
 lambda_quota    how many environments Lambda may run at once

@@ -14,7 +14,7 @@ from string import Template
 from typing import Any
 
 from kit.errors import UsageError
-from kit.ops import aws_account, boundary, retry, terraform_state
+from kit.ops import aws_account, boundary, retry, tool_state
 from kit.ops.stage import NAME, PROJECT, project_name
 
 MAX_CHARACTERS = 6144
@@ -62,7 +62,7 @@ def filled(name: str, partition: str, region: str, account: str, stage: str, oth
     text = _text(name)
     values = {"Partition": partition, "Region": region, "Account": account, "Project": project_name(), "Stage": stage}
     if "${State" in text:
-        values |= terraform_state.read().variables
+        values |= tool_state.read().variables
     document = fill(text, values, other_apis)
     if (size := len(json.dumps(document, separators=(",", ":")))) > MAX_CHARACTERS:
         raise UsageError(

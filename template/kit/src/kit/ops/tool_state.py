@@ -9,7 +9,7 @@ from kit.ops.stage import PROJECT
 
 
 @dataclass(frozen=True)
-class TerraformState:
+class ToolState:
     """An object in S3 for each workspace: <prefix>/<workspace>/<key>.
 
     Source: developer.hashicorp.com/terraform/language/backend/s3
@@ -34,12 +34,12 @@ class TerraformState:
             raise UsageError('The backend "s3" of infra/terraform needs a bucket and a key.') from None
 
 
-def read() -> TerraformState:
+def read() -> ToolState:
     """The state of this project; raises `UsageError` when it is not in S3."""
     for path in sorted((PROJECT / "infra" / "terraform").glob("*.tf")):
         text = path.read_text(encoding="utf-8")
         if re.search(r'^\s*backend "s3"', text, re.MULTILINE):
-            return TerraformState.of(text)
+            return ToolState.of(text)
     raise UsageError(
         'Terraform has no backend "s3", so there is no bucket to allow. Add one as described in infra/terraform/README.md; '
         "with another kind of backend, this policy is not needed."
