@@ -6,7 +6,7 @@
 - An environment belongs to one version of a function, and goes on when the unpublished code or its settings change.
 - What runs trusts the database's authority, as it would trust a public one.
 - The address of an API is one that needs no DNS.
-- A template's parameter that is a number counts as one, and a condition may split a parameter that is empty.
+- A template's parameter that is a number counts as one, and a condition may split a parameter.
 """
 
 import os
@@ -18,7 +18,7 @@ from docker.models.containers import ContainerCollection
 from docker.models.images import ImageCollection
 from ministack import app
 from ministack.services import apigateway, ecr, lambda_svc
-from ministack.services.cloudformation import engine, provisioners
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 HERE = f"127.0.0.1:{os.environ['GATEWAY_PORT']}"
 RIE, AUTHORITY = os.environ["RIE"], os.environ["AUTHORITY"]
@@ -91,9 +91,23 @@ def by_version(name: Callable[..., str]) -> Callable[..., str]:
     return lambda function, config: f"{name(function, config)}:{config['Version']}:{config['RevisionId']}"
 
 
-def of_an_empty_parameter(select: Callable[..., Any]) -> Callable[..., Any]:
-    """Select from a list, or from a split parameter, which is empty in a rehearsal."""
-    return lambda index, items: "" if "Fn::Split" in items else select(index, items)
+def with_splits(evaluate: Callable[..., Any]) -> Callable[..., Any]:
+    """Evaluate a template's conditions with their parameters split."""
+
+    def evaluated(template: dict[str, Any], params: dict[str, Any]) -> Any:
+        def resolve(value: Any) -> Any:
+            match value:
+                case {"Fn::Split": [delimiter, {"Ref": name}]}:
+                    return params[name]["Value"].split(delimiter)
+                case dict():
+                    return {key: resolve(inner) for key, inner in value.items()}
+                case list():
+                    return [resolve(inner) for inner in value]
+            return value
+
+        return evaluate(template | {"Conditions": resolve(template.get("Conditions", {}))}, params)
+
+    return evaluated
 
 
 ContainerCollection.run = as_in_aws(ContainerCollection.run)
@@ -101,7 +115,8 @@ ImageCollection.get = by_registry(ImageCollection.get)
 ImageCollection.pull = by_registry(ImageCollection.pull)
 ecr._repo_uri = lambda name: f"{HERE}/{name}"
 apigateway.handle_request = without_dns(apigateway.handle_request)
-engine._select = of_an_empty_parameter(engine._select)
+for module in (engine, changesets, handlers, stacks):
+    module._evaluate_conditions = with_splits(module._evaluate_conditions)
 lambda_svc._warm_pool_key = by_version(lambda_svc._warm_pool_key)
 lambda_svc._pool_kill_function = lambda *_: None
 source = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]

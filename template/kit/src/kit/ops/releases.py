@@ -109,9 +109,9 @@ class Releases:
         return str(code.get("ResolvedImageUri") or code["ImageUri"])
 
     def has_image(self, release: Release, image: str) -> bool:
-        """Whether both functions of a release were given this image."""
-        web, jobs = self._code(self.web, release.web), self._code(self.jobs, release.jobs)
-        return [web["ImageUri"], jobs["ImageUri"]] == [image, image]
+        """Whether both functions of a release were given this image, by digest."""
+        codes = [self._code(self.web, release.web), self._code(self.jobs, release.jobs)]
+        return {code["ImageUri"].partition("@")[2] for code in codes} == {image.partition("@")[2]}
 
     def _code(self, function: str, version: str) -> dict[str, Any]:
         code: dict[str, Any] = self.functions.get_function(FunctionName=function, Qualifier=version)["Code"]
