@@ -146,9 +146,14 @@ exit 1
     ids=["no engine", "stopped", "Podman stopped", "no buildx", "no network"],
 )
 def test_an_image_that_cannot_be_built_here_is_skipped(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], reason: str
+    project: Path,
+    installed_app: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    programs: dict[str, str],
+    reason: str,
 ) -> None:
-    (project / "uv.lock").touch()
+    shutil.copy(installed_app / "uv.lock", project)
     monkeypatch.setenv("PATH", path_without(tmp_path / "bin", "docker", "podman"))
     for name, text in programs.items():
         program(tmp_path / "bin" / name, text)
@@ -156,8 +161,10 @@ def test_an_image_that_cannot_be_built_here_is_skipped(
         build.image(project)
 
 
-def test_an_image_that_does_not_build_fails(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (project / "uv.lock").touch()
+def test_an_image_that_does_not_build_fails(
+    project: Path, installed_app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(installed_app / "uv.lock", project)
     monkeypatch.setenv("PATH", path_without(tmp_path / "bin", "docker", "podman"))
     program(
         tmp_path / "bin" / "docker", "#!/bin/sh\n[ $1 = build ] || exit 0; echo no such instruction: FORM; exit 1\n"

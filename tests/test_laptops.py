@@ -174,10 +174,13 @@ def test_the_image_is_built_in_the_docker_context_that_is_in_use(
     containers.docker("context", "create", context, "--docker", f"host={host}")
     containers.docker("context", "use", context)
     tag = f"{image}-{context}"
-    done = run("make", "image", f"IMAGE={tag}", cwd=installed_app)
+    project = tmp_path / installed_app.name
+    shutil.copytree(installed_app, project, ignore=shutil.ignore_patterns(".venv"))
+    containers.use_local_images(project)
+    done = run("make", "image", f"IMAGE={tag}", cwd=project)
     assert done.returncode == 0, done.stdout
     architecture = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    monkeypatch.setattr(image_module, "PROJECT", installed_app)
+    monkeypatch.setattr(image_module, "PROJECT", project)
     built = image_module.build(architecture)
     assert containers.docker("image", "inspect", "--format", "{{.Id}}", built)
     containers.docker("image", "rm", "--force", tag, check=False)  # by its ID, every other tag would go as well

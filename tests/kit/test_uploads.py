@@ -39,7 +39,7 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def botocore_client() -> Any:
-    return boto3.client(
+    return boto3.Session().client(  # the default session keeps the credentials that another test gave it
         "s3", region_name=REGION, config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
     )
 

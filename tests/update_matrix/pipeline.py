@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -28,21 +29,21 @@ class PipelineRun(Run):
         call = " ".join([*PROGRAM, *self.arguments])
         workflows.program(github / "bin", "make", f'[ "$1" = update ] || exit 9\nexec {call} --report "${{2#REPORT=}}"')
         app = self.rendered(NEXT, self.plan.iac)
-        self.environ["RUNNER_TEMP"] = str(github)
+        temp, artifact = github / "temp", github / "artifact"
+        environ = self.environ | {"GITHUB_OUTPUT": str(github / "output"), "RUNNER_TEMP": str(temp)}
+        (hooks,) = [one["env"] for name, one in workflows.steps(app) if name == "update.propose" and "env" in one]
+        hooks = {name: str(value) for name, value in hooks.items() if name.startswith("GIT_")}
+        main = git(self.project, "rev-parse", "main").strip()
         for week in (1, 2):
-            git(self.project, "checkout", "--quiet", "--force", "main")
-            subprocess.run(
-                ["git", "branch", "--quiet", "--delete", "--force", f"template-{NEXT}"],
-                cwd=self.project,
-                capture_output=True,
-                check=False,
-            )
-            subprocess.run(["git", "clean", "-fdq"], cwd=self.project, check=True)
-            environ = self.environ | {"GITHUB_OUTPUT": str(github / "output")}
-            code, output = self.step(app, "make update", github, environ)
+            self.check_out(main, temp)
+            code, output = self.step(app, "update.update", "make update", github, environ)
             draft = workflows.outputs(github / "x").get("draft", "")
-            if code == 0:
-                code, more = self.step(app, "git switch", github, environ | {"DRAFT": draft})
+            if code == 0 and draft:
+                shutil.rmtree(artifact, ignore_errors=True)
+                shutil.copytree(temp / "update", artifact)
+                self.check_out(main, temp)
+                more_environ = hooks | {"DRAFT": draft, "GITHUB_RUN_ID": "7"}
+                code, more = self.step(app, "update.propose", "git apply", github, environ | more_environ)
                 output += more
             self.result.output += f"\n# week {week}: {code}\n{output}"
             file = github / "pulls.json"
@@ -63,11 +64,19 @@ class PipelineRun(Run):
                 self.result.outcome = "proposed"
                 self.proposed(pulls[0], origin)
 
-    def step(self, app: Path, words: str, github: Path, environ: dict[str, str]) -> tuple[int, str]:
-        """Run the workflow's step that contains `words`."""
+    def check_out(self, main: str, temp: Path) -> None:
+        """Make the project, and the runner's temporary folder, what they are on a new runner."""
+        git(self.project, "checkout", "--quiet", "--force", "main")
+        git(self.project, "reset", "--quiet", "--hard", main)
+        git(self.project, "clean", "-fdq")
+        shutil.rmtree(temp, ignore_errors=True)
+        temp.mkdir()
+
+    def step(self, app: Path, job: str, words: str, github: Path, environ: dict[str, str]) -> tuple[int, str]:
+        """Run a job's step that contains `words`."""
         (github / "output").write_text("")
         process = subprocess.run(
-            ["bash", "-e", "-c", workflows.step(app, "update.update", words)],
+            ["bash", "-e", "-c", workflows.step(app, job, words)],
             cwd=self.project, env=environ | {"PATH": f"{github / 'bin'}:{environ['PATH']}"},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
         )  # fmt: skip

@@ -112,7 +112,10 @@ def test_a_rejected_message_does_not_stop_others_from_being_sent(queue: Any) -> 
     assert sqs.SqsQueues().count() == {"default": 10}
 
 
-def test_a_job_that_is_rolled_back_is_not_counted_as_queued(queue: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_job_that_is_rolled_back_is_not_counted_as_queued(
+    queue: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, JOBS_METRICS="1")
     queue()
     with pytest.raises(RuntimeError), database.session():
         add.enqueue("never")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from aws_events import INSTANCE_TERMINATED, OBJECT_CREATED
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from moto.events.models import EventPattern
 
@@ -139,9 +139,18 @@ event_dicts = st.recursive(
 )
 
 
+def compares_an_object(pattern: dict[str, Any], event: Any) -> bool:
+    """Whether the event has an object where the pattern has values."""
+    return isinstance(event, dict) and any(
+        isinstance(event.get(name), dict) if isinstance(inner, list) else compares_an_object(inner, event.get(name))
+        for name, inner in pattern.items()
+    )
+
+
 @given(pattern=pattern_dicts, alternative=pattern_dicts, event=event_dicts)
 def test_moto_matches_the_same(pattern: dict[str, Any], alternative: dict[str, Any], event: dict[str, Any]) -> None:
-    """Without what moto does differently: lists of objects, and True and False, which it takes for 1 and 0."""
+    """Without what moto does differently: lists of objects, objects where values are, and True and False, for it 1 and 0."""
+    assume(not compares_an_object(pattern, event) and not compares_an_object(alternative, event))
     for one in (pattern, {"$or": [pattern, alternative]}):
         try:
             patterns.check(one)
