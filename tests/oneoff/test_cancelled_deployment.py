@@ -25,6 +25,8 @@ if sys.orig_argv[1:3] == ["-m", "kit"]:
     deploy.show = deploy.new_account.lacking = commits.require_tip = lambda *_: None
     deploy.queues.undeclared = lambda *_: deploy.Undeclared({}, {})
     deploy.stage_settings.generate = lambda *_: []
+    deploy.lambda_quota.read_if_allowed = lambda _: (None, "")
+    deploy.budget.put = lambda *_: ""
     releases.Releases.history = lambda _: []
     deploy.Deployment.push = lambda _: "image"
     deploy.Deployment.apply = lambda _, pushed, *, keep: None
