@@ -128,7 +128,7 @@ def publish(root: Path, version: str) -> None:
 
 
 def sign_option(root: Path) -> str:
-    """How a tag is made: signed if Git has a key, or is told to sign tags."""
+    """Return git tag's option: signed if Git has a key, or is configured to sign tags."""
     for name in ("user.signingkey", "tag.gpgsign"):
         done = subprocess.run(["git", "config", name], cwd=root, capture_output=True, text=True, check=False)  # noqa: S603, S607
         if done.stdout.strip() not in {"", "false"}:

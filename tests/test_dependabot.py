@@ -28,10 +28,10 @@ def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 def updates(repository: Path) -> dict[str, dict[str, Any]]:
     """What is updated, by its ecosystem."""
-    told = yaml.safe_load((repository / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
-    found = {one["package-ecosystem"]: one for one in told["updates"]}
-    assert len(found) == len(told["updates"])
-    return found
+    config = yaml.safe_load((repository / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
+    by_ecosystem = {update["package-ecosystem"]: update for update in config["updates"]}
+    assert len(by_ecosystem) == len(config["updates"])
+    return by_ecosystem
 
 
 def check(*files: Path) -> subprocess.CompletedProcess[str]:
