@@ -87,9 +87,11 @@ def test_every_action_is_pinned_by_its_commit_with_its_version_beside_it(reposit
 
 def test_an_action_has_one_version_in_all_workflows() -> None:
     files = [*ROOT.glob(".github/workflows/*"), *(ROOT / "template").glob(".github/**/*.yml*")]
-    used = set(re.findall(r"uses: ([\w-]+(?:/[\w-]+)+)@(\S+)", "\n".join(file.read_text() for file in files)))
+    text = "\n".join(file.read_text() for file in files)
+    used = set(re.findall(r"uses: ([\w-]+(?:/[\w-]+)+)@(\S+)", text))
     assert {"actions/checkout", "hashicorp/setup-terraform", "actions/setup-node"} <= {name for name, _ in used}
     assert len({name for name, _ in used}) == len(used), sorted(used)
+    assert len(set(re.findall(r"terraform_version: (\S+)", text))) == 1
 
 
 def test_nothing_is_allowed_but_what_a_job_asks_for(repository: Path) -> None:
@@ -282,6 +284,9 @@ def test_nothing_that_a_pipeline_runs_may_change_between_two_runs_of_a_commit(tm
     assert not re.findall(
         r"tool run|\buvx\b|--with[ =]|pip install|npm install|:latest|= npx (?!--yes [\w-]+@\d+\.\d+\.\d+\s).*", text
     )
+    assert {job["runs-on"] for _, job in jobs(folder) if "runs-on" in job} == {"ubuntu-24.04", "ubuntu-24.04-arm"}
+    codeql = [one["with"] for _, one in steps(folder) if one.get("uses", "").startswith("github/codeql-action/init@")]
+    assert [options["tools"] for options in codeql] == ["linked"]  # otherwise GitHub chooses its version
     versions = dict(re.findall(r"^ +(\w+[-_]version): (\S+)", text, re.MULTILINE))
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values()), versions
     assert all("@sha256:" in image for image in re.findall(r"_IMAGE: (\S+)", text))
