@@ -1,6 +1,6 @@
 # Developer tasks; run `make` to list them.
 .DEFAULT_GOAL := help
-.PHONY: help new demo test test-lowest check release format pin-uv bench bench-quick bench-settings
+.PHONY: help new demo test test-lowest check check-images release format pin-uv bench bench-quick bench-settings
 
 PORT ?= 8000
 DEMO ?= build/demo
@@ -48,6 +48,9 @@ check: ## check format, lint and types
 	@$(UV) run --quiet ruff format --check
 	@$(UV) run --quiet ruff check
 	@$(UV) run --quiet mypy
+
+check-images: ## ask the registries for each image that the template pins by digest
+	@python3 check_images.py
 
 release: ## run every check, then tag a release and push it to origin: VERSION=1.2.0
 	@$(UV) run --quiet python release.py "$$ARG_VERSION"

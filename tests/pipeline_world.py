@@ -9,8 +9,8 @@ order     jobs of a group begin in no guaranteed order (ibid., the note), so any
 re-run    a run can be run again for 30 days, with its own commit ("Re-running workflows and jobs")
 cancel    the step's process gets SIGINT, which kit/step.py passes on: in Python that is KeyboardInterrupt
 
-The groups are those of the workflow files. A job runs to its end in one call; at each of its requests something may happen:
-it is cancelled, the request fails, something is merged or closed, or a job of another group runs.
+The groups are those of the workflow files. A job runs to its end in one call. At each of its requests `on_request` may
+interfere: the job is cancelled, the request fails, something is merged or closed, or a job of another group runs.
 """
 
 import argparse
@@ -68,8 +68,8 @@ class World:
     hashes: list[str]
     """The commits of main, oldest first."""
     clone: Path
-    happens: Callable[["World", str], None] = lambda world, request: None
-    """Is called at each request of a job."""
+    on_request: Callable[["World", str], None] = lambda world, request: None
+    """Is called at each request of a job, and may cancel the job, fail the request or change the repository."""
     now: datetime = BEGIN
     tip: int = 0
     region: str = REGIONS[0]
@@ -154,10 +154,10 @@ class World:
             group.running = False
 
     def request(self, name: str) -> None:
-        """Something may happen at a request of the job that runs."""
+        """A request of the job that runs: raises `KeyboardInterrupt` if the job was cancelled, and calls `on_request`."""
         if any(group.running and group.cancelled for group in self.groups.values()):
             raise KeyboardInterrupt
-        self.happens(self, name)
+        self.on_request(self, name)
 
     # What the commands are, by the job that runs them
 

@@ -131,10 +131,10 @@ def new_world(app: Path, clone: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     yield renewed
 
 
-def happening(chance: random.Random, rate: float) -> Any:
-    """What happens at the requests of a job, at one of so many."""
+def random_events(chance: random.Random, rate: float) -> Any:
+    """Return a `World.on_request` that cancels, fails or changes something at this share of the requests."""
 
-    def happens(world: World, request: str) -> None:
+    def on_request(world: World, request: str) -> None:
         if chance.random() > rate or len(world.moves) > 3:
             return
         event = chance.choice(MEANWHILE)
@@ -144,11 +144,11 @@ def happening(chance: random.Random, rate: float) -> Any:
             raise preview.UsageError(f"{request} failed.")
         play(world, event, chance)
 
-    return happens
+    return on_request
 
 
 def play(world: World, event: str, chance: random.Random) -> None:
-    """Let one event happen, if it can."""
+    """Apply one event to the world, if it is possible now."""
     pulls = list(world.pulls)
     open_pulls = [number for number, pull in world.pulls.items() if not pull.closed_at]
     jobs = world.idle()
@@ -187,17 +187,17 @@ def play(world: World, event: str, chance: random.Random) -> None:
 
 
 def play_history(world: World, seed: int, length: int) -> dict[str, int]:
-    """Play a history to its end: everything that waits has run, and the next week's sweep too. Returns what happened."""
+    """Play a history to its end: everything that waits has run, and the next week's sweep too. Returns counts."""
     chance = random.Random(seed)
-    world.happens = happening(chance, 0.04)
+    world.on_request = random_events(chance, 0.04)
     for _ in range(length):
         play(world, chance.choice(EVENTS), chance)
     for faults in (True, False):
-        world.happens = happening(chance, 0.02) if faults else lambda world, request: None
+        world.on_request = random_events(chance, 0.02) if faults else lambda world, request: None
         while jobs := world.idle():
             world.work(chance.choice(jobs))
     world.now += timedelta(days=7)
-    world.happens = lambda world, request: None
+    world.on_request = lambda world, request: None
     told = world.command(lambda: world.preview_end("closed"))
     for number, parts in world.left().items():
         if world.pulls[number].closed_at and f"preview{number}: " not in told:
@@ -224,7 +224,7 @@ def test_the_histories_would_show_what_goes_wrong(new_world: Any, monkeypatch: p
     monkeypatch.setattr(commits, "require_tip", lambda branch: None)
     monkeypatch.setattr(github, "runs_here", lambda: False)
     monkeypatch.setattr(preview_end.Sweep, "run", lambda self: None)
-    problems, dropped, happened = [], [], []
+    problems, dropped, results = [], [], []
     for seed in range(8):
         world = new_world()
         world.workflows = {name: dict(workflow) for name, workflow in world.workflows.items()}
@@ -232,10 +232,10 @@ def test_the_histories_would_show_what_goes_wrong(new_world: Any, monkeypatch: p
             jobs = world.workflows[name]["jobs"]
             rules = {"group": name, "cancel-in-progress": False}
             world.workflows[name]["jobs"] = {job: jobs[job] | {"concurrency": rules}}
-        happened.append(play_history(world, seed, 60))
+        results.append(play_history(world, seed, 60))
         problems += world.problems
         dropped += world.dropped
     assert any("live after" in problem for problem in problems), problems
     assert any("is left" in problem for problem in problems), problems
     assert {"deploy", "rollback"} <= {*dropped}
-    assert all(sum(history[what] for history in happened) > 6 for what in ("versions", "older", "previews")), happened
+    assert all(sum(history[what] for history in results) > 6 for what in ("versions", "older", "previews")), results

@@ -155,6 +155,8 @@ def clone(app: Path, tmp_path: Path) -> Path:
     seed, bare, folder = tmp_path / "seed", tmp_path / "origin.git", tmp_path / "clone"
     seed.joinpath(".github/workflows").mkdir(parents=True)
     seed.joinpath(".github/workflows/check.yml").write_text("on: push\n")
+    seed.joinpath("kit").mkdir()
+    shutil.copy(app / "kit/propose_update.sh", seed / "kit")
     seed.joinpath(".copier-answers.yml").write_text("_commit: v1.0.0\n_src_path: gh:x/y\n")
     git(seed, "init", "--quiet", "--initial-branch", "main")
     git(seed, "add", "--all")
@@ -206,7 +208,7 @@ def propose(app: Path, clone: Path) -> subprocess.CompletedProcess[str]:
     temp = clone.parent / "temp"
     shutil.rmtree(temp)
     temp.mkdir()
-    shell = step(app, "update.propose", "git apply")
+    shell = step(app, "update.propose", "kit/propose_update.sh")
     return run(shell, clone, clone.parent / "bin", RUNNER_TEMP=str(temp), **environ)
 
 

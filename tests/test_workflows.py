@@ -11,9 +11,18 @@ import parts
 from rendering import ROOT, render
 from workflows import jobs, steps, workflows
 
-SHELL = {"exec python3 kit/step.py", "echo", "gh run download", "sed -n"}
+RULES = ROOT / "template/kit/tools/zizmor.yml"
+"""The rules of zizmor that an app's workflows turn off, each with its reason."""
+SHELL = {
+    "exec python3 kit/step.py",
+    "exec kit/propose_update.sh",
+    "echo",
+    "gh attestation verify",
+    "gh run download",
+    "sed -n",
+}
 """How a line of a step may begin that calls no make."""
-LONGER = {"preview.comment", "update.propose", "update.update"}
+LONGER = {"preview.comment", "update.update"}
 """Jobs whose shell has logic of its own: test_workflow_steps.py runs it."""
 
 
@@ -36,7 +45,10 @@ def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 )
 def test_linters_find_nothing(repository: Path, command: list[str]) -> None:
     parts.program("shellcheck")  # which actionlint uses when it is there
-    done = subprocess.run([parts.program(command[0]), *command[1:]], cwd=repository, capture_output=True, text=True)
+    command = [parts.program(command[0]), *command[1:]]
+    if "zizmor" in command[0] and repository != ROOT:
+        command += ["--config", str(RULES)]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -53,7 +65,7 @@ def test_the_linters_would_find_something(tmp_path: Path) -> None:
 
 
 def test_the_app_has_a_pipeline_for_each_purpose(app: Path) -> None:
-    assert workflows(app).keys() == {"check", "deploy", "preview", "preview-end", "rollback", "update"}
+    assert workflows(app).keys() == {"check", "deploy", "preview", "preview-end", "rollback", "scan", "update"}
 
 
 def test_a_pull_request_is_checked_on_the_laptops_database_and_on_a_real_one(app: Path) -> None:
@@ -68,16 +80,18 @@ def test_every_action_is_pinned_by_its_commit_with_its_version_beside_it(reposit
     assert used
     text = "\n".join(path.read_text() for path in sorted(repository.glob(".github/**/*.yml")))
     for action in used:
-        pinned = re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)
+        pinned = re.fullmatch(r"[\w-]+(/[\w-]+)+@[0-9a-f]{40}", action)
         assert pinned or action.startswith("./.github/actions/"), action
         assert not pinned or re.search(rf"uses: {action} # v\d+\.\d+\.\d+\n", text), action
 
 
 def test_an_action_has_one_version_in_all_workflows() -> None:
     files = [*ROOT.glob(".github/workflows/*"), *(ROOT / "template").glob(".github/**/*.yml*")]
-    used = set(re.findall(r"uses: ([\w-]+/[\w-]+)@(\S+)", "\n".join(file.read_text() for file in files)))
+    text = "\n".join(file.read_text() for file in files)
+    used = set(re.findall(r"uses: ([\w-]+(?:/[\w-]+)+)@(\S+)", text))
     assert {"actions/checkout", "hashicorp/setup-terraform", "actions/setup-node"} <= {name for name, _ in used}
     assert len({name for name, _ in used}) == len(used), sorted(used)
+    assert len(set(re.findall(r"terraform_version: (\S+)", text))) == 1
 
 
 def test_nothing_is_allowed_but_what_a_job_asks_for(repository: Path) -> None:
@@ -88,11 +102,14 @@ def test_nothing_is_allowed_but_what_a_job_asks_for(repository: Path) -> None:
 def test_who_may_write_or_take_a_role_in_aws(app: Path) -> None:
     asked = {name: {what for what, how in job["permissions"].items() if how == "write"} for name, job in jobs(app)}
     assert {name: what for name, what in asked.items() if what} == {
+        "deploy.attest": {"attestations", "id-token"},
+        "deploy.attest-deployed": {"attestations", "id-token"},
         "deploy.deploy": {"id-token"},
         "preview.preview": {"id-token"},
         "preview.comment": {"pull-requests"},
         "preview-end.end": {"id-token"},
         "rollback.rollback": {"id-token"},
+        "scan.codeql": {"security-events"},
         "update.propose": {"contents", "pull-requests"},
     }
 
@@ -134,9 +151,46 @@ def test_every_step_calls_make_or_passes_on_its_output(app: Path) -> None:
 def test_every_make_target_that_is_called_exists(tmp_path: Path, iac: str) -> None:
     folder = render(tmp_path / "my-app", iac=iac)
     called = set(re.findall(r"\bmake ([a-z-]+)", "\n".join(one.get("run", "") for _, one in steps(folder))))
-    assert called >= {"check", "image", "infra-check", "deploy", "rollback", "preview", "preview-end", "update"}
+    assert called >= {"check", "fuzz", "image", "infra-check", "deploy", "rollback", "preview", "preview-end", "update"}
     listed = subprocess.run(["make"], cwd=folder, capture_output=True, text=True, check=True).stdout
     assert called <= set(re.findall(r"^  make ([a-z-]+)", listed, re.MULTILINE))
+
+
+def test_a_merge_queue_gets_the_required_checks_and_deploys_nothing(app: Path) -> None:
+    """Source: docs.github.com, Managing a merge queue: what is in the queue is a branch gh-readonly-queue/main/…"""
+    triggered = {name for name, workflow in workflows(app).items() if "merge_group" in workflow["on"]}
+    assert triggered == {"check", "scan"}
+    assert workflows(app)["deploy"]["on"] == {"push": {"branches": ["main"]}}
+    assert "merge_group" not in str([job.get("if") for _, job in jobs(app)])
+    (upload,) = [one for name, one in steps(app) if name == "check.image" and "upload-artifact" in one.get("uses", "")]
+    assert upload["if"].startswith("github.event_name == 'push' && ")
+
+
+def test_nothing_of_the_repository_runs_where_an_image_is_signed(app: Path) -> None:
+    signing = {name for name, job in jobs(app) if job["permissions"].get("attestations") == "write"}
+    assert signing == {"deploy.attest", "deploy.attest-deployed"}
+    for name, one in steps(app):
+        if name in signing:
+            action = one.get("uses", "").partition("@")[0]
+            assert action == "actions/attest" or one["run"].startswith(("gh run download ", "echo ")), one
+            assert "push-to-registry" not in one.get("with", {})  # what lies in ECR is one image, as Lambda needs it
+
+
+def test_an_image_is_verified_before_it_is_deployed(app: Path) -> None:
+    shell = [one.get("run", "") for name, one in steps(app) if name == "deploy.deploy"]
+    downloaded, verified, deployed = (
+        next(index for index, text in enumerate(shell) if word in text)
+        for word in ("gh run download", "gh attestation verify", "make deploy")
+    )
+    assert downloaded < verified < deployed
+    for option in (
+        '"$RUNNER_TEMP/image.tar"',
+        '--repo "$GITHUB_REPOSITORY"',
+        '--source-digest "$GITHUB_SHA"',
+        "--source-ref refs/heads/main",
+        '--signer-workflow "$GITHUB_REPOSITORY/.github/workflows/deploy.yml"',
+    ):
+        assert option in shell[verified]
 
 
 def test_what_costs_money_is_skipped_until_its_role_is_named(app: Path) -> None:
@@ -177,7 +231,7 @@ def test_the_settings_that_github_needs_are_documented(app: Path) -> None:
     guide = app.joinpath("kit/docs/github.md").read_text(encoding="utf-8")
     names = set(re.findall(r"\b(?:vars|secrets)\.(\w+)", text))
     environments = {job["environment"]["name"] for _, job in jobs(app) if "environment" in job}
-    assert len(names) == 4
+    assert len(names) == 6
     assert {name for name in names | environments if f"`{name}`" not in guide} == set()
 
 
@@ -230,6 +284,9 @@ def test_nothing_that_a_pipeline_runs_may_change_between_two_runs_of_a_commit(tm
     assert not re.findall(
         r"tool run|\buvx\b|--with[ =]|pip install|npm install|:latest|= npx (?!--yes [\w-]+@\d+\.\d+\.\d+\s).*", text
     )
+    assert {job["runs-on"] for _, job in jobs(folder) if "runs-on" in job} == {"ubuntu-24.04", "ubuntu-24.04-arm"}
+    codeql = [one["with"] for _, one in steps(folder) if one.get("uses", "").startswith("github/codeql-action/init@")]
+    assert [options["tools"] for options in codeql] == ["linked"]  # otherwise GitHub chooses its version
     versions = dict(re.findall(r"^ +(\w+[-_]version): (\S+)", text, re.MULTILINE))
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values()), versions
     assert all("@sha256:" in image for image in re.findall(r"_IMAGE: (\S+)", text))

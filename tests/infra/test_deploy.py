@@ -108,8 +108,9 @@ class Scene:
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "outputs"))
     scene = Scene()
     repositories = iter([None, "repository"])
     for module, name, act in (
@@ -139,8 +140,9 @@ def test_an_image_that_was_built_and_checked_before_is_not_built_again(scene: Sc
     assert plan.again == "make deploy STAGE=prod DROP_QUEUE=orders IMAGE_FILE='my image.tar'"
 
 
-def test_traffic_is_shifted_last(scene: Scene) -> None:
+def test_traffic_is_shifted_last(scene: Scene, tmp_path: Path) -> None:
     assert scene.run() == "https://example.com"
+    assert tmp_path.joinpath("outputs").read_text() == f"digest=sha256:{'1' * 64}\n"  # which the pipeline signs
     assert scene.done == STEPS
     assert scene.lived == [[NEW, OLD]]
 

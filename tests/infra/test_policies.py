@@ -16,7 +16,7 @@ import pytest
 import recording
 from cases import CASES, build_case, describe_case
 from normalize import many
-from tools import environment
+from tools import BACKEND, environment
 
 from kit import ops
 from kit.cli import main as command
@@ -419,17 +419,6 @@ def about(name: str, params: dict[str, Any]) -> str:
         case "cloudwatch", {"AlarmNamePrefix": _}:
             return f"{prefix}:alarm:*"
     return f"{prefix}:nothing"
-
-
-BACKEND = """
-terraform {
-  backend "s3" {
-    bucket       = "my-state"
-    key          = "my-app"
-    use_lockfile = true
-  }
-}
-"""
 
 
 @pytest.mark.parametrize("iac", TOOLS)

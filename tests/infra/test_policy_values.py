@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
+from tools import BACKEND
 
 from kit.errors import UsageError
 from kit.ops import boundary, destroy, policy, tool_state
@@ -107,17 +108,6 @@ def test_a_preview_is_deleted_though_its_role_may_not_deregister_task_definition
     assert destroy.deregister(keys(MayNotDeregister), PREVIEW) == (
         "2 revisions stay: you may not deregister them (ecs:DeregisterTaskDefinition)"
     )
-
-
-BACKEND = """
-terraform {
-  backend "s3" {
-    bucket       = "my-state"
-    key          = "my-app"
-    use_lockfile = true
-  }
-}
-"""
 
 
 def test_the_state_is_where_the_backend_says() -> None:

@@ -1,6 +1,9 @@
 """The settings that `make deploy` reads before a stage exists, and Terraform's order of commands."""
 
 import json
+import os
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -119,20 +122,44 @@ def test_terraform_creates_the_repository_first_and_keeps_stages_apart(tmp_path:
     assert [path.read_text() for path in people] == ["# mine\n"] * 3
 
 
-def test_terraform_needs_a_lock_and_a_backend_in_a_pipeline(tmp_path: Path) -> None:
+def mirror(folder: Path) -> dict[str, str]:
+    """On a machine whose mirror of providers is a folder: what makes Terraform lock those of a copy, for each platform.
+
+    `terraform providers lock` asks the registry, whatever provider_installation says, and a mirror has one platform.
+    """
+    config = Path(os.environ.get("TF_CLI_CONFIG_FILE", "/nowhere"))
+    found = re.search(r'filesystem_mirror \{\s*path\s*= "(.*)"', config.read_text() if config.is_file() else "")
+    if not found:
+        return {}
+    copy = folder / "mirror"
+    shutil.copytree(found[1], copy)
+    for provider in list(copy.glob("*/*/*/*/linux_amd64")):
+        for platform in ("linux_arm64", "darwin_amd64", "darwin_arm64"):
+            shutil.copytree(provider, provider.with_name(platform))
+            provider.with_name(platform).joinpath("platform").write_text(platform)
+    return {"TF_CLI_ARGS_providers_lock": f"-fs-mirror={copy}"}
+
+
+def test_terraform_takes_only_locked_providers_and_needs_a_backend_in_a_pipeline(tmp_path: Path) -> None:
     parts.program("terraform")
     app = render(tmp_path / "my-app", iac="terraform")
     lock = app / "infra/terraform/.terraform.lock.hcl"
+    misfit = "run make infra-lock, and commit .terraform.lock.hcl"
     done = make(app, "infra-check", CI="true")
     assert done.returncode != 0
     assert "has no infra/terraform/.terraform.lock.hcl. Run make infra-lock, and commit it." in done.stdout
-    make(app, "infra-settings")
+    done = make(app, "infra-lock", **mirror(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
     locked = lock.read_text()
-    lock.write_text("")
-    done = make(app, "infra-check", CI="true")
-    assert done.returncode != 0
-    assert lock.read_text() == ""  # a pipeline takes no provider that the lock doesn't name
+    assert locked.count('"h1:') == 4  # two systems on two processors
+    for unfit in ("", locked.replace('"h1:', '"h1:x')):
+        lock.write_text(unfit)
+        done = make(app, "infra-check", CI="true")
+        assert (done.returncode != 0, misfit in done.stdout) == (True, True), done.stdout
+        assert lock.read_text() == unfit  # a pipeline takes no other provider, and writes no lock of its own
     lock.write_text(locked)
+    done = make(app, "infra-check", CI="true")
+    assert done.returncode == 0, done.stdout + done.stderr
     done = make(app, "infra-settings", CI="true")
     assert done.returncode != 0
     assert "No backend is configured" in done.stdout

@@ -1,4 +1,4 @@
-"""A manifest with every kind of queue, job and schedule; and the environment in which tests run tools."""
+"""A manifest with every kind of queue, job and schedule, a backend of Terraform's, and the environment in which tests run tools."""
 
 import os
 from typing import Any
@@ -14,6 +14,17 @@ LONGEST_RESOURCE = "orders-of-all-the-shops-in-all-countries"
 LONGEST_JOB = "app.jobs.tidy" + 242 * "_"
 LONGEST_FIFO_JOB = "app.jobs.rebuild" + 112 * "_"
 """The longest names that may be declared; a resource is a bus, a topic or a table."""
+
+BACKEND = """
+terraform {
+  backend "s3" {
+    bucket       = "my-state"
+    key          = "my-app"
+    use_lockfile = true
+  }
+}
+"""
+"""A file that keeps Terraform's state in a bucket, as infra/terraform/README.md describes."""
 
 MANIFEST: dict[str, Any] = {
     "version": 1,

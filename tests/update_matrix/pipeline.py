@@ -43,7 +43,7 @@ class PipelineRun(Run):
                 shutil.copytree(temp / "update", artifact)
                 self.check_out(main, temp)
                 more_environ = hooks | {"DRAFT": draft, "GITHUB_RUN_ID": "7"}
-                code, more = self.step(app, "update.propose", "git apply", github, environ | more_environ)
+                code, more = self.step(app, "update.propose", "kit/propose_update.sh", github, environ | more_environ)
                 output += more
             self.result.output += f"\n# week {week}: {code}\n{output}"
             file = github / "pulls.json"
@@ -75,8 +75,10 @@ class PipelineRun(Run):
     def step(self, app: Path, job: str, words: str, github: Path, environ: dict[str, str]) -> tuple[int, str]:
         """Run a job's step that contains `words`."""
         (github / "output").write_text("")
+        # The workflow is the new version's, so its script is too; the project has an older one, or none.
+        shell = workflows.step(app, job, words).replace("kit/propose_update.sh", str(app / "kit/propose_update.sh"))
         process = subprocess.run(
-            ["bash", "-e", "-c", workflows.step(app, job, words)],
+            ["bash", "-e", "-c", shell],
             cwd=self.project, env=environ | {"PATH": f"{github / 'bin'}:{environ['PATH']}"},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
         )  # fmt: skip

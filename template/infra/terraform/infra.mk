@@ -20,10 +20,12 @@ LOCKED = echo "If the error is a state lock, and nobody else is deploying, run: 
 
 # A pipeline takes the providers that the lock names, and writes no lock of its own.
 INIT = $(TF) init -input=false $(if $(CI),-lockfile=readonly)
+# A hint for after a failed one; on a laptop Terraform writes the lock.
+MISFIT = [ -z "$$CI" ] || echo "If the lock does not fit the providers, run make infra-lock, and commit .terraform.lock.hcl."
 
 infra-check: infra-tool ## check the infrastructure, without AWS
 	@$(TF) fmt -check -diff
-	@$(INIT) -backend=false >/dev/null
+	@$(INIT) -backend=false >/dev/null || { $(MISFIT); exit 1; }
 	@$(TF) validate
 	@$(RUN) python -m kit bucket-names --stage "$$ARG_STAGE"
 
@@ -43,7 +45,7 @@ infra-tool:
 infra-state: infra-tool
 	@grep -qsE '^ *(backend "|cloud \{)' infra/terraform/*.tf || [ -z "$$CI" ] || { \
 		echo "No backend is configured, so the state would be lost with this machine. Add one as described in infra/terraform/README.md."; exit 1; }
-	@$(INIT) >/dev/null
+	@$(INIT) >/dev/null || { $(MISFIT); exit 1; }
 	@$(TF) workspace select -or-create "$$ARG_STAGE" >/dev/null
 
 infra-settings: infra-state

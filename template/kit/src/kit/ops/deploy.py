@@ -27,6 +27,7 @@ from kit.ops import (
     deployed_by,
     engine,
     exclusive_task,
+    github,
     health_check,
     iac,
     image,
@@ -271,7 +272,9 @@ class Deployment:
             uri = image.repository(self.account, self.stage)
         with step("push the image") as current:
             pushed = image.push(self.account, self.stage, str(uri), built)
-            current.update(pushed.rpartition("@")[2][:19])
+            digest = pushed.rpartition("@")[2]
+            current.update(digest[:19])
+        github.set_output("digest", digest)  # without the repository: GitHub passes on no output with a masked account
         return pushed
 
     def apply(self, pushed: str, *, keep: Iterable[str]) -> None:

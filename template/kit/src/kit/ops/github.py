@@ -28,6 +28,13 @@ def runs_here() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
+def set_output(name: str, value: str) -> None:
+    """Make a value an output of the step that runs this; outside of GitHub Actions, do nothing."""
+    if file := os.environ.get("GITHUB_OUTPUT"):
+        with open(file, "a", encoding="utf-8") as outputs:
+            print(f"{name}={value}", file=outputs)
+
+
 def tip(branch: str) -> str:
     """The hash of a branch's newest commit; raises `UsageError` if GitHub can't be asked, or has no such branch."""
     commit = _get(f"commits/{branch}")
