@@ -157,7 +157,7 @@ def cdk(case: Case, folder: Path) -> cloudformation.Stage:
 
 def sam(case: Case, folder: Path) -> cloudformation.Stage:
     app = case.app(folder, "sam")
-    run(app / "uvw", *SAM, "infra/sam/assemble.py", cwd=app, ARG_KEPT_QUEUES=case.kept_queues)
+    run(app / "uvw", *SAM, "kit/sam/assemble.py", cwd=app, ARG_KEPT_QUEUES=case.kept_queues)
     values = case.plain() | {"project": case.project, "stage": case.stage, "image": case.image}
     parameters = {"".join(word.title() for word in name.split("_")): value for name, value in values.items()}
     words = [f"{name}={value}" for name, value in parameters.items()]

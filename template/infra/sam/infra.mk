@@ -22,7 +22,7 @@ infra-audit: infra-template ## look for security risks with checkov, without AWS
 	@set -f; $(CHECKOV) --config-file infra/sam/.checkov.yaml $$ARG_ARGS
 
 infra-template:
-	@$(SAM_PYTHON) infra/sam/assemble.py
+	@$(SAM_PYTHON) kit/sam/assemble.py
 
 infra-settings:
 	@$(UV) run --quiet python infra/sam/settings.py "$$ARG_STAGE"

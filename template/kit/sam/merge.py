@@ -1,4 +1,4 @@
-"""Merge own.yaml, the user's part, into the template's.
+"""Merge `infra/sam/own.yaml`, the user's part, into the template's.
 
 A section's entries are added. A resource without a Type changes the template's: mappings are merged key by key, everything
 else is replaced, lists included. Variables of `Globals` are added to tasks, too, which run the same image.

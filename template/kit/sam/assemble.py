@@ -1,4 +1,4 @@
-"""Assemble `build/template.yaml` for `sam` from `parts/`, `jobs.json` and `own.yaml`.
+"""Assemble `infra/sam/build/template.yaml` for `sam` from `infra/sam/parts/`, `jobs.json` and `infra/sam/own.yaml`.
 
 main.yaml       comes first and ends with `Resources:`
 queue.yaml      is repeated for each queue, schedule.yaml for each schedule
@@ -21,13 +21,14 @@ from typing import Any
 from merge import OwnError, merge
 
 REPEATED = {"main", "queue", "schedule", "rule", "topic", "stream", "streams_alarm", "queue_policy"}
-HERE = Path(__file__).resolve().parent
-PARTS = HERE / "parts"
+PROJECT = Path(__file__).resolve().parents[2]
+FOLDER = PROJECT / "infra" / "sam"
+PARTS = FOLDER / "parts"
 
 
 def main() -> None:
     """Write the template."""
-    manifest = json.loads((HERE.parents[1] / "jobs.json").read_text(encoding="utf-8"))
+    manifest = json.loads((PROJECT / "jobs.json").read_text(encoding="utf-8"))
     declared = sorted(manifest["queues"] + kept_queues(), key=lambda queue: queue["name"])
     queues = [queue_words(queue, manifest["jobs"]) for queue in declared]
     schedules = [schedule_words(schedule) for schedule in manifest["schedules"]]
@@ -37,8 +38,8 @@ def main() -> None:
     resources += [filled(read("schedule"), values) for values in schedules]
     resources += event_parts(manifest.get("events", []), manifest["queues"])
     text = repeated(read("main"), queues) + "\n".join(indented(part) for part in resources)
-    HERE.joinpath("build").mkdir(exist_ok=True)
-    HERE.joinpath("build", "template.yaml").write_text(merge(text, read_own()), encoding="utf-8")
+    FOLDER.joinpath("build").mkdir(exist_ok=True)
+    FOLDER.joinpath("build", "template.yaml").write_text(merge(text, read_own()), encoding="utf-8")
 
 
 def read(part: str) -> str:
@@ -58,7 +59,7 @@ def kept_queues() -> list[dict[str, Any]]:
 def read_own() -> str:
     """The text of own.yaml, the user's part."""
     try:
-        return (HERE / "own.yaml").read_text(encoding="utf-8")
+        return (FOLDER / "own.yaml").read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
 
