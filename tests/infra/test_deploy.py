@@ -17,7 +17,7 @@ from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
 from kit.errors import UsageError
-from kit.ops import boundary, budget, confirm, deploy, deployed, exclusive_task, health_check, image, queues
+from kit.ops import boundary, budget, cdn, confirm, deploy, deployed, exclusive_task, health_check, image, queues
 from kit.ops import iac as tool
 from kit.ops.aws_account import Account
 from kit.ops.queues import Counts, Undeclared
@@ -94,6 +94,7 @@ class Scene:
         undeclared: Undeclared | None = None,
         jobs_concurrency: int | None = None,
         image_file: str = "",
+        cdn: str = "off",
     ) -> str:
         account = Account(
             "123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session(region_name="us-east-1")
@@ -102,7 +103,8 @@ class Scene:
         plan = deploy.Plan(
             STAGE, direct=direct, drop_queue=drop, jobs_concurrency=jobs_concurrency, image_file=image_file
         )
-        deployment = deploy.Deployment(account, plan, tool.Settings("arm64", "", "", 0, *NETWORK), undeclared)
+        settings = tool.Settings("arm64", "", "", 0, *NETWORK, cdn=cdn)
+        deployment = deploy.Deployment(account, plan, settings, undeclared)
         deployment.releases = self  # type: ignore[assignment]
         return deployment.run()
 
@@ -123,6 +125,10 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
         (deployed, "find", lambda *_, version: version),
         (deployed, "address", lambda *_: "https://example.com"),
         (deployed, "target", lambda *_: scene.target),
+        (deployed, "distribution", lambda *_: None),
+        (cdn, "put_origin_secret", lambda *_: scene.do("origin secret")),
+        (cdn, "upload_page", lambda *_: scene.do("page")),
+        (cdn, "delete_page", lambda *_: scene.do("no page")),
         (exclusive_task, "run", lambda account, new, spec, kind: scene.do("migrate") or 0),
         (health_check, "check_version", lambda *_: scene.do("answers itself")),
         (health_check, "check_address", lambda at, target: scene.do("answers")),
@@ -151,6 +157,19 @@ def test_a_lower_concurrency_of_jobs_reaches_the_infrastructure(
 ) -> None:
     scene.run(jobs_concurrency=lower)
     assert scene.limited == [passed_on]
+
+
+def test_a_cdn_gets_its_secret_before_the_infrastructure_and_its_page_after(scene: Scene) -> None:
+    scene.run(cdn="pay-as-you-go")
+    before, after = STEPS[: STEPS.index("infra-apply")], STEPS[STEPS.index("budget") :]
+    assert scene.done == [*before, "origin secret", "infra-apply", "page", *after]
+
+
+def test_a_cdn_that_is_turned_off_loses_its_page_first(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployed, "distribution", lambda *_: "one")
+    scene.run()
+    before, after = STEPS[: STEPS.index("infra-apply")], STEPS[STEPS.index("infra-apply") :]
+    assert scene.done == [*before, "no page", *after]
 
 
 DROPPED = Undeclared({"audit": Counts(0, 0, 0, 0)}, {"orders": Counts(2, 0, 0, 1)})
@@ -450,8 +469,8 @@ def test_the_target_of_a_domain_is_aws_own_name(moto: Account) -> None:
     gateway.create_domain_name(
         DomainName="wall.example.com", DomainNameConfigurations=[{"ApiGatewayDomainName": target}]
     )
-    assert deployed.target(moto, "https://wall.example.com") == target
-    assert deployed.target(moto, "https://abc.execute-api.us-east-1.amazonaws.com") == ""
+    assert deployed.target(moto, STAGE, "https://wall.example.com") == target
+    assert deployed.target(moto, STAGE, "https://abc.execute-api.us-east-1.amazonaws.com") == ""
 
 
 class Terminal(io.StringIO):

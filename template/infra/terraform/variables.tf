@@ -130,9 +130,26 @@ variable "domain_name" {
 }
 
 variable "certificate_arn" {
-  description = "The domain's certificate, in ACM in the same region."
+  description = "The domain's certificate, in ACM in the same region, or in us-east-1 with a cdn."
   type        = string
   default     = ""
+}
+
+variable "cdn" {
+  description = "CloudFront in front of the API: off, or pay-as-you-go."
+  type        = string
+  default     = "off"
+
+  validation {
+    condition     = contains(["off", "pay-as-you-go"], var.cdn)
+    error_message = "Choose off or pay-as-you-go for cdn."
+  }
+}
+
+variable "cdn_cookies" {
+  description = "Cookies that pages in the CDN's cache depend on, besides the session's."
+  type        = list(string)
+  default     = []
 }
 
 variable "alarm_email" {
