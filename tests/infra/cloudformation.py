@@ -305,6 +305,7 @@ def _cdn(templates: Templates) -> dict[str, Any]:
         "distribution": [
             distribution[name] for name in ("Comment", "Enabled", "HttpVersion", "IPV6Enabled", "PriceClass")
         ],
+        "web acl": distribution.get("WebACLId", ""),
         "domains": distribution.get("Aliases", []),
         "certificate": [
             certificate.get(name) for name in ("AcmCertificateArn", "SslSupportMethod", "MinimumProtocolVersion")

@@ -22,6 +22,8 @@ DENIED = {
     "cloudfront:DeleteOriginAccessControl": "supports neither; a preview has no CDN",
     "cloudfront:UpdateCachePolicy": "supports neither; a preview has no CDN",
     "cloudfront:UpdateOriginAccessControl": "supports neither; a preview has no CDN",
+    "pricingplanmanager:CancelSubscription": "supports neither; a preview has no CDN",
+    "pricingplanmanager:CreateSubscription": "supports neither; a preview has no CDN",
     "apigateway:RemoveCertificateFromDomain": "a preview has no domain",
 }  # fmt: skip
 """What the limits deny although a deployer's policies allow it, and why a preview can do without."""

@@ -33,6 +33,8 @@ class Resource:
 
 def arn(service: str, resource: str) -> str:
     """An ARN in the account and region, as far as the service has them."""
+    if service == "wafv2":
+        return f"arn:aws:wafv2:us-east-1:{ACCOUNT}:{resource}"
     region = "" if service in {"iam", "s3", "budgets", "cloudfront"} or resource.startswith("dashboard/") else REGION
     return f"arn:aws:{service}:{region}:{'' if service in {'s3', 'apigateway'} else ACCOUNT}:{resource}"
 
@@ -60,6 +62,7 @@ def of_stage(stage: str) -> list[Resource]:
             f"parameter/{PROJECT}/{stage}/{kind}"
             for kind in ("database-url", "secrets", "planetscale-token", "origin-secret", "distribution")
         ],
+        "wafv2": [f"global/webacl/{name}-{REGION}/0a1b"],
         "cloudfront": [f"distribution/{stage}EXAMPLE", f"function/{name}-{REGION}"],
         "dynamodb": [f"table/{name}-orders/stream/2026-01-31T00:00:00.000"],
         "s3": [
@@ -79,6 +82,7 @@ def of_stage(stage: str) -> list[Resource]:
         Resource(arn("ecs", f"cluster/{name}"), tags),
         Resource(arn("ecs", f"task/{name}/0a1b"), tags, context=clustered),
         Resource(arn("ecs", f"task-definition/{name}:7"), tags, context=clustered),
+        Resource(arn("pricingplanmanager", f"subscription/{stage}-0a1b")),
         *(Resource(arn("cloudfront", f"{kind}/{stage}-0a1b")) for kind in ("cache-policy", "origin-access-control")),
         Resource(arn("lambda", f"event-source-mapping:{stage}-0a1b"), tags, context=function),
         Resource(arn("ec2", f"security-group/security-group-{stage}"), tags),

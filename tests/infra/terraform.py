@@ -448,6 +448,7 @@ def _cdn(state: State) -> dict[str, Any]:
         "distribution": [
             distribution[name] for name in ("comment", "enabled", "http_version", "is_ipv6_enabled", "price_class")
         ],
+        "web acl": distribution["web_acl_id"],
         "domains": distribution["aliases"],
         "certificate": [
             certificate[name] for name in ("acm_certificate_arn", "ssl_support_method", "minimum_protocol_version")

@@ -10,10 +10,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from kit.errors import UsageError
-from kit.ops import cdn, deployed, health_check, status
+from kit.ops import cdn, cdn_plan, deployed, health_check, status
 from kit.ops.aws_account import Account
 from kit.ops.iac import Settings
 from kit.ops.stage import Stage
@@ -41,7 +42,10 @@ def in_region(region: str) -> Account:
 def settings(cdn: str = "pay-as-you-go", certificate: str = "") -> Settings:
     domain = "wall.example.com" if certificate else ""
     arn = f"arn:aws:acm:{certificate}:123456789012:certificate/0a1b" if certificate else ""
-    return Settings("arm64", "/my-app/prod/database-url", "", domain_name=domain, certificate_arn=arn, cdn=cdn)
+    secret = "/my-app/prod/database-url"
+    return Settings(
+        architecture="arm64", database_secret=secret, alarm_email="", domain_name=domain, certificate_arn=arn, cdn=cdn
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,7 +58,7 @@ def test_settings_that_aws_accepts_pass(account: Account, values: tuple[str, ...
 @pytest.mark.parametrize(
     ("region", "values", "sentence"),
     [
-        ("eu-central-1", ("on",), "cdn is 'on'. Choose off or pay-as-you-go."),
+        ("eu-central-1", ("on",), "cdn is 'on'. Choose one of off, pay-as-you-go, free."),
         (
             "cn-north-1",
             ("pay-as-you-go",),
@@ -134,6 +138,79 @@ def test_a_deployment_says_what_becomes_of_the_cdn() -> None:
     new = "CloudFront, pay-as-you-go; creating it takes minutes"
     assert cdn.describe(settings(), None, first=True) == new
     assert cdn.describe(settings(), None, first=False) == f"{new}; the API's own address answers 403 afterwards"
+
+
+def test_a_plan_has_one_web_acl_of_the_stages(account: Account) -> None:
+    waf = account.session.client("wafv2", region_name="us-east-1")
+    arn = cdn_plan.put_web_acl(account, STAGE)
+    assert cdn_plan.put_web_acl(account, STAGE) == arn
+    assert cdn_plan.put_web_acl(account, Stage("my-app", "test")) != arn
+    assert {each["Name"] for each in waf.list_web_acls(Scope="CLOUDFRONT")["WebACLs"]} == {
+        "my-app-prod-eu-central-1",
+        "my-app-test-eu-central-1",
+    }
+    cdn_plan.delete_web_acl(account, STAGE)
+    cdn_plan.delete_web_acl(account, STAGE)
+    [left] = waf.list_web_acls(Scope="CLOUDFRONT")["WebACLs"]
+    assert left["Name"] == "my-app-test-eu-central-1"
+
+
+ARN, WEB_ACL = (
+    "arn:aws:cloudfront::123456789012:distribution/E1",
+    "arn:aws:wafv2:us-east-1:123456789012:global/webacl/x/1",
+)
+EXISTING = deployed.Distribution("E1", DOMAIN, DOMAIN)
+
+
+def subscription(*resources: str) -> dict[str, Any]:
+    moment = "2026-01-31T00:00:00Z"
+    return {
+        "arn": "arn:aws:pricingplanmanager::123456789012:subscription/1",
+        "planFamily": "CloudFront",
+        "planTier": "FREE",
+        "status": "ACTIVE",
+        "resourceArns": list(resources),
+        "createdAt": moment,
+        "updatedAt": moment,
+    }
+
+
+@pytest.fixture
+def plans(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    """The API of plans, whose requests and responses must have the shapes that AWS's SDK knows."""
+    client = account.session.client("pricing-plan-manager", region_name="us-east-1")
+    monkeypatch.setattr(cdn_plan, "_client", lambda account, service: client)
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_distribution_is_subscribed_once(account: Account, plans: Stubber, there: bool) -> None:
+    found = [subscription("arn:aws:cloudfront::123456789012:distribution/E2")]
+    found += [subscription(ARN, WEB_ACL)] if there else []
+    plans.add_response("list_subscriptions", {"subscriptionSummaries": [each | {"eTag": "v1"} for each in found]})
+    if not there:
+        request = {"planFamily": "CloudFront", "planTier": "FREE", "resourceArns": [ARN, WEB_ACL]}
+        plans.add_response("create_subscription", {"subscription": subscription(ARN, WEB_ACL), "eTag": "v1"}, request)
+    cdn_plan.subscribe(account, EXISTING, WEB_ACL)
+
+
+def test_a_plan_that_aws_refuses_is_explained(account: Account, plans: Stubber) -> None:
+    plans.add_response("list_subscriptions", {"subscriptionSummaries": []})
+    plans.add_client_error("create_subscription", "ValidationException", "The account is on the free tier.")
+    with pytest.raises(UsageError, match=r"AWS refuses the free plan: .*on the free tier.* Set cdn to pay-as-you-go"):
+        cdn_plan.subscribe(account, EXISTING, WEB_ACL)
+
+
+def test_a_plan_is_cancelled_as_it_was_read(account: Account, plans: Stubber) -> None:
+    found = subscription(ARN, WEB_ACL)
+    plans.add_response("list_subscriptions", {"subscriptionSummaries": [found | {"eTag": "v7"}]})
+    request = {"arn": found["arn"], "ifMatch": "v7"}
+    plans.add_response("cancel_subscription", {"subscription": found, "eTag": "v8"}, request)
+    cdn_plan.cancel(account, EXISTING)
+    plans.add_response("list_subscriptions", {"subscriptionSummaries": []})
+    cdn_plan.cancel(account, EXISTING)
 
 
 class Functions:

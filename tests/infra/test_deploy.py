@@ -17,7 +17,19 @@ from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
 from kit.errors import UsageError
-from kit.ops import boundary, budget, cdn, confirm, deploy, deployed, exclusive_task, health_check, image, queues
+from kit.ops import (
+    boundary,
+    budget,
+    cdn,
+    cdn_plan,
+    confirm,
+    deploy,
+    deployed,
+    exclusive_task,
+    health_check,
+    image,
+    queues,
+)
 from kit.ops import iac as tool
 from kit.ops.aws_account import Account
 from kit.ops.queues import Counts, Undeclared
@@ -129,6 +141,10 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
         (cdn, "put_origin_secret", lambda *_: scene.do("origin secret")),
         (cdn, "upload_page", lambda *_: scene.do("page")),
         (cdn, "delete_page", lambda *_: scene.do("no page")),
+        (cdn_plan, "put_web_acl", lambda *_: scene.do("web ACL", "arn:aws:wafv2:…")),
+        (cdn_plan, "subscribe", lambda *_: scene.do("plan")),
+        (cdn_plan, "cancel", lambda *_: scene.do("no plan")),
+        (cdn_plan, "delete_web_acl", lambda *_: scene.do("no web ACL")),
         (exclusive_task, "run", lambda account, new, spec, kind: scene.do("migrate") or 0),
         (health_check, "check_version", lambda *_: scene.do("answers itself")),
         (health_check, "check_address", lambda at, target: scene.do("answers")),
@@ -159,17 +175,32 @@ def test_a_lower_concurrency_of_jobs_reaches_the_infrastructure(
     assert scene.limited == [passed_on]
 
 
-def test_a_cdn_gets_its_secret_before_the_infrastructure_and_its_page_after(scene: Scene) -> None:
-    scene.run(cdn="pay-as-you-go")
-    before, after = STEPS[: STEPS.index("infra-apply")], STEPS[STEPS.index("budget") :]
-    assert scene.done == [*before, "origin secret", "infra-apply", "page", *after]
+ONE = deployed.Distribution("E1", "d111111abcdef8.cloudfront.net", "d111111abcdef8.cloudfront.net")
 
 
-def test_a_cdn_that_is_turned_off_loses_its_page_first(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployed, "distribution", lambda *_: "one")
-    scene.run()
-    before, after = STEPS[: STEPS.index("infra-apply")], STEPS[STEPS.index("infra-apply") :]
-    assert scene.done == [*before, "no page", *after]
+@pytest.mark.parametrize(
+    ("setting", "there", "before", "after"),
+    [
+        ("pay-as-you-go", [None, ONE], ["origin secret"], ["page"]),
+        ("pay-as-you-go", [ONE, ONE], ["origin secret", "no plan"], ["page", "no web ACL"]),
+        ("free", [None, ONE], ["origin secret", "web ACL"], ["page", "plan"]),
+        ("off", [ONE, None], ["no page", "no plan"], ["no web ACL"]),
+    ],
+    ids=["new", "kept, or its plan ended", "new with a plan", "turned off"],
+)
+def test_what_a_cdn_needs_is_there_before_the_infrastructure_and_what_needs_it_after(
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    there: list[deployed.Distribution | None],
+    before: list[str],
+    after: list[str],
+) -> None:
+    found = iter(there)
+    monkeypatch.setattr(deployed, "distribution", lambda *_: next(found))
+    scene.run(cdn=setting)
+    index = STEPS.index("infra-apply")
+    assert scene.done == [*STEPS[:index], *before, "infra-apply", *after, *STEPS[index + 1 :]]
 
 
 DROPPED = Undeclared({"audit": Counts(0, 0, 0, 0)}, {"orders": Counts(2, 0, 0, 1)})

@@ -45,7 +45,7 @@ ALLOWED = {
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "cloudformation": "deploy", "deployed": "deploy",
     "deployed_by": "deploy", "new_account": "deploy", "stage_secrets": "deploy", "stage_settings": "deploy",
     "queues": "deploy", "lambda_quota": "look", "quota": "deploy", "secret_versions": "deploy", "network": "deploy",
-    "cdn": "deploy", "budget": "deploy", "preview_end": "deploy", "regions": "deploy", "boundary": "deploy",
+    "cdn": "deploy", "cdn_plan": "deploy", "budget": "deploy", "preview_end": "deploy", "regions": "deploy", "boundary": "deploy",
 }  # fmt: skip
 """The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 
@@ -294,6 +294,7 @@ SERVICES = (
     "iam",
     "lambda",
     "logs",
+    "pricing-plan-manager",
     "s3",
     "scheduler",
     "secretsmanager",
@@ -301,6 +302,7 @@ SERVICES = (
     "sns",
     "sqs",
     "ssm",
+    "wafv2",
 )
 ARGUMENTS = {"apigatewayv2": "gateway", "lambda": "functions", "secretsmanager": "manager"}
 
@@ -338,6 +340,8 @@ NEEDED = {
     r"iam:ListInstanceProfilesForRole": "Terraform calls it before it deletes a role",
     r"ec2:DescribeSecurityGroupRules": "Terraform reads rules with it",
     r"s3:GetBucketRequestPayment": "Terraform reads buckets with it",
+    r"wafv2:(GetWebACL|TagResource)": "CloudFront and CreateWebACL with tags need them",
+    r"cloudwatch:GetMetricData|shield:ListProtections": "CreateSubscription needs them, as CloudFormation's registry says",
     r"tag:GetResources": "kit.ops.preview_end finds previews in each region with it",
     r"cloudformation:TagResource": "CreateChangeSet with tags needs it",
     r"s3:GetObject": "CloudFormation reads the template with the caller's rights",

@@ -54,7 +54,7 @@ infra-image: infra-state
 
 infra-apply: infra-state
 	@$(TF) apply -input=false -auto-approve $(VARS) -var "image=$$ARG_IMAGE" -var "kept_queues=$$ARG_KEPT_QUEUES" \
-		-var "permissions_boundary=$$ARG_BOUNDARY" $(LIMITS) $(NETWORK) || { $(LOCKED); exit 1; }
+		-var "permissions_boundary=$$ARG_BOUNDARY" -var "web_acl=$$ARG_WEB_ACL" $(LIMITS) $(NETWORK) || { $(LOCKED); exit 1; }
 
 infra-destroy: infra-state
 	@$(TF) destroy -input=false -auto-approve $(VARS) -var "image=$(NO_IMAGE)" || { $(LOCKED); exit 1; }

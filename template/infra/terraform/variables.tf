@@ -136,14 +136,20 @@ variable "certificate_arn" {
 }
 
 variable "cdn" {
-  description = "CloudFront in front of the API: off, or pay-as-you-go."
+  description = "CloudFront in front of the API: off, pay-as-you-go, or its free plan."
   type        = string
   default     = "off"
 
   validation {
-    condition     = contains(["off", "pay-as-you-go"], var.cdn)
-    error_message = "Choose off or pay-as-you-go for cdn."
+    condition     = contains(["off", "pay-as-you-go", "free"], var.cdn)
+    error_message = "Choose off, pay-as-you-go or free for cdn."
   }
+}
+
+variable "web_acl" {
+  description = "ARN of the CDN's web ACL, which `make deploy` creates for the free plan; empty for none."
+  type        = string
+  default     = ""
 }
 
 variable "cdn_cookies" {

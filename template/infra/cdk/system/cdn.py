@@ -33,6 +33,7 @@ class Cdn(Construct):
             comment=settings.name,
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
             price_class=cloudfront.PriceClass.PRICE_CLASS_ALL,
+            web_acl_id=settings.web_acl or None,
             domain_names=[domain] if domain else None,
             certificate=acm.Certificate.from_certificate_arn(self, "Certificate", settings.certificate_arn)
             if domain

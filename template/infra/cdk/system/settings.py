@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, Self
 
-CDN = ("off", "pay-as-you-go")
+CDN = ("off", "pay-as-you-go", "free")
 """The values of `cdn`."""
 
 
@@ -44,7 +44,8 @@ class Settings:
     permissions_boundary: str = ""  # ARN of a policy that limits all roles, which `make deploy` finds; empty for none
     domain_name: str = ""  # such as wall.example.com, which is the only address then; empty for AWS's
     certificate_arn: str = ""  # the domain's certificate, in ACM in the same region, or in us-east-1 with a cdn
-    cdn: str = "off"  # CloudFront in front of the API: off, or pay-as-you-go
+    cdn: str = "off"  # CloudFront in front of the API: off, pay-as-you-go, or its free plan
+    web_acl: str = ""  # ARN of the CDN's web ACL, which `make deploy` creates for the free plan; empty for none
     cdn_cookies: str = ""  # cookies that pages in its cache depend on, besides the session's, separated by commas
     alarm_email: str = ""  # email address for alarms
     requests_alarm: int = 10_000  # number of requests in five minutes that raises an alarm
@@ -86,7 +87,7 @@ class Settings:
                 "/my-app/prod/database-url, or the whole ARN of a Secrets Manager secret."
             )
         if self.cdn not in CDN:
-            raise SettingsError(f"cdn is {self.cdn!r}. Choose {' or '.join(CDN)}.")
+            raise SettingsError(f"cdn is {self.cdn!r}. Choose one of {', '.join(CDN)}.")
         if self.domain_name and self.has_cdn and self.certificate_arn.split(":")[3:4] != ["us-east-1"]:
             raise SettingsError(
                 "With a cdn, a domain_name needs a certificate_arn in us-east-1: CloudFront takes certificates from there "

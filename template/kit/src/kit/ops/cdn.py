@@ -6,6 +6,7 @@ It is an SSM parameter of the type String, because whoever may read the distribu
 
 from kit import generated_secrets
 from kit.errors import UsageError
+from kit.ops import cdn_plan, deployed
 from kit.ops.aws_account import Account
 from kit.ops.deployed import Distribution
 from kit.ops.iac import Settings
@@ -13,7 +14,7 @@ from kit.ops.retry import RETRY
 from kit.ops.stage import Stage
 from kit.web import busy
 
-VALUES = ("off", "pay-as-you-go")
+VALUES = ("off", "pay-as-you-go", cdn_plan.FREE)
 PARTITION = "aws"
 """Where CloudFront has what the CDN is made of. GovCloud has no CloudFront, and China's has no functions.
 
@@ -29,7 +30,7 @@ CACHE_CONTROL = "max-age=0, s-maxage=60"
 def require(account: Account, settings: Settings) -> None:
     """Raise `UsageError` for settings that AWS would refuse only after minutes."""
     if settings.cdn not in VALUES:
-        raise UsageError(f"cdn is {settings.cdn!r}. Choose {' or '.join(VALUES)}.")
+        raise UsageError(f"cdn is {settings.cdn!r}. Choose one of {', '.join(VALUES)}.")
     if settings.has_cdn and account.session.get_partition_for_region(account.region) != PARTITION:
         raise UsageError(
             f"cdn is {settings.cdn}, but {account.region} has no CloudFront with functions, which the CDN needs. Set cdn to "
@@ -48,6 +49,40 @@ def _require_certificate(settings: Settings, region: str) -> None:
             f"{settings.certificate_arn!r}. Request one: aws acm request-certificate --region {region} --domain-name "
             f"{settings.domain_name} --validation-method DNS"
         )
+
+
+def prepare(account: Account, stage: Stage, settings: Settings, distribution: Distribution | None) -> dict[str, str]:
+    """Before the infrastructure is applied, create what it needs, and delete what keeps it from changing.
+
+    distribution: what there is already.
+    Returns variables of `infra-apply`.
+    """
+    if settings.has_cdn:
+        put_origin_secret(account, stage)
+    elif distribution:
+        delete_page(account, stage)
+    if settings.cdn == cdn_plan.FREE:
+        return {"WEB_ACL": cdn_plan.put_web_acl(account, stage)}
+    if distribution:
+        cdn_plan.cancel(account, distribution)
+    return {}
+
+
+def complete(
+    account: Account, stage: Stage, settings: Settings, variables: dict[str, str], before: Distribution | None
+) -> None:
+    """After the infrastructure is applied, upload the page, and begin or end a plan. Raises `UsageError`.
+
+    variables: what `prepare` returned.
+    before: the distribution that there was before.
+    """
+    if settings.has_cdn:
+        upload_page(account, stage)
+    distribution = deployed.distribution(account, stage)
+    if distribution and settings.cdn == cdn_plan.FREE:
+        cdn_plan.subscribe(account, distribution, variables["WEB_ACL"])
+    elif before:
+        cdn_plan.delete_web_acl(account, stage)
 
 
 def describe(settings: Settings, distribution: Distribution | None, *, first: bool) -> str:

@@ -283,23 +283,19 @@ class Deployment:
 
         keep: the names of those queues.
         """
-        if self.settings.has_cdn:
-            cdn.put_origin_secret(self.account, self.stage)
-        elif deployed.distribution(self.account, self.stage):
-            cdn.delete_page(self.account, self.stage)
+        before = deployed.distribution(self.account, self.stage)
+        plan = cdn.prepare(self.account, self.stage, self.settings, before)
         with step("apply the infrastructure") as current:
             variables = {
                 "IMAGE": pushed,
                 "KEPT_QUEUES": ",".join(keep),
                 "BOUNDARY": boundary.find(self.account, self.stage),
             }
-            variables |= self.settings.network
+            variables |= self.settings.network | plan
             if self.plan.jobs_concurrency is not None:
                 variables["JOBS_CONCURRENCY"] = str(self.plan.jobs_concurrency)
             iac.run("infra-apply", self.stage, current, **variables)
-        if self.settings.has_cdn:
-            with step("upload the page for visitors who are refused"):
-                cdn.upload_page(self.account, self.stage)
+        cdn.complete(self.account, self.stage, self.settings, plan, before)
 
     def migrate(self) -> None:
         """Run the migrations in the new image, after one that still runs, such as that of a lost deployment."""

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from kit.errors import UsageError
-from kit.ops import aws_account, budget, cdn, confirm, deployed, deployed_by, ecs_task, iac, retry, secret
+from kit.ops import aws_account, budget, cdn, cdn_plan, confirm, deployed, deployed_by, ecs_task, iac, retry, secret
 from kit.ops.aws_account import Account
 from kit.ops.progress import step
 from kit.ops.stage import Stage, add_command
@@ -32,9 +32,10 @@ def run(arguments: argparse.Namespace) -> None:
     confirm.ask_for_name(stage.resource_prefix, typed=arguments.confirm, hint=f"Run: {again}")
     with step("stop tasks") as current:
         current.update(f"{stop_tasks(account, stage)} running")
-    if deployed.distribution(account, stage):
-        with step("delete the page of the CDN"):
-            cdn.delete_page(account, stage)
+    distribution = deployed.distribution(account, stage)
+    if distribution:
+        cdn_plan.cancel(account, distribution)
+        cdn.delete_page(account, stage)
     try:
         with step("delete the infrastructure") as current:
             iac.run("infra-destroy", stage, current)
@@ -45,6 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
     with step("delete the budget"):
         budget.delete(account, stage)
     cdn.delete_origin_secret(account, stage)
+    if distribution:
+        cdn_plan.delete_web_acl(account, stage)
     with step("delete task definitions") as current:
         current.update(deregister(account, stage))
 
