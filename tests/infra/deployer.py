@@ -34,7 +34,8 @@ def document(file: str, stage: str, region: str = REGION, account: str = ACCOUNT
     """A policy, for a stage or a pattern of stages."""
     values = {"Partition": "aws", "Region": region, "Account": account, "Project": PROJECT, "Stage": stage}
     values |= {"StateBucket": BUCKETS["terraform"], "StateKey": "my-app", "StatePrefix": "env:"}
-    text = (TEMPLATE / "infra" / file).read_text(encoding="utf-8")
+    path = TEMPLATE / "infra" / file
+    text = (path if path.exists() else TEMPLATE / "kit" / file).read_text(encoding="utf-8")
     return policy.fill(text, values, other_apis=[APIS["prod"], "otherapi01"])
 
 

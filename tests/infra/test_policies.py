@@ -1,4 +1,4 @@
-"""infra/policies: real actions on named resources, for everything that is called and created."""
+"""The IAM policies: real actions on named resources, for everything that is called and created."""
 
 import json
 import re
@@ -70,6 +70,7 @@ UNUSED = {
 def filled(name: str, stage: str = "prod", project: str = "my-app") -> dict[str, Any]:
     """A policy, filled in like `make policy` does; a tool's own policy by the tool's name."""
     path = TEMPLATE / "infra" / (f"{name}/policy.json" if name in TOOLS else f"policies/{name}.json")
+    path = path if path.exists() else TEMPLATE / "kit" / "policies" / path.name
     values = {
         "Partition": "aws",
         "Region": "eu-central-1",
