@@ -80,7 +80,7 @@ def test_a_mistake_fails_the_check_and_names_the_file(
 
 @pytest.fixture
 def merge() -> ModuleType:
-    return loaded("merge", TEMPLATE / "infra" / "sam" / "merge.py")
+    return loaded("merge", TEMPLATE / "kit" / "sam" / "merge.py")
 
 
 def loaded(name: str, path: Path) -> ModuleType:

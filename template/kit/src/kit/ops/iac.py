@@ -47,6 +47,14 @@ class Settings:
     task_cpu: int = 512
     task_memory: int = 1024
     dashboard: bool = False
+    domain_name: str = ""
+    certificate_arn: str = ""
+    cdn: str = "off"
+
+    @property
+    def has_cdn(self) -> bool:
+        """Whether CloudFront is in front of the API."""
+        return self.cdn != "off"
 
     @property
     def network(self) -> dict[str, str]:
@@ -75,8 +83,11 @@ def settings(stage: Stage) -> Settings:
 
 
 def read_settings(output: str, stage: Stage) -> Settings:
-    """Parse what `make infra-settings` prints."""
-    values = json.loads(output)
+    """Parse what `make infra-settings` prints; raises `UsageError` with it if it says what is wrong instead."""
+    try:
+        values = json.loads(output)
+    except ValueError:  # terraform console exits with 0 for a variable that its validation refuses
+        raise UsageError(output) from None
     values = json.loads(values) if isinstance(values, str) else values  # one tool prints a JSON string
     secret = values["database_url_secret"] or f"/{stage.project}/{stage.name}/database-url"
     known = {
