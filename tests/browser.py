@@ -46,3 +46,9 @@ def watch(page: Page) -> list[str]:
 
     page.on("dialog", dismiss)
     return troubles
+
+
+def background(page: Page) -> tuple[int, ...]:
+    """Return red, green and blue of a page's background."""
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return tuple(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))

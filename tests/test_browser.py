@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
 
 import browser as browsers
 import serving
 import waiting
+from kit.web import busy
 
 SHOTS = Path(__file__).resolve().parent.parent / "build" / "screenshots"
 TEXTS = [
@@ -131,8 +135,7 @@ def test_dark_mode_is_dark_and_light_mode_is_light(visitor: Callable[..., Page])
     shades = []
     for scheme in ("light", "dark"):
         page = visitor(color_scheme=scheme)
-        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        shades.append(sum(int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split(",")))
+        shades.append(sum(browsers.background(page)))
     light, dark = shades
     assert light > 600
     assert dark < 150
@@ -170,3 +173,81 @@ def test_what_the_browser_blocks_is_printed_by_make_dev(browser: Browser, instal
         advice = 'web.allow("style-src", "https://cdn.example.com")'
         waiting.until(lambda: advice in (tmp_path / "dev.log").read_text(), what="the report")
         page.close()
+
+
+class Crowded:
+    """A site that refuses its first requests with the kit's page for that, as a CDN does."""
+
+    def __init__(self, refused: int) -> None:
+        self.refused = refused
+        self.requests: list[tuple[str, str]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        self.requests.append((request.method, request.url.path))
+        refused = len(self.requests) <= self.refused
+        page = busy.DEFAULT.read_text(encoding="utf-8") if refused else "<link rel=icon href='data:,'><h1>Welcome</h1>"
+        response: Response = HTMLResponse(page, 503 if refused else 200)
+        await response(scope, receive, send)
+
+
+INSTANTLY = """
+const { setTimeout } = window;
+window.setTimeout = (action, pause) => { window.paused(pause); return setTimeout(action, 0); };
+"""
+"""A clock that notes each pause and doesn't wait."""
+
+
+def refused_visit(browser: Browser, refused: int, path: str = "/") -> tuple[list[float], list[tuple[str, str]]]:
+    """Open the page until the site answers; return its pauses, in seconds, and the requests."""
+    pauses: list[float] = []
+    site = Crowded(refused)
+    context = browser.new_context()
+    context.expose_function("paused", lambda pause: pauses.append(pause / 1000))
+    context.add_init_script(INSTANTLY)
+    with serving.uvicorn(site) as address:
+        page = context.new_page()
+        page.goto(address + path)
+        expect(page.get_by_role("heading")).to_have_text("Welcome")
+        assert page.url == address + path
+    context.close()
+    return pauses, site.requests
+
+
+def test_a_refused_visitor_tries_again_after_growing_random_pauses_and_gets_in(browser: Browser) -> None:
+    visits = [refused_visit(browser, 8, "/page?a=1") for _ in range(2)]
+    for pauses, requests in visits:
+        assert requests == [("GET", "/page"), *[("HEAD", "/page")] * 8, ("GET", "/page")], "and nothing else is loaded"
+        for pause, middle in zip(pauses, [5, 10, 20, 40, 80, 120, 120, 120], strict=True):
+            assert middle / 2 <= pause < middle * 3 / 2
+    (first, _), (second, _) = visits
+    assert first != second
+
+
+def test_a_refused_form_is_not_sent_again(browser: Browser) -> None:
+    site = Crowded(2)
+    context = browser.new_context()
+    context.expose_function("paused", lambda pause: None)
+    context.add_init_script(INSTANTLY)
+    with serving.uvicorn(site) as address:
+        page = context.new_page()
+        form = f"<form method=post action={address}/><button>Send"
+        page.route("**/form", lambda route: route.fulfill(body=form, content_type="text/html"))
+        page.goto(f"{address}/form")
+        page.get_by_role("button").click()
+        expect(page.get_by_role("heading")).to_have_text("Welcome")
+    context.close()
+    assert site.requests == [("POST", "/"), ("HEAD", "/"), ("HEAD", "/"), ("GET", "/")]
+
+
+def test_the_page_of_refused_visitors_says_so_without_a_script_too(browser: Browser) -> None:
+    with serving.uvicorn(Crowded(1)) as address:
+        context = browser.new_context(java_script_enabled=False, color_scheme="dark")
+        page = context.new_page()
+        troubles = browsers.watch(page)
+        page.goto(address)
+        expect(page.get_by_role("heading")).to_have_text("Many people are here right now")
+        assert page.locator("meta[http-equiv=refresh]").get_attribute("content") == "30"
+        assert sum(browsers.background(page)) < 150
+        assert [each for each in troubles if "503" not in each] == []
+        context.close()
