@@ -9,13 +9,12 @@ Source: docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndRes
 """
 
 import re
-from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Scope
 
 SESSION_COOKIES = frozenset({"session", "__Host-session"})
-"""The cookies of `kit.web.sessions`, which a CDN has in its key."""
+"""The cookies of `kit.web.sessions`."""
 
 _DIRECTIVE = re.compile(r'([\w-]+)\s*(?:=\s*("[^"]*"|[^\s,]*))?')
 _SHARED = {"public", "private", "s-maxage", "proxy-revalidate", "stale-while-revalidate", "stale-if-error"}
@@ -24,16 +23,15 @@ _IN_KEY = {"", "accept-encoding", "cookie"}
 """What of `Vary` a CDN knows: it ignores the header, and has these in its key, of cookies those of the session."""
 
 
-def settle(scope: Scope, headers: MutableHeaders, session_cookies: Collection[str] = SESSION_COOKIES) -> bool:
+def settle(scope: Scope, headers: MutableHeaders) -> bool:
     """Make a response private if others must not see it; return whether a shared cache may keep it.
 
     headers: those of the response.
-    session_cookies: a response to a request with one of them is private.
     """
     directives = _directives(headers)
     if "no-store" in directives or directives.get("private") == "":
         return False
-    if not directives or _is_personal(Headers(scope=scope), headers, session_cookies):
+    if not directives or _is_personal(Headers(scope=scope), headers):
         make_private(headers)
         return False
     return True
@@ -56,9 +54,9 @@ def _directives(headers: Headers) -> dict[str, str]:
     return {name.lower(): argument for name, argument in _DIRECTIVE.findall(value)}
 
 
-def _is_personal(request: Headers, response: Headers, session_cookies: Collection[str]) -> bool:
+def _is_personal(request: Headers, response: Headers) -> bool:
     if "set-cookie" in response or "authorization" in request:
         return True
     varies = {name.strip().lower() for name in ",".join(response.getlist("vary")).split(",")}
     cookies = {pair.partition("=")[0].strip() for pair in ";".join(request.getlist("cookie")).split(";")} - {""}
-    return bool(varies - _IN_KEY or ("cookie" in varies and cookies) or not cookies.isdisjoint(session_cookies))
+    return bool(varies - _IN_KEY or ("cookie" in varies and cookies) or cookies & SESSION_COOKIES)
