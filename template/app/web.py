@@ -24,7 +24,7 @@ pages = templates.load(Path(__file__).parent / "pages")
 pages.env.globals.update(about=about, max_text=MAX_TEXT, static=static.url)
 
 
-SHARED = "public, s-maxage=1, stale-while-revalidate=5, stale-if-error=60"
+SHARED = "public, s-maxage=1, stale-while-revalidate=1, stale-if-error=60"
 """A CDN asks for a page once a second, however many visitors there are: see kit/docs/web.md."""
 
 
