@@ -34,7 +34,7 @@ def home(request: Request) -> Response:
     messages, older = wall.page(before if posted is None else posted + 1)
     context = {"messages": messages, "older": older, "newest": before is None}
     headers = {"cache-control": f"{SHARED}, max-age=0"}
-    return web.conditional(request, pages.TemplateResponse(request, "wall.html", context, headers=headers))
+    return pages.TemplateResponse(request, "wall.html", context, headers=headers)
 
 
 def newest(request: Request) -> Response:

@@ -9,6 +9,8 @@ Source: docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndRes
 """
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Scope
@@ -49,9 +51,13 @@ def says_shared(headers: Headers) -> bool:
     return not _directives(headers).keys().isdisjoint({"public", "s-maxage"})
 
 
-def _directives(headers: Headers) -> dict[str, str]:
-    value = ", ".join(headers.getlist("cache-control"))
-    return {name.lower(): argument for name, argument in _DIRECTIVE.findall(value)}
+def _directives(headers: Headers) -> Mapping[str, str]:
+    return _parsed(", ".join(headers.getlist("cache-control")))
+
+
+@lru_cache
+def _parsed(cache_control: str) -> Mapping[str, str]:
+    return {name.lower(): argument for name, argument in _DIRECTIVE.findall(cache_control)}
 
 
 def _is_personal(request: Headers, response: Headers) -> bool:
