@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from starlette.requests import Request
@@ -226,7 +227,7 @@ def test_authors_see_their_message_at_once_and_it_stays_though_the_page_is_cache
 
 
 def test_the_app_gets_a_request_a_second_for_each_page_however_many_visit(
-    visitor: Callable[..., Page], behind_cdn: str, folder: Path
+    visitor: Callable[..., Page], site: str, behind_cdn: str, folder: Path
 ) -> None:
     page = visitor()
     icon = str(page.locator("link[rel=icon]").get_attribute("href"))
@@ -243,6 +244,10 @@ def test_the_app_gets_a_request_a_second_for_each_page_however_many_visit(
     assert origin["GET /"] - done.posts <= done.seconds + 2, "authors' own pages are not shared"
     assert origin["GET /messages"] <= done.seconds + 2
     assert sum(count for request, count in origin.items() if "icon" in request) <= 1
+    for path in ("/?new=1", "/messages?new=1", "/?before=9&new=1", "/?posted=9&new=1", "/?before=x", "/nowhere"):
+        through, directly = (httpx.get(address + path) for address in (behind_cdn, site))
+        assert (through.status_code, through.text) == (directly.status_code, directly.text)
+        assert through.headers["cache-control"] == directly.headers["cache-control"]
     # A million visits in ten minutes, one of a hundred of which posts: what is asked once a second doesn't grow.
     each_second = (origin["GET /"] - done.posts + origin["GET /messages"]) / done.seconds
     with_cdn = 600 * each_second + 2 * 10_000 + 1

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -246,3 +247,15 @@ def test_the_nonce_is_the_same_however_it_is_read(read: Callable[[Any], str]) ->
 
     response = client(app).get("/")
     assert f"'nonce-{response.headers['x-nonce']}'" in response.headers["content-security-policy"]
+
+
+def test_a_request_has_the_state_of_the_lifespan() -> None:
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, str]]:
+        yield {"opened": "at the start"}
+
+    def opened(request: Request) -> Response:
+        return PlainTextResponse(request.state.opened)
+
+    with client(Starlette(routes=[Route("/", opened)], lifespan=lifespan)) as visitor:
+        assert visitor.get("/").text == "at the start"
