@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-SECONDS = float(os.environ.get("CDN_REPLAY_SECONDS", "3"))
+SECONDS = float(os.environ.get("CDN_REPLAY_SECONDS", "2"))
 """How long to replay; the figures in reports are taken with a minute."""
 CONNECTIONS = 8
 POLLS = 20

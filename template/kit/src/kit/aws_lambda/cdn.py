@@ -109,7 +109,7 @@ class BehindCdn:
             return REFUSAL
         if host := headers.get("x-forwarded-host"):
             headers["host"] = host
-        if (scheme := headers.get("cloudfront-forwarded-proto")) in {"http", "https"}:
+        if scheme := headers.get("cloudfront-forwarded-proto"):
             headers["x-forwarded-proto"] = scheme
         if address := _ip(headers.get("cloudfront-viewer-address", "")):
             request_context = request_context | {"http": request | {"sourceIp": address}}
