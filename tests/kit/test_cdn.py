@@ -204,8 +204,9 @@ def secret(stored: Parameters, clock: Clock) -> cdn.OriginSecret:
     return known
 
 
-def test_a_secret_that_matches_is_not_read_again(secret: cdn.OriginSecret, stored: Parameters) -> None:
+def test_neither_the_secret_nor_none_reads_it_again(secret: cdn.OriginSecret, stored: Parameters) -> None:
     assert secret.matches(SECRET)
+    assert not secret.matches("")
     assert stored.reads == 0
 
 
