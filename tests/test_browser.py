@@ -1,8 +1,12 @@
 """The page in a real browser, as `make dev` serves it."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from starlette.requests import Request
@@ -10,6 +14,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 import browser as browsers
+import caching_proxy
+import replay
 import serving
 import waiting
 from kit.web import busy
@@ -32,9 +38,22 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def site(browser: Browser, installed_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the running app has its database and its log."""
+    return tmp_path_factory.mktemp("wall")
+
+
+@pytest.fixture(scope="module")
+def site(browser: Browser, installed_app: Path, folder: Path) -> Iterator[str]:
     """The address of the running app, whose wall all these tests share."""
-    with serving.dev(installed_app, database=tmp_path_factory.mktemp("wall") / "app.db") as address:
+    with serving.dev(installed_app, database=folder / "app.db") as address:
+        yield address
+
+
+@pytest.fixture
+def behind_cdn(site: str) -> Iterator[str]:
+    """The address of a caching proxy in front of the same app."""
+    with caching_proxy.running(site) as address:
         yield address
 
 
@@ -44,11 +63,12 @@ def visitor(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     watched: list[list[str]] = []
 
-    def visit(path: str = "/", **context: object) -> Page:
+    def visit(path: str = "/", *, at: str = site, script: str = "", **context: object) -> Page:
         contexts.append(browser.new_context(locale="en-GB", **context))  # type: ignore[arg-type]
         page = contexts[-1].new_page()
+        page.add_init_script(script)
         watched.append(browsers.watch(page))
-        page.goto(site + path)
+        page.goto(at + path)
         return page
 
     yield visit
@@ -124,10 +144,10 @@ def test_an_empty_message_is_not_sent(visitor: Callable[..., Page]) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/?before=1"])
-def test_a_narrow_phone_scrolls_one_way_only(visitor: Callable[..., Page], path: str) -> None:
+def test_a_narrow_phone_scrolls_one_way_only(visitor: Callable[..., Page], site: str, path: str) -> None:
     page = visitor(viewport={"width": 320, "height": 640}, is_mobile=True, has_touch=True)
     post(page, "long" * 70)
-    page.goto(page.url.rstrip("/") + path)
+    page.goto(site + path)
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
@@ -173,6 +193,65 @@ def test_what_the_browser_blocks_is_printed_by_make_dev(browser: Browser, instal
         advice = 'web.allow("style-src", "https://cdn.example.com")'
         waiting.until(lambda: advice in (tmp_path / "dev.log").read_text(), what="the report")
         page.close()
+
+
+# --- behind a CDN
+
+POLLS_OFTEN = """
+const { setTimeout } = window;
+window.setTimeout = (action, pause) => setTimeout(action, pause / 10);
+"""
+MISSING = """
+window.missing = 0;
+new MutationObserver(() => { window.missing += !document.body.innerText.includes("my own") })
+  .observe(document.getElementById("messages"), { childList: true });
+"""
+
+
+def test_authors_see_their_message_at_once_and_it_stays_though_the_page_is_cached(
+    visitor: Callable[..., Page], behind_cdn: str
+) -> None:
+    looking, writing = (visitor(at=behind_cdn, script=POLLS_OFTEN) for _ in range(2))
+    outdated: list[bool] = []
+    writing.on("response", lambda answer: outdated.append("my own" not in answer.text()) if answer.ok else None)
+    looking.request.get(f"{behind_cdn}/messages")  # the proxy keeps it
+    post(writing, "my own")
+    assert newest(writing) == "my own"
+    writing.evaluate(MISSING)
+    waiting.until(lambda: outdated.count(False) > 1 or writing.wait_for_timeout(100), what="the CDN's newer copy")
+    assert any(outdated), "the proxy's copy of the messages was older than the page"
+    assert writing.evaluate("window.missing") == 0
+    expect(looking.locator("article p").first).to_have_text("my own", timeout=10_000)
+    looking.reload()
+    assert newest(looking) == "my own"
+
+
+def test_the_app_gets_a_request_a_second_for_each_page_however_many_visit(
+    visitor: Callable[..., Page], site: str, behind_cdn: str, folder: Path
+) -> None:
+    page = visitor()
+    icon = str(page.locator("link[rel=icon]").get_attribute("href"))
+    page.close()
+    log = folder / "dev.log"
+    before = log.stat().st_size
+    with ThreadPoolExecutor(1) as thread:  # this one has Playwright's event loop
+        done = thread.submit(replay.run, behind_cdn, icon).result()
+    origin = Counter(re.findall(r"(?:GET|POST) \S+", log.read_bytes()[before:].decode()))
+    print(f"{done}, of which the app got {dict(origin)}")
+    assert done.statuses.keys() <= {200, 303, 304}
+    assert done.unseen == 0
+    assert origin["POST /"] == done.posts
+    assert origin["GET /"] - done.posts <= done.seconds + 2, "authors' own pages are not shared"
+    assert origin["GET /messages"] <= done.seconds + 2
+    assert sum(count for request, count in origin.items() if "icon" in request) <= 1
+    for path in ("/?new=1", "/messages?new=1", "/?before=9&new=1", "/?posted=9&new=1", "/?before=x", "/nowhere"):
+        through, directly = (httpx.get(address + path) for address in (behind_cdn, site))
+        assert (through.status_code, through.text) == (directly.status_code, directly.text)
+        assert through.headers["cache-control"] == directly.headers["cache-control"]
+    # A million visits in ten minutes, one of a hundred of which posts: what is asked once a second doesn't grow.
+    each_second = (origin["GET /"] - done.posts + origin["GET /messages"]) / done.seconds
+    with_cdn = 600 * each_second + 2 * 10_000 + 1
+    assert with_cdn / (1_000_000 * (2 + replay.POLLS)) < 0.01
 
 
 class Crowded:

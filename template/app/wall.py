@@ -23,8 +23,8 @@ class Unpostable(ValueError):
     """A message that can't be posted; the text is shown to its author."""
 
 
-def post(text: str) -> None:
-    """Post a message, and enqueue the job that draws its picture.
+def post(text: str) -> int:
+    """Post a message, enqueue the job that draws its picture, and return its id.
 
     Raises `Unpostable` if the text is empty or too long.
     """
@@ -37,6 +37,7 @@ def post(text: str) -> None:
         session.add(message := Message(text=text))
         session.flush()
         jobs.draw.enqueue(message.id)  # sent once the message is committed
+        return message.id
 
 
 def page(before: int | None = None) -> tuple[Sequence[Row[int, str, datetime, str | None]], int | None]:

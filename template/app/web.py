@@ -24,18 +24,23 @@ pages = templates.load(Path(__file__).parent / "pages")
 pages.env.globals.update(about=about, max_text=MAX_TEXT, static=static.url)
 
 
+SHARED = "public, s-maxage=1, stale-while-revalidate=1, stale-if-error=60"
+"""A CDN asks for a page once a second, however many visitors there are: see kit/docs/web.md."""
+
+
 def home(request: Request) -> Response:
-    """Show a page of the wall."""
-    before = _number(request.query_params.get("before"))
-    messages, older = wall.page(before)
+    """Show a page of the wall: the newest one, that before a message, or that which somebody's own message begins."""
+    before, posted = _number(request, "before"), _number(request, "posted")
+    messages, older = wall.page(before if posted is None else posted + 1)
     context = {"messages": messages, "older": older, "newest": before is None}
-    return pages.TemplateResponse(request, "wall.html", context)
+    headers = {"cache-control": f"{SHARED}, max-age=0"}
+    return pages.TemplateResponse(request, "wall.html", context, headers=headers)
 
 
 def newest(request: Request) -> Response:
     """Return only the newest messages, for pages that poll, and when to ask again; 304 while nothing has changed."""
     messages, _ = wall.page()
-    headers = {"cache-control": f"private, max-age={polling.interval(message.posted_at for message in messages)}"}
+    headers = {"cache-control": f"{SHARED}, max-age={polling.interval(message.posted_at for message in messages)}"}
     response = pages.TemplateResponse(request, "messages.html", {"messages": messages}, headers=headers)
     return web.conditional(request, response)
 
@@ -48,13 +53,14 @@ async def post(request: Request) -> Response:
 
 def _post(request: Request, text: str) -> Response:
     try:
-        wall.post(text)
+        posted = wall.post(text)
     except wall.Unpostable as refusal:
         return _form_again(request, text, str(refusal), status=422)
     except DBAPIError:
         log.exception("a message could not be saved")
         return _form_again(request, text, "The wall is temporarily unavailable. Try again in a moment.", status=503)
-    return RedirectResponse("/", status_code=303)
+    # An address of its own, because a CDN's copy of the newest page may be a few seconds old.
+    return RedirectResponse(f"/?posted={posted}", status_code=303)
 
 
 def _form_again(request: Request, text: str, problem: str, *, status: int) -> Response:
@@ -67,11 +73,12 @@ def health(request: Request) -> Response:
     return PlainTextResponse("ok")
 
 
-def _number(text: str | None) -> int | None:
+def _number(request: Request, parameter: str) -> int | None:
+    text = request.query_params.get(parameter)
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-        raise HTTPException(400, "Invalid address: “before” must be a message's number.")
+        raise HTTPException(400, f"Invalid address: “{parameter}” must be a message's number.")
     return int(text)
 
 

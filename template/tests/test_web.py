@@ -64,11 +64,12 @@ def test_json_is_no_form(client: TestClient) -> None:
     assert wall.page()[0] == []
 
 
-@pytest.mark.parametrize("before", ["abc", "-1", "1.5", "9" * 30, "١"])
-def test_an_invalid_page_number_is_explained(client: TestClient, before: str) -> None:
-    response = client.get("/", params={"before": before})
+@pytest.mark.parametrize("parameter", ["before", "posted"])
+@pytest.mark.parametrize("number", ["abc", "-1", "1.5", "9" * 30, "١"])
+def test_an_invalid_page_number_is_explained(client: TestClient, parameter: str, number: str) -> None:
+    response = client.get("/", params={parameter: number})
     assert response.status_code == 400
-    assert "must be a message" in response.text
+    assert f"“{parameter}” must be a message" in response.text
 
 
 def test_an_unknown_address_is_not_found(client: TestClient) -> None:

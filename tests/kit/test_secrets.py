@@ -16,11 +16,13 @@ import pytest
 
 from kit import aws as kit_aws
 from kit import secrets, settings
+from kit.aws_lambda import cdn
 from kit.db import rotation
 
 URL = "mysql://user:pa55@host/app"
 PARAMETER = "/my-app/database-url"
 STAGE_SECRETS = "/my-app/prod/secrets"
+ORIGIN_SECRET = "/my-app/prod/origin-secret"
 MOST_NAMES = 10
 """Of one GetParameters call.
 
@@ -109,14 +111,18 @@ def test_each_kind_of_store_is_called_once_for_any_number_of_secrets(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL_SECRET", database)
     monkeypatch.setenv("APP_SECRETS", STAGE_SECRETS)
+    monkeypatch.setenv("ORIGIN_SECRET_PARAMETER", ORIGIN_SECRET)
     aws.parameters[STAGE_SECRETS] = json.dumps({f"SECRET_{number}": "x" for number in range(count)})
-    threads = [threading.Thread(target=read) for read in (settings.current, secrets.of_stage, secrets.of_stage)]
+    aws.parameters[ORIGIN_SECRET] = "of the CDN"
+    reads = (settings.current, secrets.of_stage, lambda: cdn.OriginSecret(ORIGIN_SECRET))
+    threads = [threading.Thread(target=read) for read in reads]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert secrets.of_stage() == {f"SECRET_{number}": "x" for number in range(count)}
     assert settings.current().database_url == URL
+    assert cdn.OriginSecret(ORIGIN_SECRET).matches("of the CDN")
     assert Counter(headers["x-amz-target"] for headers, _ in aws.requests) == calls
     assert all(len(body.get("Names", [])) <= MOST_NAMES for _, body in aws.requests)
 
@@ -128,10 +134,10 @@ LOAD = "from kit.coldstart import build_bytecode_pack; build_bytecode_pack.load(
 def test_secrets_are_read_by_a_start_but_never_while_the_image_is_built(
     aws: Aws, app: Path, on_lambda: bool, handler: str
 ) -> None:
-    aws.parameters[STAGE_SECRETS] = "{}"
+    aws.parameters |= {STAGE_SECRETS: "{}", ORIGIN_SECRET: "of the CDN"}
     environ = {name: value for name, value in os.environ.items() if not name.startswith("DATABASE")}
     environ |= {"PYTHONPATH": str(app / "kit/src"), "APP_STAGE": "prod", "APP_SECRETS": STAGE_SECRETS}
-    environ |= {"DATABASE_URL_SECRET": PARAMETER, "BYTECODE_PACK": "off"}
+    environ |= {"DATABASE_URL_SECRET": PARAMETER, "ORIGIN_SECRET_PARAMETER": ORIGIN_SECRET, "BYTECODE_PACK": "off"}
     environ |= {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"} if on_lambda else {}
     code = f"import kit.aws_lambda.{handler}" if on_lambda else LOAD
     done = subprocess.run([sys.executable, "-c", code], cwd=app, env=environ, capture_output=True, text=True)

@@ -20,10 +20,11 @@ from kit.db import connection, database, preconnect
 
 AT_A_START = {
     "aws_lambda", "aws_lambda.apigateway", "aws_lambda.bootstrap", "aws_lambda.lifespan",
-    "aws_lambda.web", "clock", "aws_lambda.bytecode_pack", "coldstart", "db", "db.connection", "db.database", "db.mysql.dialect",
+    "aws_lambda.cdn", "aws_lambda.web", "clock", "aws_lambda.bytecode_pack", "coldstart", "db", "db.connection", "db.database", "db.mysql.dialect",
     "db.limits", "db.mysql", "db.mysql.connection", "db.preconnect", "db.text_types", "db.transactions", "db.types",
     "base_settings", "errors", "generated_secrets", "logs", "references", "settings", "stage_file", "tls",
-    "web", "web.asgi", "web.body", "web.compression", "web.forms", "web.middleware", "web.polling", "web.problems", "web.static", "web.templates",
+    "web", "web.asgi", "web.body", "web.caching", "web.compression", "web.forms", "web.middleware", "web.policy", "web.polling",
+    "web.problems", "web.static", "web.templates",
     "jobs", "jobs.backoff", "jobs.decorators", "jobs.registry", "jobs.schedules", "jobs.spec",
 }  # fmt: skip
 """The modules of the kit that a cold start of the web function may load. Import others where they are needed."""

@@ -2,7 +2,7 @@
 // It asks as often as the server says, more rarely while nothing happens, and never in a hidden tab.
 const list = document.getElementById("messages");
 const often = 3000, rarely = 30000;
-let wait = often, seen, timer;
+let wait = often, seen, timer, shown = performance.now();
 
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const words = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
@@ -17,6 +17,11 @@ function tellTimes() {
   }
 }
 
+const newest = html => Number(/id="message-(\d+)"/.exec(html)?.[1] ?? 0);
+
+// What a CDN answers may be a few seconds older than what is shown. A message that is missing later was deleted.
+const isOutdated = html => newest(html) < newest(list.innerHTML) && performance.now() - shown < 10000;
+
 async function look() {
   try {
     const answer = await fetch(list.dataset.live, { cache: "no-cache" });
@@ -26,9 +31,13 @@ async function look() {
     if (etag === seen) {
       wait = Math.max(asked, Math.min(wait * 1.3, rarely));
     } else {
-      list.innerHTML = await answer.text(); // the app's own, escaped HTML
-      seen = etag;
+      const html = await answer.text();
       wait = asked;
+      if (!isOutdated(html)) {
+        list.innerHTML = html; // the app's own, escaped HTML
+        seen = etag;
+        shown = performance.now();
+      }
     }
   } catch {
     wait = rarely;

@@ -1,7 +1,8 @@
 """Secrets in AWS: a stage's own, and single ones by their name.
 
 A stage has one SSM parameter (SecureString) with all of its secrets as a JSON object, whose name is in `APP_SECRETS`,
-beside the one with the database's URL. Both are read in one call, once per process, by whichever thread is first.
+beside the one with the database's URL and, behind a CDN, the one with the origin secret. All are read in one call, once
+per process, by whichever thread is first.
 """
 
 import json
@@ -18,7 +19,7 @@ __all__ = ["SecretUnavailable", "of_stage", "read"]
 TRIES = 6
 """Many cold starts at once exceed SSM's 40 requests per second. Six tries with jitter fit into Lambda's 10 s of init."""
 
-STAGE_VARIABLES = ("DATABASE_URL_SECRET", "APP_SECRETS")
+STAGE_VARIABLES = ("DATABASE_URL_SECRET", "APP_SECRETS", "ORIGIN_SECRET_PARAMETER")
 """The variables that name the SSM parameters of a stage."""
 
 

@@ -4,16 +4,17 @@ import asyncio
 from typing import Any
 
 from kit import references
-from kit.aws_lambda import apigateway, bootstrap, lifespan
+from kit.aws_lambda import apigateway, bootstrap, cdn, lifespan
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
     """Answer one HTTP request."""
-    return _gateway(event, context)
+    return _handler(event, context)
 
 
 # The app is imported after `handler` is defined, so that it may wrap it, as OpenTelemetry's instrumentation does.
 _loop = asyncio.new_event_loop()
 _gateway = apigateway.Gateway(lifespan.Started(references.load(references.WEB_APP), _loop), _loop)
+_handler = cdn.behind(_gateway)
 
 bootstrap.import_complete()

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import CodeType
 
 from kit import references, secrets, settings
-from kit.aws_lambda import apigateway, bootstrap, bytecode_pack, lifespan  # noqa: F401 - a start loads the latter two as well
+from kit.aws_lambda import apigateway, bootstrap, bytecode_pack, cdn, lifespan  # noqa: F401 - a start loads all of them
 from kit.db import connection, preconnect  # noqa: F401
 from kit.web import templates
 

@@ -25,22 +25,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kit import logs, settings
-from kit.web import problems
+from kit.web import caching, problems
 from kit.web.asgi import RESTART, check_headers
 from kit.web.compression import Compression
+from kit.web.policy import POLICY, PolicyState
 
 log = logging.getLogger("kit.web")
-
-
-POLICY = (
-    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
-    "media-src 'self'; font-src 'self'; manifest-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
-"""The default content security policy: only the app's own resources. `{nonce}` is replaced by the request's nonce.
-
-Scripts need the nonce even if they are the app's own files, so that a file that a user uploaded can't be run as one.
-"""
 
 
 def wrap(app: ASGIApp, *, policy: str = POLICY, origins: Collection[str] = ()) -> ASGIApp:
@@ -69,55 +59,54 @@ def _layers(app: ASGIApp, policy: str, origins: Collection[str]) -> ASGIApp:
     return SafeHeaders(RequestLog(Compression(SameOrigin(app, origins))), policy)
 
 
-def allow(directive: str, *sources: str, policy: str = POLICY) -> str:
-    """Return a content security policy that allows more sources for a directive.
-
-    directive: such as `"style-src"`. Without one of its own in `policy`, it gets one, which `default-src` limits no more.
-    sources: such as `"https://cdn.example.com"`.
-    policy: the one to begin with.
-
-    Source: https://developer.mozilla.org/docs/Web/HTTP/Guides/CSP
-
-    Example: `web.wrap(app, policy=web.allow("style-src", "https://cdn.example.com"))`
-    """
-    directives = {name: values for name, *values in (part.split() for part in policy.split(";") if part.strip())}
-    present = [source for source in directives.get(directive, []) if source != "'none'"]
-    directives[directive] = [*present, *sources]
-    return "; ".join(" ".join([name, *values]) for name, values in directives.items())
-
-
 class SafeHeaders:
-    """Sets the security headers that a response doesn't set itself.
+    """Sets the security headers that a response doesn't set itself, and `Cache-Control`: see `kit.web.caching`.
 
-    Scripts and inline styles need the request's nonce: `<script nonce="{{ request.state.csp_nonce }}">`.
+    Scripts and inline styles need the request's nonce: `<script nonce="{{ request.state.csp_nonce }}">`. A response that
+    a CDN may keep has none, so that a page with it is made private.
     """
 
     def __init__(self, app: ASGIApp, policy: str = POLICY) -> None:
         self.app = app
-        self.policy = " ".join(policy.split())  # a header has no line breaks
+        policy = " ".join(policy.split())  # a header has no line breaks
+        self.policy = policy.split("'nonce-{nonce}'")
+        self.warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        nonce = secrets.token_urlsafe(16)
-        scope.setdefault("state", {})["csp_nonce"] = nonce
-        defaults = {
-            "content-security-policy": self.policy.replace("{nonce}", nonce),
-            "x-content-type-options": "nosniff",
-            "referrer-policy": "same-origin",
-            "cross-origin-opener-policy": "same-origin",
-        }
-        if scope["scheme"] == "https":
-            defaults["strict-transport-security"] = "max-age=31536000"
+        state = scope["state"] = PolicyState(scope.get("state", ()))
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in defaults.items():
-                    headers.setdefault(name, value)
+                shared = self._settle(scope, headers, state)
+                if "content-security-policy" not in headers:
+                    headers["content-security-policy"] = state.sources(nonce=not shared).join(self.policy)
+                headers.setdefault("x-content-type-options", "nosniff")
+                headers.setdefault("referrer-policy", "same-origin")
+                headers.setdefault("cross-origin-opener-policy", "same-origin")
+                if scope["scheme"] == "https":
+                    headers.setdefault("strict-transport-security", "max-age=31536000")
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+    def _settle(self, scope: Scope, headers: MutableHeaders, state: PolicyState) -> bool:
+        """Return whether a CDN may keep the response."""
+        if not caching.settle(scope, headers):
+            return False
+        if not state.has_nonce() and "'nonce-" not in headers.get("content-security-policy", ""):
+            return True
+        if not self.warned and caching.says_shared(headers):
+            self.warned = True
+            log.warning(
+                "%s is public and has a nonce, which others must not see, so it is made private. "
+                'Inline its scripts and styles from files instead: {{ inline("page.js") }}, see kit/docs/web.md.',
+                _line(scope),
+            )
+        caching.make_private(headers)
+        return False
 
 
 class RequestLog:

@@ -72,7 +72,10 @@ def _how_to_allow(directive: str, blocked: str) -> str:
     if directive.endswith("-attr"):
         return "No nonce allows an attribute such as style= or onclick=: use a class, or a script."
     if blocked == "inline" or (directive.startswith("script-src") and "://" in blocked):
-        return 'To allow it, give its tag the attribute nonce="{{ request.state.csp_nonce }}".'
+        return (
+            'To allow it, give its tag the attribute nonce="{{ request.state.csp_nonce }}", '
+            'or put it into a file beside the template: {{ inline("page.js") }}.'
+        )
     scheme, separator, rest = blocked.partition("://")
     source = (
         f"{scheme}://{rest.partition('/')[0]}" if separator else {"eval": "'unsafe-eval'"}.get(blocked, f"{scheme}:")

@@ -1,6 +1,6 @@
 """How often a page should ask for news: more rarely the more there is, since everybody who looks on asks.
 
-headers = {"cache-control": f"private, max-age={polling.interval(message.posted_at for message in messages)}"}
+headers = {"cache-control": f"public, s-maxage=1, max-age={polling.interval(message.posted_at for message in messages)}"}
 """
 
 from collections.abc import Iterable
