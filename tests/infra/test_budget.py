@@ -15,7 +15,7 @@ from kit.ops.iac import Settings
 from kit.ops.stage import Stage
 
 STAGE = Stage("my-app", "prod")
-SETTINGS = Settings("arm64", "/my-app/prod/database-url", "me@example.com", 20)
+SETTINGS = Settings(database_secret="/my-app/prod/database-url", alarm_email="me@example.com", monthly_budget=20)
 KEY = {"AccountId": "123456789012", "BudgetName": "my-app-prod"}
 BUDGET = {
     "BudgetName": "my-app-prod",

@@ -39,7 +39,7 @@ from kit.ops import (
     secret,
     stage_settings,
 )
-from kit.ops.cost_model import DeployedResources, TrafficModel
+from kit.ops.cost_model import BillableSettings, DeployedResources, TrafficModel
 from kit.ops.ecs_task import HOUR, TaskSpec
 from kit.ops.lambda_quota import UNRESERVED, LambdaQuota
 from kit.ops.progress import step
@@ -198,11 +198,7 @@ def show(
 def resources_of(settings: iac.Settings, stage: Stage) -> DeployedResources:
     """What these settings create, as far as it has a price."""
     default, preview = DeployedResources.by_default(), stage.is_preview
-    shared = {
-        field.name: getattr(settings, field.name)
-        for field in fields(DeployedResources)
-        if hasattr(settings, field.name)
-    }
+    shared = {field.name: getattr(settings, field.name) for field in fields(BillableSettings)}
     return replace(
         default,
         **shared,

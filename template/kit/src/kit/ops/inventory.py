@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from kit.errors import UsageError
 from kit.ops import aws_account, deployed
-from kit.ops.cost_model import DeployedResources
+from kit.ops.cost_model import NO_CDN, PAY_AS_YOU_GO, DeployedResources
 from kit.ops.stage import PROJECT, Stage
 
 REGION_RATE, REGION_BURST = 10_000, 5_000
@@ -39,9 +39,12 @@ def _read(account: aws_account.Account, prefix: str, task_definition: str) -> De
     [api] = [api["ApiId"] for api in apis if api["Name"] == prefix]
     route = gateway.get_stage(ApiId=api, StageName="$default").get("DefaultRouteSettings", {})
     dashboards = cloudwatch.list_dashboards(DashboardNamePrefix=prefix)["DashboardEntries"]
+    # A plan can't be told from CloudFront's API, nor from what it serves.
+    cdn = PAY_AS_YOU_GO if "ORIGIN_SECRET_PARAMETER" in web["Environment"]["Variables"] else NO_CDN
     return DeployedResources(
         manifest=json.loads((PROJECT / "jobs.json").read_text(encoding="utf-8")),
         architecture=web["Architectures"][0],
+        cdn=cdn,
         web_memory=web["MemorySize"],
         throttle_rate=int(route.get("ThrottlingRateLimit", REGION_RATE)),
         throttle_burst=int(route.get("ThrottlingBurstLimit", REGION_BURST)),
