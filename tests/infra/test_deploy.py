@@ -35,12 +35,12 @@ STEPS = [
     "infra-image",
     "push",
     "infra-apply",
-    "budget",
     "migrate",
     "publish",
     "answers itself",
     "live",
     "answers",
+    "budget",
 ]
 
 

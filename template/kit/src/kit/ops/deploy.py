@@ -245,12 +245,14 @@ class Deployment:
                 print(f"Generated {', '.join(generated)}.")
             pushed = self.push()
             self.apply(pushed, keep=self.undeclared.names)
-            with step("set the budget") as current:
-                current.update(budget.put(self.account, self.stage, self.settings))
             self.migrate()
             new = self.publish(pushed)
         with self._explain_failures(""):
             address = self.shift_traffic(new)
+        with self._explain_failures(f"Version {new.web} is live."):
+            with step("set the budget") as current:
+                current.update(budget.put(self.account, self.stage, self.settings))
+        with self._explain_failures(""):
             if self.undeclared.dropped:
                 self.drop_queues(pushed, [release for release in record if release != new])
         return address
