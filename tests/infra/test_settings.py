@@ -22,6 +22,7 @@ CONTEXT = {
             "database_url_secret": "/elsewhere/url",
             "alarm_email": "me@example.com",
             "monthly_budget": 7,
+            "budget_brake": 50,
             "vpc_id": "vpc-1",
             "subnet_ids": "subnet-1,subnet-2",
             "web_memory": 1769,
@@ -32,14 +33,14 @@ CONTEXT = {
 OWN = {
     "sam": (
         "infra/sam/stages/test.toml",
-        'Architecture = "x86_64"\nDatabaseUrlSecret = "/elsewhere/url"\nAlarmEmail = "me@example.com"\nMonthlyBudget = 7\n'
+        'Architecture = "x86_64"\nDatabaseUrlSecret = "/elsewhere/url"\nAlarmEmail = "me@example.com"\nMonthlyBudget = 7\nBudgetBrake = 50\n'
         + 'VpcId = "vpc-1"\nSubnetIds = "subnet-1,subnet-2"\nWebMemory = 1769\nDashboard = "true"\n',
     ),
     "cdk": ("infra/cdk/cdk.json", json.dumps({"context": CONTEXT})),
     "terraform": (
         "infra/terraform/test.tfvars",
         'architecture = "x86_64"\ndatabase_url_secret = "/elsewhere/url"\nalarm_email = "me@example.com"\n'
-        + 'monthly_budget = 7\nvpc_id = "vpc-1"\nsubnet_ids = ["subnet-1", "subnet-2"]\nweb_memory = 1769\ndashboard = true\n',
+        + 'monthly_budget = 7\nbudget_brake = 50\nvpc_id = "vpc-1"\nsubnet_ids = ["subnet-1", "subnet-2"]\nweb_memory = 1769\ndashboard = true\n',
     ),
 }
 
@@ -75,6 +76,7 @@ def test_a_stage_has_its_own_settings(tmp_path: Path, iac: str) -> None:
         database_secret="/elsewhere/url",
         alarm_email="me@example.com",
         monthly_budget=7,
+        budget_brake=50,
         vpc_id="vpc-1",
         subnet_ids=("subnet-1", "subnet-2"),
         web_memory=1769,

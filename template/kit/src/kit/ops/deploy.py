@@ -19,6 +19,7 @@ from kit.errors import UsageError
 from kit.ops import (
     aws_account,
     boundary,
+    brake,
     budget,
     commits,
     confirm,
@@ -38,6 +39,7 @@ from kit.ops import (
     rollback,
     secret,
     stage_settings,
+    throttle,
 )
 from kit.ops.cost_model import BillableSettings, DeployedResources, TrafficModel
 from kit.ops.ecs_task import HOUR, TaskSpec
@@ -84,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
         commit = commits.require_newer(releases, record, older=arguments.older, again=plan.again)
         undeclared = queues.undeclared(account, stage, plan.drop_queue)
         quota, capacity = lambda_quota.read_if_allowed(account)
-        plan = replace(plan, **limits(quota, settings))
+        plan = replace(plan, **limits(quota, settings), closed=brake.is_closed(account, stage))
         lacking = [] if record else new_account.lacking(account)
         environments = quota.environments if quota else None
         show(account, settings, plan, record, undeclared, note, lacking, capacity, environments, commit)
@@ -107,6 +109,8 @@ class Plan:
     jobs_note: str = ""
     image_file: str = ""
     """An archive of the image; empty builds it."""
+    closed: bool = False
+    """Whether the brake is closed, and stays so."""
 
     @property
     def migration(self) -> list[str]:
@@ -179,6 +183,8 @@ def show(
         "cost": cost.summary(resources, traffic, account.region),
         "alarms": _alarms(settings, plan.stage),
     }
+    if text := _brake(settings, plan):
+        lines["brake"] = text
     if capacity:
         lines["capacity"] = capacity
     if plan.jobs_note:
@@ -216,6 +222,14 @@ def _alarms(settings: iac.Settings, stage: Stage) -> str:
     return f"NOT SENT TO ANYONE: errors, lost jobs, costs. Set {iac.how_to_set_alarm_email(stage)}"
 
 
+def _brake(settings: iac.Settings, plan: Plan) -> str:
+    if plan.closed:
+        return f"stays {brake.describe(plan.stage, throttle.CLOSED)}"
+    if settings.budget_brake > 0 and not plan.stage.is_preview:
+        return f"closes when the month's bill exceeds {settings.budget_brake:g} USD, half a day late"
+    return ""
+
+
 def _migration_method(account: aws_account.Account, plan: Plan) -> str:
     if plan.direct:
         return "directly"
@@ -249,9 +263,8 @@ class Deployment:
             new = self.publish(pushed)
         with self._explain_failures(""):
             address = self.shift_traffic(new)
-        with self._explain_failures(f"Version {new.web} is live."):
-            with step("set the budget") as current:
-                current.update(budget.put(self.account, self.stage, self.settings))
+        with self._explain_failures(f"Version {new.web} is live."), step("set the budget") as current:
+            current.update(budget.put(self.account, self.stage, self.settings))
         with self._explain_failures(""):
             if self.undeclared.dropped:
                 self.drop_queues(pushed, [release for release in record if release != new])
@@ -286,6 +299,8 @@ class Deployment:
             variables |= self.settings.network
             if self.plan.jobs_concurrency is not None:
                 variables["JOBS_CONCURRENCY"] = str(self.plan.jobs_concurrency)
+            if self.plan.closed:
+                variables["THROTTLE"] = "0"
             iac.run("infra-apply", self.stage, current, **variables)
 
     def migrate(self) -> None:
@@ -318,6 +333,9 @@ class Deployment:
             self.releases.activate(record if record[:1] == [new] else [new, *record])
         address = deployed.address(self.account, self.stage)
         target = deployed.target(self.account, address)
+        if self.plan.closed:
+            print(f"\nThe brake stays {brake.describe(self.stage, throttle.CLOSED)}")
+            return address
         try:
             with step("check the address") as current:
                 current.update(address)

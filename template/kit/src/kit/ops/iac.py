@@ -33,6 +33,8 @@ class Settings(BillableSettings):
     """The recipient of alarms; empty for none."""
     monthly_budget: float = 20.0
     """USD, for the whole account; 0 for none."""
+    budget_brake: float = 0.0
+    """USD of the account's bill in a month, above which the API refuses all requests; 0 for never."""
     vpc_id: str = ""
     """The VPC of tasks; empty for the account's default VPC."""
     subnet_ids: tuple[str, ...] = ()
