@@ -9,8 +9,10 @@ from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kit.ops import aws_account, cost_model, inventory, lambda_quota
+from kit.ops import aws_account, cost_model, inventory, lambda_quota, traffic_logs
 from kit.ops.cost_model import DeployedResources, TrafficModel, Usage
+from kit.ops.stage import Stage
+from kit.ops.traffic_logs import MeasuredTraffic
 
 DAYS = cost_model.MONTH / 24
 """Of a month."""
@@ -80,7 +82,7 @@ class Column:
 def register(commands: Any) -> None:
     """Add the command; the assumptions about traffic are options."""
     parser = commands.add_parser("cost", description="Estimate the costs without traffic, with it, and of abuse.")
-    parser.add_argument("--stage", help="use the settings of this deployed stage instead of the defaults")
+    parser.add_argument("--stage", help="use the settings and the logs of this deployed stage instead of the defaults")
     parser.add_argument("--region", help="the AWS region; by default the app's")
     parser.add_argument("--prices", action="store_true", help="list the prices with their dates and sources")
     parser.add_argument("--architecture", choices=["arm64", "x86_64"], help="the image's processor")
@@ -108,18 +110,30 @@ def run(arguments: argparse.Namespace) -> None:
     names = ("architecture", "cdn", *SETTINGS)
     changes = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     resources = replace(resources, **changes, dashboards=max(resources.dashboards, int(arguments.dashboard)))
-    traffic = TrafficModel(**{field.name: _assumption(arguments, field) for field in fields(TrafficModel)})
+    measured = _measured(arguments.stage, resources)
+    traffic = TrafficModel(**{field.name: _assumption(arguments, measured, field) for field in fields(TrafficModel)})
     print("\n".join(_table(columns(resources, traffic, prices), prices)))
     print("\n".join(_notes(resources, traffic, prices, document)), file=sys.stderr)
+    if measured.note:
+        print(measured.note, file=sys.stderr)
 
 
 def _region(stage: str | None) -> str:
     return aws_account.account().region if stage else os.environ.get("AWS_REGION") or HOME
 
 
-def _assumption(arguments: argparse.Namespace, assumption: Field[Any]) -> float:
-    """The option's value; the quota of a stage's account is read, if it may be."""
+def _measured(stage: str | None, resources: DeployedResources) -> MeasuredTraffic:
+    """What the logs of a stage say; nothing without a stage."""
+    if not stage:
+        return MeasuredTraffic("")
+    cdn = resources.cdn != cost_model.NO_CDN
+    return traffic_logs.read_if_allowed(aws_account.account(), Stage.of(stage), cdn=cdn)
+
+
+def _assumption(arguments: argparse.Namespace, measured: MeasuredTraffic, assumption: Field[Any]) -> float:
+    """The option's value, or what is measured; the quota of a stage's account is read, if it may be."""
     value: float | None = getattr(arguments, assumption.name)
+    value = measured.values.get(assumption.name) if value is None else value
     if value is None and assumption.name == "environments" and arguments.stage:
         quota, _ = lambda_quota.read_if_allowed(aws_account.account())
         value = float(quota.environments) if quota else None
