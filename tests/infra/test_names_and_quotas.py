@@ -96,7 +96,7 @@ WITHOUT_QUOTA = {
     **dict.fromkeys(NAMELESS - QUOTAS.keys(), "it is a part of an API, a function, a topic or a queue"),
     **dict.fromkeys(("IAM::Policy", "IAM::RolePolicy", "Lambda::Alias"), "it is a part of a role or a function"),
 }
-BESIDES = {"CloudFormation stack": 2, "SSM parameter": 3, "budget": 1, "VPC": 0}
+BESIDES = {"CloudFormation stack": 2, "SSM parameter": 3, "budget": 2, "VPC": 0}
 """What a stage has that is in no template."""
 
 

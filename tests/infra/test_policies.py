@@ -46,7 +46,7 @@ ALLOWED = {
     "deployed_by": "deploy", "new_account": "deploy", "stage_secrets": "deploy", "stage_settings": "deploy",
     "queues": "deploy", "lambda_quota": "look", "quota": "deploy", "secret_versions": "deploy", "network": "deploy",
     "budget": "deploy", "preview_end": "deploy", "regions": "deploy", "boundary": "deploy",
-    "throttle": "deploy",
+    "throttle": "deploy", "traffic_logs": "look",
 }  # fmt: skip
 """The policy that allows a module's calls; for `deploy` it may be any of a deployer's policies."""
 
