@@ -66,6 +66,7 @@ RECIPES = [
     Recipe("preview", "PR"),
     Recipe("preview-end", "PR"),
     Recipe("status", "STAGE"),
+    Recipe("brake", "STAGE"),
     Recipe("quota", "ENVIRONMENTS", "--environments={}"),
     Recipe("logs", "STAGE"),
     Recipe("logs", "WHAT", "--what={}"),
@@ -88,6 +89,9 @@ RECIPES = [
     Recipe("infra-apply", "JOBS_CONCURRENCY", "JobsConcurrency={}", iac="sam"),
     Recipe("infra-apply", "JOBS_CONCURRENCY", "jobs_concurrency={}", iac="cdk"),
     Recipe("infra-apply", "JOBS_CONCURRENCY", "jobs_concurrency={}", iac="terraform"),
+    Recipe("infra-apply", "THROTTLE", "ThrottleRate={}", iac="sam"),
+    Recipe("infra-apply", "THROTTLE", "throttle_rate={}", iac="cdk"),
+    Recipe("infra-apply", "THROTTLE", "throttle_rate={}", iac="terraform"),
     Recipe("infra-apply", "KEPT_QUEUES", "kept_queues={}", iac="cdk"),
     Recipe("infra-apply", "KEPT_QUEUES", "kept_queues={}", iac="terraform"),
     Recipe("infra-apply", "VPC_ID", "VpcId={}", iac="sam"),
@@ -105,7 +109,20 @@ RECIPES = [
     Recipe("infra-destroy", "STAGE", "my-app-{}", iac="cdk"),
     Recipe("infra-destroy", "STAGE", "stage={}", iac="terraform"),
 ]
-FLAGS = {"DELETE", "DIRECT", "DOCKER", "DRY", "FOLLOW", "OLDER", "PLANETSCALE", "ROTATE", "SKIP_REVERT", "YES"}
+FLAGS = {
+    "DELETE",
+    "DIRECT",
+    "DOCKER",
+    "DRY",
+    "FOLLOW",
+    "OLDER",
+    "PLANETSCALE",
+    "ROTATE",
+    "SKIP_REVERT",
+    "CLOSE",
+    "OPEN",
+    "YES",
+}
 """Variables of which it only matters whether they are set."""
 COMMAND_LINE_ONLY = {"HOST", "NAME"}
 """Variables that some systems have in the environment, such as WSL and conda."""

@@ -97,7 +97,7 @@ def new_world(app: Path, clone: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         (stage, "PROJECT", app),
         (github, "tip", lambda branch: hashes[world.tip]),
         (github, "pull_request", lambda number: world.pulls[number]),
-        (deploy, "check_prerequisites", lambda stage: (world.account(), iac.Settings("arm64", "", ""), "")),
+        (deploy, "check_prerequisites", lambda stage: (world.account(), iac.Settings(database_secret=""), "")),
         (deploy.new_account, "lacking", lambda account: []),
         (deploy.cost, "summary", lambda *_: ""),
         (deploy.lambda_quota, "read_if_allowed", lambda account: (None, "")),

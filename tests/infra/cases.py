@@ -85,6 +85,7 @@ CASES = [
         uploads=True,
         settings={
             "dashboard": True,
+            "budget_brake": 50,
             "database_url_secret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:my-app/url-a1B2c3",
             "domain_name": "wall.example.com",
             "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-0000-0000-000000000000",
@@ -118,6 +119,7 @@ CASES = [
             "alarm_email": "me@example.com",
             "requests_alarm": 50_000,
             "monthly_budget": 0,
+            "budget_brake": 50,
             "dashboard": True,
             "log_retention": 7,
         },

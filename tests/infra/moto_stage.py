@@ -1,6 +1,6 @@
 """A deployed stage in moto: functions with aliases, queues, schedules, alarms, logs, a task definition.
 
-moto knows no Lambda quota, so `quota` answers that call.
+moto knows no Lambda quota and no UpdateStage of HTTP APIs, so this answers both.
 """
 
 import json
@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
+from moto.apigatewayv2.models import apigatewayv2_backends
 
 REGION, PREFIX = "eu-central-1", "my-app-prod"
 CIDR = "10.0.0.0/24"
@@ -53,9 +54,18 @@ def quota(monkeypatch: pytest.MonkeyPatch, environments: int | None, *, unreserv
         created = CREATE_CLIENT(self, name, *arguments, **options)
         if name == "lambda":
             created.meta.events.register_first("before-call.lambda.GetAccountSettings", lambda **_: (status, answer))
+        if name == "apigatewayv2":
+            created.meta.events.register_first("before-call.apigatewayv2.UpdateStage", _update_stage)
         return created
 
     monkeypatch.setattr(boto3.Session, "client", client)
+
+
+def _update_stage(params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+    api = params["url_path"].split("/")[3]
+    stage = apigatewayv2_backends["123456789012"][REGION].get_stage(api, "$default")
+    stage.default_route_settings.update(json.loads(params["body"])["defaultRouteSettings"])
+    return AWSResponse("https://apigateway", 200, {}, None), {}
 
 
 def write(session: boto3.Session, part: str, *lines: Any, ago: float = 1.0, stream: str = "one") -> None:

@@ -45,18 +45,19 @@ def of_stage(stage: str) -> list[Resource]:
     tags = {"project": PROJECT, "stage": stage}
     function = {"lambda:FunctionArn": arn("lambda", f"function:{name}-jobs:live")}
     named = {
-        "lambda": [f"function:{name}-{part}{version}" for part in ("web", "jobs", "own") for version in ("", ":live", ":7")],
+        "lambda": [f"function:{name}-{part}{version}" for part in ("web", "jobs", "own") for version in ("", ":live", ":7")]
+        + [f"function:{name}-brake"],
         "iam": [
-            *(f"role/{name}-{role}" for role in ("web", "jobs", "task", "task-execution", "schedules", "delays")),
+            *(f"role/{name}-{role}" for role in ("web", "jobs", "task", "task-execution", "schedules", "delays", "brake")),
             *(f"policy/{name}-{policy}" for policy in ("app", "work")),
         ],
         "ecr": [f"repository/{name}"],
         "sqs": [f"{name}-default", f"{name}-default-dead", f"{name}-orders.fifo"],
         "scheduler": [f"schedule-group/{name}", f"schedule/{name}/tidy"],
         "events": [f"rule/{name}-thumbnail", f"rule/{name}-orders/{name}-new"],
-        "sns": [f"{name}-alarms", f"{name}-orders"],
+        "sns": [f"{name}-alarms", f"{name}-brake", f"{name}-orders"],
         "cloudwatch": [f"alarm:{name}-api-5xx", f"dashboard/{name}"],
-        "budgets": [f"budget/{name}"],
+        "budgets": [f"budget/{name}", f"budget/{name}-brake"],
         "logs": [f"log-group:/{name}/web", f"log-group:/{name}/tasks:log-stream:task/1"],
         "ssm": [
             f"parameter/{PROJECT}/{stage}/{kind}"

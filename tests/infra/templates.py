@@ -146,6 +146,8 @@ class Templates:
                 return self.names.rule(bus, rule)
             case "AWS::IAM::Role", "Arn":
                 return self.names.role(self.roles[name])
+            case "AWS::Lambda::Function", "Arn":
+                return self.names.arn("lambda", f"function:{self.work_out(properties['FunctionName'])}")
             case "AWS::Logs::LogGroup", "Arn":
                 return self.names.log_group(self.work_out(properties["LogGroupName"])) + ":*"
             case "AWS::ECS::Cluster", "Arn":

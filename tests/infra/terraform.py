@@ -52,7 +52,7 @@ def _documents(text: str, manifest: dict[str, Any]) -> Iterator[str]:
 def _made_up(
     manifest: dict[str, Any], name: str, names: AwsNames, uploads: bool
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    for role in ("web", "jobs", "schedules", "delays", "task", "task_execution"):
+    for role in ("web", "jobs", "schedules", "delays", "task", "task_execution", "brake"):
         yield f"aws_iam_role.{role}", {"arn": names.role(f"{name}-{role.replace('_', '-')}")}
     for queue in manifest["queues"]:
         title, suffix = queue["name"].removesuffix(".fifo"), ".fifo" if queue["fifo"] else ""
@@ -70,12 +70,14 @@ def _made_up(
             yield f'aws_cloudwatch_event_rule.this["{event["name"]}"]', {"arn": arn}
     for part in ("web", "jobs"):
         yield f"aws_lambda_alias.{part}", {"arn": names.alias(f"{name}-{part}", "live")}
-    for part in ("web", "jobs", "tasks"):
+    yield "aws_lambda_function.brake", {"arn": names.arn("lambda", f"function:{name}-brake")}
+    for part in ("web", "jobs", "tasks", "brake"):
         yield f"aws_cloudwatch_log_group.{part}", {"arn": names.log_group(f"/{name}/{part}")}
     yield "aws_ecs_cluster.this", {"arn": names.cluster(name)}
     yield "aws_ecs_task_definition.this", {"arn": names.task_definition(name)}
     yield "aws_security_group.tasks", {"id": "sg-tasks"}
-    yield "aws_sns_topic.alarms", {"arn": names.topic(f"{name}-alarms")}
+    for topic in ("alarms", "brake"):
+        yield f"aws_sns_topic.{topic}", {"arn": names.topic(f"{name}-{topic}")}
     yield (
         "aws_apigatewayv2_api.this",
         {
@@ -251,12 +253,10 @@ def _function(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 def _call(resource: dict[str, Any], state: State) -> str:
-    [alias] = [
-        one["arn"]
-        for one in state.of("lambda_alias")
-        if (one["function_name"], one["name"]) == (resource["function_name"], resource["qualifier"])
-    ]
-    return f"{resource['principal']} {resource['action']} {alias} from {resource['source_arn']}"
+    aliases = {(one["function_name"], one["name"]): one["arn"] for one in state.of("lambda_alias")}
+    called = resource["function_name"]
+    function = aliases[called, resource["qualifier"]] if resource["qualifier"] else called
+    return f"{resource['principal']} {resource['action']} {function} from {resource['source_arn']}"
 
 
 def _api(state: State) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from kit.ops.iac import Settings
 from kit.ops.stage import Stage
 
 STAGE = Stage("my-app", "prod")
-SETTINGS = Settings("arm64", "/my-app/prod/database-url", "me@example.com", 20)
+SETTINGS = Settings(database_secret="/my-app/prod/database-url", alarm_email="me@example.com", monthly_budget=20)
 KEY = {"AccountId": "123456789012", "BudgetName": "my-app-prod"}
 BUDGET = {
     "BudgetName": "my-app-prod",
@@ -43,6 +43,14 @@ def stub(region: str = "eu-north-1") -> Iterator[tuple[Account, Stubber]]:
     with Stubber(session.stubbed) as stubber:
         yield Account("123456789012", "arn:aws:iam::123456789012:user/me", region, session), stubber
         stubber.assert_no_pending_responses()
+
+
+BRAKE = {"AccountId": "123456789012", "BudgetName": "my-app-prod-brake"}
+TOPIC = {"SubscriptionType": "SNS", "Address": "arn:aws:sns:eu-north-1:123456789012:my-app-prod-brake"}
+
+
+def expect_no_brake(stubber: Stubber) -> None:
+    stubber.add_client_error("delete_budget", "NotFoundException", expected_params=BRAKE)
 
 
 def notification(kind: str) -> dict[str, Any]:
@@ -75,6 +83,7 @@ def test_a_first_deployment_creates_it() -> None:
         stubber.add_client_error("describe_budget", "NotFoundException")
         stubber.add_client_error("delete_budget", "NotFoundException")
         expect_creation(stubber)
+        expect_no_brake(stubber)
         assert budget.put(account, STAGE, SETTINGS) == "20 USD a month"
 
 
@@ -84,6 +93,7 @@ def test_one_that_matches_is_left_alone(emails: tuple[str, ...]) -> None:
     with stub() as (account, stubber):
         stubber.add_response("describe_budget", {"Budget": BUDGET}, KEY)
         answer_with(stubber, *emails)
+        expect_no_brake(stubber)
         budget.put(account, STAGE, SETTINGS)
 
 
@@ -94,6 +104,7 @@ def test_another_amount_replaces_it() -> None:
         )
         stubber.add_response("delete_budget", {}, KEY)
         expect_creation(stubber)
+        expect_no_brake(stubber)
         budget.put(account, STAGE, SETTINGS)
 
 
@@ -103,6 +114,7 @@ def test_another_recipient_replaces_it() -> None:
         answer_with(stubber, "before@example.com")
         stubber.add_response("delete_budget", {}, KEY)
         expect_creation(stubber)
+        expect_no_brake(stubber)
         budget.put(account, STAGE, SETTINGS)
 
 
@@ -116,7 +128,51 @@ def test_another_recipient_replaces_it() -> None:
 def test_it_is_deleted_when_it_is_turned_off(settings: Settings, reason: str) -> None:
     with stub() as (account, stubber):
         stubber.add_response("delete_budget", {}, KEY)
+        expect_no_brake(stubber)
         assert budget.put(account, STAGE, settings) == f"none, as the stage has no {reason}"
+
+
+@pytest.mark.parametrize(
+    ("email", "subscribed"), [("", [TOPIC]), ("me@example.com", [TOPIC, *subscribers("me@example.com")])]
+)
+def test_a_second_budget_closes_the_brake_with_or_without_a_recipient_of_alarms(
+    email: str, subscribed: list[dict[str, str]]
+) -> None:
+    settings = replace(SETTINGS, monthly_budget=0, budget_brake=50, alarm_email=email)
+    with stub() as (account, stubber):
+        stubber.add_response("delete_budget", {}, KEY)
+        stubber.add_client_error("describe_budget", "NotFoundException", expected_params=BRAKE)
+        stubber.add_client_error("delete_budget", "NotFoundException", expected_params=BRAKE)
+        limit = {"BudgetName": BRAKE["BudgetName"], "BudgetLimit": {"Amount": "50", "Unit": "USD"}}
+        parameters = {
+            "AccountId": BRAKE["AccountId"],
+            "Budget": BUDGET | limit,
+            "NotificationsWithSubscribers": [{"Notification": notification("ACTUAL"), "Subscribers": subscribed}],
+        }
+        stubber.add_response("create_budget", {}, parameters)
+        assert budget.put(account, STAGE, settings).endswith("; the brake closes above 50")
+
+
+def test_one_that_closes_the_brake_and_matches_is_left_alone() -> None:
+    """A new one would close it again."""
+    settings = replace(SETTINGS, monthly_budget=0, budget_brake=50)
+    with stub() as (account, stubber):
+        stubber.add_response("delete_budget", {}, KEY)
+        stubber.add_response(
+            "describe_budget", {"Budget": BUDGET | {"BudgetLimit": {"Amount": "50", "Unit": "USD"}}}, BRAKE
+        )
+        response = {"Subscribers": [TOPIC, *subscribers("me@example.com", "boss@example.com")]}
+        parameters = BRAKE | {"Notification": notification("ACTUAL")}
+        stubber.add_response("describe_subscribers_for_notification", response, parameters)
+        budget.put(account, STAGE, settings)
+
+
+def test_a_preview_has_no_brake() -> None:
+    with stub() as (account, stubber):
+        for name in ("my-app-preview12", "my-app-preview12-brake"):
+            stubber.add_response("delete_budget", {}, KEY | {"BudgetName": name})
+        settings = replace(SETTINGS, alarm_email="", budget_brake=50)
+        assert "brake" not in budget.put(account, Stage("my-app", "preview12"), settings)
 
 
 @pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1", "eusc-de-east-1"])

@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import random
+import re
 import sys
 from dataclasses import replace
 from datetime import date
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from cases import CASES, describe_case
-from independent_bill import DAYS, PRICE_LISTS, Abuse, Bill, Day, night
+from independent_bill import DAYS, PRICE_LISTS, Abuse, Bill, Day, fetches, night, night_behind_cdn
 from normalize import flat
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -148,7 +149,7 @@ def test_every_price_is_used_and_has_a_date_and_a_source() -> None:
     both = [arm, DeployedResources(**(vars(arm) | {"architecture": "x86_64"}))]
     used = {
         name
-        for resources in both
+        for resources in [*both, *(replace(arm, cdn=cdn) for cdn in cost_model.CDN)]
         for column in cost.columns(resources, TrafficModel(), prices)
         for name in column.usage
     }
@@ -182,9 +183,12 @@ def ours_and_theirs(profile: str, region: str) -> tuple[float, float]:
     resources, traffic = resources_of(0), TrafficModel()
     bill = Bill(describe_case("sam", 0), CASES[0].resource_prefix, region)
     month, polls = bill.month(), 60 / 8
+    behind = replace(resources, cdn="pay-as-you-go")
     match profile:
         case "idle":
             return idle(resources, region), month
+        case "idle, with a CDN":
+            return idle(behind, region), month
         case "two stages and three previews":
             preview = describe_case("sam", 0) | {"alarms": describe_case("sam", 1)["alarms"]}
             previews = Bill(preview, CASES[0].resource_prefix, region).month()
@@ -195,6 +199,11 @@ def ours_and_theirs(profile: str, region: str) -> tuple[float, float]:
         case "a million visits in a day":
             day = Day(requests=1_000_000 * (2 + 2), jobs=100_000, task_hours=1)
             return usd(resources, traffic, region, 2), bill.day(day)
+        case "a million visits in a day, with a CDN":
+            # A page and an icon for each visit, two polls, and a post for each tenth.
+            fetched = 100_000 + fetches(900_000) + fetches(2_000_000)
+            day = Day(requests=1_000_000 * (2 + 2), jobs=100_000, task_hours=1)
+            return usd(behind, traffic, region, 2), bill.day_behind_cdn(day, fetched=fetched)
         case "100,000 jobs":
             traffic = TrafficModel(normal_visits=100_000, requests=0, poll_seconds=0, jobs=1)
             return usd(resources, traffic, region, 1), bill.day(Day(jobs=100_000))
@@ -205,8 +214,11 @@ def ours_and_theirs(profile: str, region: str) -> tuple[float, float]:
             return ours, month + DAYS * (more + bill.tasks(2))
     worst = Abuse(hours=8, rate=1e5, request_seconds=29, body_kb=10_240, answer_kb=100, log_kb=6, query_kb=2, jobs=1)
     short = replace(worst, request_seconds=0.001)  # so that Lambda answers whatever the throttle accepts
-    both = night(bill, short) + 1000 * 8 * 3600 * bill.price.gb_second * bill.web["memory"] / 1024
-    return usd(resources, traffic, region, 3), both
+    compute = 1000 * 8 * 3600 * bill.price.gb_second * bill.web["memory"] / 1024
+    if profile == "abuse, with a CDN":
+        to_cdn = replace(short, rate=10_000, direct=1e5)
+        return usd(behind, traffic, region, 3), night_behind_cdn(bill, to_cdn) + compute
+    return usd(resources, traffic, region, 3), night(bill, short) + compute
 
 
 @pytest.mark.parametrize("region", REGIONS)
@@ -214,12 +226,15 @@ def ours_and_theirs(profile: str, region: str) -> tuple[float, float]:
     "profile",
     [
         "idle",
+        "idle, with a CDN",
         "two stages and three previews",
         "10,000 visits a day",
         "a million visits in a day",
+        "a million visits in a day, with a CDN",
         "100,000 jobs",
         "a nightly job of two hours on Fargate",
         "abuse",
+        "abuse, with a CDN",
     ],
 )
 def test_the_model_agrees_with_a_bill_that_is_written_again(profile: str, region: str) -> None:
@@ -318,11 +333,18 @@ PROFILES = int(os.environ.get("ABUSE_PROFILES", "200"))
 
 
 def test_no_night_of_abuse_costs_more_than_the_ceiling(logged: Any) -> None:
-    """Whoever sends it chooses the rate, the path, the body and its length, and which of the app's answers."""
+    """Whoever sends it chooses the rate, the path, the body and its length, and which of the app's answers.
+
+    With a CDN that is billed by use, the rate and the line are at most what the ceiling names.
+    """
     chance = random.Random(29)
-    most = usd(resources_of(0), TrafficModel(), "us-east-1", 3)
-    bill = Bill(describe_case("sam", 0), CASES[0].resource_prefix, "us-east-1")
-    bills = []
+    ceilings = {
+        cdn: usd(replace(resources_of(0), cdn=cdn), TrafficModel(), "us-east-1", 3)
+        for cdn in ("off", "pay-as-you-go", "free")
+    }
+    bill, flat_rate = (Bill(describe_case("sam", 0), CASES[0].resource_prefix, "us-east-1") for _ in range(2))
+    flat_rate.price = replace(bill.price, edge_request=0, edge_function=0, edge_out_gb=0, edge_in_gb=0)
+    bills: dict[str, list[float]] = {cdn: [] for cdn in ceilings}
     for _ in range(PROFILES):
         letters = chance.choice(["a", "é", "😀", "%00", '"', "crash/"])
         path = chance.choice(["/", "/crash", f"/{letters * chance.randrange(1, 2000)}"])
@@ -337,10 +359,37 @@ def test_no_night_of_abuse_costs_more_than_the_ceiling(logged: Any) -> None:
             log_kb=log_bytes / 1000,
             query_kb=chance.uniform(0, 2),
             jobs=chance.choice([0, chance.random(), 1]),
+            passed_on=chance.choice([0, chance.random(), 1]),
+            direct=10 ** chance.uniform(-1, 6),
+            gbits=chance.random(),
         )
-        bills.append(night(bill, abuse))
-    print(f"{PROFILES} profiles: at most {max(bills):.2f} of {most:.2f} USD, above it {sum(b > most for b in bills)}")
-    assert max(bills) <= most
+        bills["off"].append(night(bill, abuse))
+        bills["free"].append(night_behind_cdn(flat_rate, abuse))
+        bills["pay-as-you-go"].append(night_behind_cdn(bill, replace(abuse, rate=min(abuse.rate, 10_000))))
+    for cdn, ceiling in ceilings.items():
+        above = sum(each > ceiling for each in bills[cdn])
+        print(f"CDN {cdn}: {PROFILES} profiles: at most {max(bills[cdn]):.2f} of {ceiling:.2f} USD, above it {above}")
+        assert above == 0
+
+
+def test_a_million_visits_cost_less_behind_a_cdn_and_one_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prices, _ = cost.read_prices()
+    day = cost.columns(replace(resources_of(0), cdn="pay-as-you-go"), TrafficModel(), prices)[2]
+    assert day.paid(prices) <= 2
+    assert cost_of("--viral-hours", f"{1 / 6}", "--uncached", "0", monkeypatch=monkeypatch) == 0
+    [line] = re.findall("A viral day costs .*", capsys.readouterr().err)
+    without, behind, share = map(float, re.findall(r"[\d.]+(?= USD| with cdn|%)", line))
+    assert behind < without / 10
+    assert share <= 1
+
+
+def test_only_by_use_a_cdn_has_a_ceiling_that_is_an_assumption() -> None:
+    ours = {cdn: cost.summary(replace(resources_of(0), cdn=cdn), TrafficModel(), "us-east-1") for cdn in cost_model.CDN}
+    assumption = "with 10,000 requests and 1 Gbit a second to the CDN, which nothing but a flat-rate plan limits"
+    assert [cdn for cdn, line in ours.items() if assumption in line] == ["pay-as-you-go"]
+    assert "about 15.87 USD a month" in ours["pro"]
 
 
 def cost_of(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:

@@ -41,18 +41,18 @@ from rendering import render
 STAGE = Stage("my-app", "prod")
 PUSHED = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-prod@sha256:" + "1" * 64
 OLD, NEW, NEWER = Release("6", "5"), Release("7", "6"), Release("8", "7")
-NETWORK = ("vpc-1", ("subnet-1", "subnet-2"))
+NETWORK: Any = {"vpc_id": "vpc-1", "subnet_ids": ("subnet-1", "subnet-2")}
 STEPS = [
     "build",
     "infra-image",
     "push",
     "infra-apply",
-    "budget",
     "migrate",
     "publish",
     "answers itself",
     "live",
     "answers",
+    "budget",
 ]
 
 
@@ -115,7 +115,7 @@ class Scene:
         plan = deploy.Plan(
             STAGE, direct=direct, drop_queue=drop, jobs_concurrency=jobs_concurrency, image_file=image_file
         )
-        settings = tool.Settings("arm64", "", "", 0, *NETWORK, cdn=cdn)
+        settings = tool.Settings(database_secret="", monthly_budget=0, cdn=cdn, **NETWORK)
         deployment = deploy.Deployment(account, plan, settings, undeclared)
         deployment.releases = self  # type: ignore[assignment]
         return deployment.run()
@@ -451,7 +451,11 @@ def test_the_plan_shows_the_recipient_of_alarms(
 ) -> None:
     monkeypatch.setattr(tool, "PROJECT", app)
     deploy.show(
-        moto, tool.Settings("arm64", "/my-app/prod/database-url", email), deploy.Plan(STAGE), [], Undeclared({}, {})
+        moto,
+        tool.Settings(database_secret="/my-app/prod/database-url", alarm_email=email),
+        deploy.Plan(STAGE),
+        [],
+        Undeclared({}, {}),
     )
     assert re.search(line, capsys.readouterr().out)
 
@@ -463,7 +467,7 @@ def test_the_plan_quotes_the_costs_of_the_stages_own_region_and_settings(
 
     def quoted(region: str, stage: Stage = STAGE, environments: int | None = None, **settings: Any) -> str:
         account = replace(moto, region=region)
-        values = tool.Settings("arm64", "/my-app/prod/database-url", "", **settings)
+        values = tool.Settings(database_secret="/my-app/prod/database-url", **settings)
         deploy.show(account, values, deploy.Plan(stage), [], Undeclared({}, {}), environments=environments)
         [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  cost ")]
         return line

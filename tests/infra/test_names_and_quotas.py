@@ -126,7 +126,7 @@ WITHOUT_QUOTA = {
     "SSM::Parameter": "counted as the SSM parameters that are in no template",
     **dict.fromkeys(("IAM::Policy", "IAM::RolePolicy", "Lambda::Alias"), "it is a part of a role or a function"),
 }
-BESIDES = {"CloudFormation stack": 2, "SSM parameter": 5, "budget": 1, "VPC": 0}
+BESIDES = {"CloudFormation stack": 2, "SSM parameter": 5, "budget": 2, "VPC": 0}
 """What a stage has that is in no template."""
 
 

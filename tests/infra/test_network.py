@@ -1,6 +1,7 @@
 """The network of tasks: found before anything is changed, in zones with Fargate; what is missing is named. EC2 is moto's."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -15,8 +16,8 @@ from kit.ops.iac import Settings
 from kit.ops.stage import Stage
 
 STAGE = Stage("my-app", "prod")
-SETTINGS = Settings("arm64", "/my-app/prod/database-url", "")
-OWN = Settings("arm64", "/my-app/prod/database-url", "", 20, "vpc-1", ("subnet-1", "subnet-2"))
+SETTINGS = Settings(database_secret="/my-app/prod/database-url")
+OWN = replace(SETTINGS, vpc_id="vpc-1", subnet_ids=("subnet-1", "subnet-2"))
 
 
 def account_in(region: str) -> Account:
@@ -65,7 +66,7 @@ def test_a_stage_may_have_another_vpc(ec2: Any) -> None:
 
 @pytest.mark.parametrize(("vpc_id", "subnet_ids"), [("vpc-1", ()), ("", ("subnet-1",))], ids=["no subnets", "no VPC"])
 def test_another_vpc_needs_its_subnets(ec2: Any, vpc_id: str, subnet_ids: tuple[str, ...]) -> None:
-    settings = Settings("arm64", "/my-app/prod/database-url", "", 20, vpc_id, subnet_ids)
+    settings = replace(SETTINGS, vpc_id=vpc_id, subnet_ids=subnet_ids)
     with pytest.raises(UsageError, match="Set both for the stage"):
         network.resolve(account_in("ap-northeast-1"), STAGE, settings)
 

@@ -40,7 +40,7 @@ def test_the_first_lines_of_a_deployment_say_it(
     account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(tool, "how_to_set_alarm_email", lambda stage: "alarm_email")
-    settings = tool.Settings("arm64", "/my-app/prod/database-url", "")
+    settings = tool.Settings(database_secret="/my-app/prod/database-url")
     deploy.show(
         account,
         settings,

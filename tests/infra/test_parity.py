@@ -1,6 +1,7 @@
 """The three tools describe the same system, field by field, with various settings."""
 
 import json
+from typing import Any
 
 import pytest
 from cases import CASES, describe_case
@@ -8,6 +9,12 @@ from normalize import ACCOUNT, compare
 from tools import WITH_EVENTS
 
 over_cases = pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name for case in CASES])
+
+
+def parts_of_app(system: dict[str, Any]) -> list[dict[str, Any]]:
+    """The functions and tasks that run the app's code."""
+    functions = [one for name, one in system["functions"].items() if not name.endswith("-brake")]
+    return [*functions, *system["tasks"].values()]
 
 
 @over_cases
@@ -137,7 +144,7 @@ def test_the_environment_has_only_settings_that_the_app_knows(index: int) -> Non
     known = {declared.variable for declared in Settings.declared.values()} | {"ORIGIN_SECRET_PARAMETER"}
     known |= {"UPLOADS_BUCKET"} if CASES[index].uploads else set()
     system = describe_case("sam", index)
-    environments = [one["environment"] for one in [*system["functions"].values(), *system["tasks"].values()]]
+    environments = [one["environment"] for one in parts_of_app(system)]
     assert all(variables.keys() <= known for variables in environments)
     own = {"JOBS_TASK_DEFINITION", "ORIGIN_SECRET_PARAMETER", "PLANETSCALE_TOKEN_SECRET"}
     shared = [{name: value for name, value in variables.items() if name not in own} for variables in environments]
@@ -152,7 +159,7 @@ def test_only_tasks_may_read_what_changes_the_schema(index: int) -> None:
     assert {name for name, role in system["roles"].items() if token in " ".join(role["may"])} == {
         f"{CASES[index].resource_prefix}-task"
     }
-    parts = [*system["functions"].values(), *system["tasks"].values()]
+    parts = parts_of_app(system)
     assert [one["environment"].get("PLANETSCALE_TOKEN_SECRET") for one in parts] == [None, None, token]
 
 
@@ -214,6 +221,33 @@ def test_the_api_is_throttled_by_default_and_lambda_logs_only_what_went_wrong() 
     assert {tuple(function["logs"][1:]) for function in system["functions"].values()} == {("JSON", "WARN", "DEBUG")}
 
 
+def test_the_brake_may_change_the_api_alone_and_only_budgets_close_it() -> None:
+    systems = [describe_case("sam", index) for index in range(len(CASES))]
+    assert [
+        f"{case.resource_prefix}-brake" in system["functions"] for case, system in zip(CASES, systems, strict=True)
+    ] == [
+        False,  # off by default
+        False,  # a preview has none, whatever its settings are
+        True,
+    ]
+    case, system = CASES[2], systems[2]
+    name = f"{case.resource_prefix}-brake"
+    function, topic = (
+        f"arn:aws:{kind}{name}"
+        for kind in (f"lambda:{case.region}:{ACCOUNT}:function:", f"sns:{case.region}:{ACCOUNT}:")
+    )
+    assert system["functions"][name]["environment"] == {"BRAKE_API": "api"}
+    assert {(one.split()[1], one.split()[3]) for one in system["roles"][name]["may"]} == {
+        ("apigateway:PATCH", f"arn:aws:apigateway:{case.region}::/apis/api/stages/*"),
+        ("logs:CreateLogStream", f"arn:aws:logs:{case.region}:{ACCOUNT}:log-group:/{case.resource_prefix}/brake:*"),
+        ("logs:PutLogEvents", f"arn:aws:logs:{case.region}:{ACCOUNT}:log-group:/{case.resource_prefix}/brake:*"),
+    }
+    [permission] = system["topics"][topic]
+    assert permission.startswith(f"Allow sns:Publish on {topic} for Service budgets.amazonaws.com if ")
+    assert f"lambda {function} of {topic}, failed: " in system["subscriptions"]
+    assert f"sns.amazonaws.com lambda:InvokeFunction {function} from {topic}" in system["calls"]
+
+
 @over_cases
 def test_a_domain_is_the_only_address(index: int) -> None:
     api = describe_case("sam", index)["api"]
@@ -243,7 +277,7 @@ def test_a_bucket_of_the_users_is_private_and_only_for_the_app(index: int) -> No
         assert bucket["private"] == [True] * 4
         domain = case.settings.get("domain_name")
         assert bucket["cors"] == [[[f"https://{domain}" if domain else "https://api"], ["POST"], 3600]]
-        parts = [*system["functions"].values(), *system["tasks"].values()]
+        parts = parts_of_app(system)
         assert {one["environment"]["UPLOADS_BUCKET"] for one in parts} == {name}
         allowed = [f"Allow s3:{action} on arn:aws:s3:::{name}/*" for action in ("GetObject", "PutObject")]
         for role, permissions in system["roles"].items():

@@ -20,7 +20,7 @@ from kit.ops.iac import Settings
 from kit.ops.lambda_quota import LambdaQuota
 
 NEW, USUAL = LambdaQuota(10, 10), LambdaQuota(1000, 950)
-SETTINGS = Settings("arm64", "/my-app/prod/database-url", "")
+SETTINGS = Settings(database_secret="/my-app/prod/database-url")
 
 
 def test_it_says_what_a_quota_means_and_how_to_ask_for_more() -> None:

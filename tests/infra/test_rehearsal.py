@@ -166,6 +166,13 @@ class Rehearsal:
         budgets = self.emulator.client("budgets").describe_budgets(AccountId="000000000000")["Budgets"]
         return {one["BudgetName"]: float(one["BudgetLimit"]["Amount"]) for one in budgets}
 
+    def throttle(self) -> int:
+        """The requests a second that the API accepts."""
+        gateway = self.emulator.client("apigatewayv2")
+        [api] = gateway.get_apis()["Items"]
+        settings = gateway.get_stage(ApiId=api["ApiId"], StageName="$default")["DefaultRouteSettings"]
+        return int(settings["ThrottlingRateLimit"])
+
     def repositories(self) -> list[str]:
         details = self.emulator.client("ecr").describe_repositories()["repositories"]
         return [one["repositoryName"] for one in details if one["repositoryName"].startswith("my-app")]
@@ -184,7 +191,7 @@ class Rehearsal:
 def set_up(rehearsal: Rehearsal, iac: str) -> None:
     """Set this machine's processor, and a recipient of alarms for SAM; bootstrap the account for CDK."""
     if iac == "sam":
-        settings = f'Architecture = "{HERE}"\nAlarmEmail = "me@example.com"\nMonthlyBudget = 30\n'
+        settings = f'Architecture = "{HERE}"\nAlarmEmail = "me@example.com"\nMonthlyBudget = 30\nBudgetBrake = 50\n'
         rehearsal.app.joinpath("infra/sam/stages/prod.toml").write_text(settings)
         return
     file = rehearsal.app / "infra/cdk/cdk.json"
@@ -318,7 +325,7 @@ def rehearse(rehearsal: Rehearsal, iac: str, lines: set[str]) -> None:
     drawn = "SELECT id FROM messages WHERE picture IS NOT NULL"
     waiting.until(lambda: rehearsal.rows(drawn), what="the picture", seconds=90)
     first = rehearsal.task_image()
-    assert rehearsal.budgets() == ({"my-app-prod": 30} if iac == "sam" else {})
+    assert rehearsal.budgets() == ({"my-app-prod": 30, "my-app-prod-brake": 50} if iac == "sam" else {})
     [vpc] = emulator.client("ec2").describe_vpcs()["Vpcs"]
     groups = emulator.client("ec2").describe_security_groups()["SecurityGroups"]
     [group] = [one for one in groups if one["Description"] == "Tasks of my-app-prod: outbound only"]
@@ -370,8 +377,17 @@ def rehearse(rehearsal: Rehearsal, iac: str, lines: set[str]) -> None:
     assert "no earlier version to roll back to" in rehearsal.refused("rollback", "YES=1")
     assert rehearsal.waiting("letters") == 100
 
-    if iac == "sam":  # only a queue that is named is deleted, and not while an earlier version is live
+    if iac == "sam":
+        # A message of AWS Budgets closes the brake, a deployment leaves it closed, and one command opens it. Besides, only
+        # a queue that is named is deleted, and not while an earlier version is live.
+        topic = f"arn:aws:sns:{ministack.REGION}:000000000000:my-app-prod-brake"
+        emulator.client("sns").publish(TopicArn=topic, Message="AWS Budget Notification")
+        waiting.until(lambda: rehearsal.throttle() == 0, what="the brake", seconds=60)
         rehearsal.done("deploy", "YES=1", "DROP_QUEUE=letters")
+        assert rehearsal.throttle() == 0
+        assert "CLOSED" in rehearsal.done("status")
+        assert "open: the API accepts 500 requests" in rehearsal.done("brake", "OPEN=1")
+        assert rehearsal.throttle() == 500
         assert rehearsal.waiting("letters") is None
         assert "it needs the queue letters, which was dropped" in rehearsal.refused("rollback", "YES=1")
 

@@ -26,6 +26,7 @@ CONTEXT = {
             "database_url_secret": "/elsewhere/url",
             "alarm_email": "me@example.com",
             "monthly_budget": 7,
+            "budget_brake": 50,
             "vpc_id": "vpc-1",
             "subnet_ids": "subnet-1,subnet-2",
             "web_memory": 1769,
@@ -36,14 +37,14 @@ CONTEXT = {
 OWN = {
     "sam": (
         "infra/sam/stages/test.toml",
-        'Architecture = "x86_64"\nDatabaseUrlSecret = "/elsewhere/url"\nAlarmEmail = "me@example.com"\nMonthlyBudget = 7\n'
+        'Architecture = "x86_64"\nDatabaseUrlSecret = "/elsewhere/url"\nAlarmEmail = "me@example.com"\nMonthlyBudget = 7\nBudgetBrake = 50\n'
         + 'VpcId = "vpc-1"\nSubnetIds = "subnet-1,subnet-2"\nWebMemory = 1769\nDashboard = "true"\n',
     ),
     "cdk": ("infra/cdk/cdk.json", json.dumps({"context": CONTEXT})),
     "terraform": (
         "infra/terraform/test.tfvars",
         'architecture = "x86_64"\ndatabase_url_secret = "/elsewhere/url"\nalarm_email = "me@example.com"\n'
-        + 'monthly_budget = 7\nvpc_id = "vpc-1"\nsubnet_ids = ["subnet-1", "subnet-2"]\nweb_memory = 1769\ndashboard = true\n',
+        + 'monthly_budget = 7\nbudget_brake = 50\nvpc_id = "vpc-1"\nsubnet_ids = ["subnet-1", "subnet-2"]\nweb_memory = 1769\ndashboard = true\n',
     ),
 }
 
@@ -63,7 +64,7 @@ def test_a_stage_without_settings_has_the_defaults(tmp_path: Path, iac: str) -> 
     app = render(tmp_path / "my-app", iac=iac)
     done = make(app, "infra-settings", "STAGE=new1")
     assert tool.read_settings(done.stdout, Stage("my-app", "new1")) == tool.Settings(
-        "arm64", "/my-app/new1/database-url", "", 20
+        database_secret="/my-app/new1/database-url"
     )
 
 
@@ -74,13 +75,20 @@ def test_a_stage_has_its_own_settings(tmp_path: Path, iac: str) -> None:
     file, text = OWN[iac]
     app.joinpath(file).write_text(text, encoding="utf-8")
     done = make(app, "infra-settings", "STAGE=test")
-    network = ("vpc-1", ("subnet-1", "subnet-2"))
     assert tool.read_settings(done.stdout, Stage("my-app", "test")) == tool.Settings(
-        "x86_64", "/elsewhere/url", "me@example.com", 7, *network, web_memory=1769, dashboard=True
+        architecture="x86_64",
+        database_secret="/elsewhere/url",
+        alarm_email="me@example.com",
+        monthly_budget=7,
+        budget_brake=50,
+        vpc_id="vpc-1",
+        subnet_ids=("subnet-1", "subnet-2"),
+        web_memory=1769,
+        dashboard=True,
     )
     other = make(app, "infra-settings", "STAGE=prod")
     assert tool.read_settings(other.stdout, Stage("my-app", "prod")) == tool.Settings(
-        "arm64", "/my-app/prod/database-url", "", 20
+        database_secret="/my-app/prod/database-url"
     )
 
 

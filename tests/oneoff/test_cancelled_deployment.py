@@ -21,7 +21,7 @@ if sys.orig_argv[1:3] == ["-m", "kit"]:
     if sys.orig_argv[3] != "deploy":
         os._exit(0)
     from kit.ops import aws_account, commits, deploy, iac, releases
-    deploy.check_prerequisites = lambda stage: (aws_account.account(), iac.Settings("arm64", "", ""), "")
+    deploy.check_prerequisites = lambda stage: (aws_account.account(), iac.Settings(database_secret=""), "")
     deploy.show = deploy.new_account.lacking = commits.require_tip = lambda *_: None
     deploy.queues.undeclared = lambda *_: deploy.Undeclared({}, {})
     deploy.stage_settings.generate = lambda *_: []

@@ -40,6 +40,7 @@ infra-apply: infra-template infra-image
 		--parameter-overrides $(SETTINGS) "Project=$(PROJECT)" "Stage=$$ARG_STAGE" "Image=$$ARG_IMAGE" \
 		"VpcId=$$ARG_VPC_ID" "SubnetIds=$$ARG_SUBNET_IDS" $(if $(JOBS_CONCURRENCY),"JobsConcurrency=$$ARG_JOBS_CONCURRENCY") \
 		"WebAcl=$(if $(WEB_ACL),$$ARG_WEB_ACL,none)" $(if $(BOUNDARY),"PermissionsBoundary=$$ARG_BOUNDARY") \
+		$(if $(THROTTLE),"ThrottleRate=$$ARG_THROTTLE" "ThrottleBurst=$$ARG_THROTTLE") \
 		|| { $(STACKS) failures "$(STACK)"; exit 1; }
 
 infra-destroy:

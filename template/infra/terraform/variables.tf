@@ -176,6 +176,12 @@ variable "monthly_budget" {
   default     = 20
 }
 
+variable "budget_brake" {
+  description = "USD of the account's bill in a month above which the API refuses all requests; 0 for never."
+  type        = number
+  default     = 0
+}
+
 variable "dashboard" {
   description = "A CloudWatch dashboard: 3 USD a month; the first three of an account are free."
   type        = bool

@@ -7,6 +7,7 @@
 - What runs trusts the database's authority, as it would trust a public one.
 - The address of an API is one that needs no DNS.
 - A template's parameter that is a number counts as one, and a condition may split a parameter.
+- The API tells the throttle of a template's stage.
 """
 
 import os
@@ -110,6 +111,18 @@ def with_splits(evaluate: Callable[..., Any]) -> Callable[..., Any]:
     return evaluated
 
 
+def with_throttle(read: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep a stage's throttle under the names of the API, not those of the template."""
+
+    def properties_of(properties: dict[str, Any]) -> dict[str, Any]:
+        settings = properties.get("DefaultRouteSettings", {})
+        return read(properties) | {
+            "defaultRouteSettings": {key[:1].lower() + key[1:]: int(float(value)) for key, value in settings.items()}
+        }
+
+    return properties_of
+
+
 ContainerCollection.run = as_in_aws(ContainerCollection.run)
 ImageCollection.get = by_registry(ImageCollection.get)
 ImageCollection.pull = by_registry(ImageCollection.pull)
@@ -121,4 +134,5 @@ lambda_svc._warm_pool_key = by_version(lambda_svc._warm_pool_key)
 lambda_svc._pool_kill_function = lambda *_: None
 source = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
 source["create"] = with_numbers(source["create"])
+provisioners._apigw_v2_stage_props = with_throttle(provisioners._apigw_v2_stage_props)
 app.main()

@@ -176,11 +176,11 @@ def queue(db: None, server: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The operations of AWS that are called."""
     seen: list[str] = []
-    post = aws.post
+    send = aws.send
 
-    def spy(service: str, operation: str, *arguments: Any, **named: Any) -> dict[str, Any]:
+    def spy(method: str, service: str, operation: str, *arguments: Any, **named: Any) -> dict[str, Any]:
         seen.append(operation)
-        return post(service, operation, *arguments, **named)
+        return send(method, service, operation, *arguments, **named)
 
-    monkeypatch.setattr(aws, "post", spy)
+    monkeypatch.setattr(aws, "send", spy)
     return seen

@@ -21,16 +21,22 @@ ascii_text = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_siz
 
 
 @given(
-    st.binary(max_size=200), ascii_text, ascii_text, st.none() | ascii_text, st.sampled_from(["/", "/schedules/a-1"])
+    st.binary(max_size=200),
+    ascii_text,
+    ascii_text,
+    st.none() | ascii_text,
+    st.sampled_from([("POST", "/"), ("POST", "/schedules/a-1"), ("PATCH", "/v2/apis/a1b2/stages/%24default")]),
 )
 def test_a_signature_is_the_one_that_botocore_makes(
-    body: bytes, key: str, secret: str, token: str | None, path: str
+    body: bytes, key: str, secret: str, token: str | None, target: tuple[str, str]
 ) -> None:
+    method, path = target
     headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "AmazonSQS.SendMessage"}
     moment = datetime.now(UTC).replace(microsecond=0)
     host = "sqs.eu-central-1.amazonaws.com"
-    ours = aws.sign("eu-central-1/sqs", path, host, headers, body, aws.Credentials(key, secret, token), moment)
-    request = AWSRequest("POST", f"https://{host}{path}", headers=headers, data=body)
+    credentials = aws.Credentials(key, secret, token)
+    ours = aws.sign("eu-central-1/sqs", path, host, headers, body, credentials, moment, method=method)
+    request = AWSRequest(method, f"https://{host}{path}", headers=headers, data=body)
     signer = SigV4Auth(BotoCredentials(key, secret, token), "sqs", "eu-central-1")
     request.context["timestamp"] = ours["x-amz-date"]
     signer._modify_request_before_signing(request)

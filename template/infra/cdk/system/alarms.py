@@ -1,14 +1,17 @@
-"""Alarms: failed jobs, errors, jobs that wait too long, many requests."""
+"""Alarms: failed jobs, errors, jobs that wait too long, many requests; and the brake that a budget closes."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from .function import image_code
 from .jobs import Jobs
+from .logs import LogGroup
 from .manifest import Manifest
 from .queues import Queues
 from .settings import Settings
@@ -92,3 +95,47 @@ class Alarms(Construct):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         ).add_alarm_action(actions.SnsAction(self.topic))
+
+
+class Brake(Construct):
+    """AWS Budgets publishes to a topic above `budget_brake`, and a function has the API refuse all requests.
+
+    The function knows no secret and may do nothing else.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, web: Web) -> None:
+        super().__init__(scope, id)
+        stack = cdk.Stack.of(self)
+        name = f"{settings.name}-brake"
+        role = iam.Role(self, "Role", role_name=name, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group = LogGroup(self, "Logs", settings=settings, part="brake")
+        log_group.grant_write(role)
+        stages = f"arn:{stack.partition}:apigateway:{stack.region}::/apis/{web.api.api_id}/stages/*"
+        role.add_to_policy(iam.PolicyStatement(actions=["apigateway:PATCH"], resources=[stages]))
+        arm = settings.architecture == "arm64"
+        function = lambda_.DockerImageFunction(
+            self,
+            "Function",
+            function_name=name,
+            description="Refuses all requests above the budget",
+            code=image_code(self, "kit.aws_lambda.brake.handler", settings=settings),
+            architecture=lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64,
+            memory_size=512,
+            timeout=cdk.Duration.minutes(1),
+            environment={"BRAKE_API": web.api.api_id},
+            log_group=log_group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            system_log_level_v2=lambda_.SystemLogLevel.WARN,
+            application_log_level_v2=lambda_.ApplicationLogLevel.DEBUG,
+            role=role,
+        )
+        topic = sns.Topic(self, "Topic", topic_name=name)
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                principals=[iam.ServicePrincipal("budgets.amazonaws.com")],
+                conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+            )
+        )
+        topic.add_subscription(subscriptions.LambdaSubscription(function))

@@ -50,6 +50,7 @@ class Settings:
     alarm_email: str = ""  # email address for alarms
     requests_alarm: int = 10_000  # number of requests in five minutes that raises an alarm
     monthly_budget: int = 20  # USD, for the whole account; `make deploy` sets the budget; 0 for none
+    budget_brake: int = 0  # USD of the account's bill in a month above which the API refuses all requests; 0 for never
     dashboard: bool = False  # 3 USD a month; the first three of an account are free
     log_retention: int = 30  # days: 1, 7, 14, 30, 90 or 365
 

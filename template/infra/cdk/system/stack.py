@@ -6,7 +6,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from .alarms import Alarms
+from .alarms import Alarms, Brake
 from .dashboard import Dashboard
 from .environment import Environment
 from .events import Events
@@ -59,6 +59,8 @@ class AppStack(cdk.Stack):
         Schedules(self, "Schedules", manifest=manifest, environment=environment, queues=queues, jobs=jobs)
         self.events = Events(self, "Events", settings=settings, manifest=manifest, queues=queues, jobs=jobs)
         Alarms(self, "Alarms", settings=settings, manifest=manifest, web=web, jobs=jobs, queues=queues)
+        if settings.budget_brake and not settings.is_preview:
+            Brake(self, "Brake", settings=settings, web=web)
         if settings.dashboard and not settings.is_preview:
             Dashboard(self, "Dashboard", settings=settings, web=web, jobs=jobs, queues=queues)
 

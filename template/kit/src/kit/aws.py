@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from kit import tls
 from kit.errors import UsageError
@@ -75,10 +75,11 @@ def call(
     """
     prefix, version = _PROTOCOLS[service]
     headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": f"{prefix}.{operation}"}
-    return post(service, operation, "/", headers, payload, endpoint=endpoint, where=where, tries=tries)
+    return send("POST", service, operation, "/", headers, payload, endpoint=endpoint, where=where, tries=tries)
 
 
-def post(
+def send(
+    method: str,
     service: str,
     operation: str,
     path: str,
@@ -89,15 +90,15 @@ def post(
     where: str | None = None,
     tries: int = TRIES,
 ) -> dict[str, Any]:
-    """Send a signed JSON request; `path` may only have characters that need no quoting."""
+    """Send a signed JSON request; `path` is quoted, and `operation` is its name in errors."""
     where = where or region()
     url = urlsplit(endpoint or address(service, where))
     body = json.dumps(payload, ensure_ascii=False).encode()
     for attempt in range(1, tries + 1):
         try:
             scope = f"{where}/{service}"
-            signed = sign(scope, path, url.netloc, headers, body, credentials(), datetime.now(UTC))
-            status, content = _exchange(url, path, signed, body)
+            signed = sign(scope, path, url.netloc, headers, body, credentials(), datetime.now(UTC), method=method)
+            status, content = _exchange(url, method, path, signed, body)
         except (OSError, http.client.HTTPException):
             if attempt == tries:
                 raise
@@ -132,10 +133,10 @@ def address(service: str, where: str) -> str:
     return override or f"https://{service}.{where}.{_DOMAINS.get(where.partition('-')[0], 'amazonaws.com')}"
 
 
-def _exchange(url: SplitResult, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+def _exchange(url: SplitResult, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
     connection = _idle.pop(url.netloc, None) or _connect(url)
     try:
-        connection.request("POST", path, body, headers)
+        connection.request(method, path, body, headers)
         response = connection.getresponse()
         content = response.read()
     except BaseException:  # including a job's time limit: the next call must not read the rest of this response
@@ -169,7 +170,15 @@ def _error(operation: str, status: int, content: bytes) -> AwsError:
 
 
 def sign(
-    where: str, path: str, host: str, headers: dict[str, str], body: bytes, by: Credentials, moment: datetime
+    where: str,
+    path: str,
+    host: str,
+    headers: dict[str, str],
+    body: bytes,
+    by: Credentials,
+    moment: datetime,
+    *,
+    method: str = "POST",
 ) -> dict[str, str]:
     """Return the headers with their Signature Version 4; `where` is region and service: `eu-central-1/sqs`."""
     stamp = moment.strftime("%Y%m%dT%H%M%SZ")
@@ -178,7 +187,7 @@ def sign(
         signed["x-amz-security-token"] = by.token
     names = ";".join(sorted(signed))
     lines = [f"{name}:{signed[name]}\n" for name in sorted(signed)]
-    request = f"POST\n{path}\n\n{''.join(lines)}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+    request = f"{method}\n{quote(path)}\n\n{''.join(lines)}\n{names}\n{hashlib.sha256(body).hexdigest()}"
     scope = f"{stamp[:8]}/{where}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
     signature = hmac.digest(signing_key(by.secret_key, scope), text.encode(), "sha256").hex()

@@ -19,6 +19,7 @@ OPS = {
     "preview": "deploy a preview of a pull request",
     "preview-end": "delete a preview, or those of closed pull requests",
     "status": "show a stage's versions, queues, alarms and tasks",
+    "brake": "show, open or close the brake, which refuses all requests",
     "quota": "show Lambda's quota, and ask for more",
     "logs": "show a stage's logs",
     "cost": "estimate the costs with and without traffic",

@@ -8,6 +8,7 @@ destroy       delete a stage
 secret        store a secret for a stage
 preview       a stage for a pull request, with a database branch of its own
 status        read-only status of a deployed stage
+brake         whether a stage refuses all requests
 quota         Lambda's quota, and a request for more
 logs          a stage's logs
 cost          estimate of the costs
@@ -28,6 +29,8 @@ boundary        the permissions boundary of a stage's roles
 tool_state      where the infrastructure tool keeps its state, for its policy
 inventory       the billable resources of a deployed stage
 cost_model      a model of what a stage uses
+throttle        how many requests a stage's API accepts
+traffic_logs    what a stage's logs say of its traffic
 lambda_quota    how many environments Lambda may run at once
 health_check    health checks before and after traffic is shifted
 ecs_task        a task on Fargate

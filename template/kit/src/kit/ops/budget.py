@@ -1,6 +1,7 @@
-"""A stage's monthly budget: AWS Budgets sends an email when the account's bill exceeds it, and when it is about to.
+"""A stage's monthly budgets: one of which AWS Budgets sends an email when the account's bill exceeds it, and when it is about
+to; and with `budget_brake` one that closes the brake.
 
-It is created by the API, as CloudFormation doesn't know AWS::Budgets::Budget in half of the regions. The email goes to
+They are created by the API, as CloudFormation doesn't know AWS::Budgets::Budget in half of the regions. The email goes to
 the recipient of alarms directly, so that no region's topic is needed.
 """
 
@@ -11,7 +12,7 @@ from kit.ops.iac import Settings
 from kit.ops.retry import RETRY
 from kit.ops.stage import Stage
 
-KINDS = ("ACTUAL", "FORECASTED")
+ACTUAL, FORECASTED = "ACTUAL", "FORECASTED"
 PARTITION = "aws"
 """Where bills are in USD. Those of GovCloud are in a standard account, those of China and of the European Sovereign Cloud in
 another currency.
@@ -26,48 +27,71 @@ def exists_in(account: Account) -> bool:
 
 
 def put(account: Account, stage: Stage, settings: Settings) -> str:
-    """Create, change or delete the stage's budget, so that it is what the settings say; return what it is then.
+    """Create, change or delete the stage's budgets, so that they are what the settings say; return what they are then.
 
-    An existing budget that matches is left alone: a new one would send its emails again. Recipients that were added to it
-    stay, until the amount or the recipient of alarms changes.
+    An existing budget that matches is left alone: a new one would send its emails again, or close the brake again.
+    Recipients that were added to it stay, until the amount or the recipient of alarms changes.
     """
     if not exists_in(account):
         return f"none, as the bill of {account.region} is not in USD or in another account: create one where it is paid"
-    if not (settings.monthly_budget > 0 and settings.alarm_email):
-        delete(account, stage)
-        return "none, as the stage has no " + (
-            "recipient of alarms" if settings.monthly_budget > 0 else "monthly budget"
-        )
-    budgets = account.session.client("budgets", config=RETRY)
-    key = {"AccountId": account.number, "BudgetName": stage.resource_prefix}
-    if _read(budgets, key) != settings.monthly_budget or not _reaches(budgets, key, settings.alarm_email):
-        delete(account, stage)
-        budgets.create_budget(
-            AccountId=account.number,
-            Budget={
-                "BudgetName": stage.resource_prefix,
-                "BudgetType": "COST",
-                "TimeUnit": "MONTHLY",
-                "BudgetLimit": {"Amount": f"{settings.monthly_budget}", "Unit": "USD"},
-            },
-            NotificationsWithSubscribers=[
-                {
-                    "Notification": _notification(kind),
-                    "Subscribers": [{"SubscriptionType": "EMAIL", "Address": settings.alarm_email}],
-                }
-                for kind in KINDS
-            ],
-        )
-    return f"{settings.monthly_budget:g} USD a month"
+    email = [("EMAIL", settings.alarm_email)] if settings.alarm_email else []
+    warned = settings.monthly_budget if email else 0.0
+    braked = 0.0 if stage.is_preview else settings.budget_brake
+    _put(account, stage.resource_prefix, warned, {ACTUAL: email, FORECASTED: email})
+    _put(account, brake_name(stage), braked, {ACTUAL: [("SNS", brake_topic(account, stage)), *email]})
+    missing = "recipient of alarms" if settings.monthly_budget > 0 else "monthly budget"
+    text = f"{warned:g} USD a month" if warned > 0 else f"none, as the stage has no {missing}"
+    return f"{text}; the brake closes above {braked:g}" if braked > 0 else text
 
 
 def delete(account: Account, stage: Stage) -> None:
-    """Delete the stage's budget, if there is one."""
-    if not exists_in(account):
+    """Delete the stage's budgets, if there are any."""
+    if exists_in(account):
+        for name in (stage.resource_prefix, brake_name(stage)):
+            _delete(account, name)
+
+
+def brake_name(stage: Stage) -> str:
+    """The name of the budget that closes the brake, and of the topic that it publishes to."""
+    return f"{stage.resource_prefix}-brake"
+
+
+def brake_topic(account: Account, stage: Stage) -> str:
+    """The ARN of that topic, which the infrastructure creates."""
+    return f"arn:{PARTITION}:sns:{account.region}:{account.number}:{brake_name(stage)}"
+
+
+def _put(account: Account, name: str, amount: float, subscribers: dict[str, list[tuple[str, str]]]) -> None:
+    """A budget of that amount, or none, which notifies the subscribers of each kind, given by type and address."""
+    budgets = account.session.client("budgets", config=RETRY)
+    key = {"AccountId": account.number, "BudgetName": name}
+    if amount > 0 and _read(budgets, key) == amount and _reaches(budgets, key, subscribers):
         return
+    _delete(account, name)
+    if amount <= 0:
+        return
+    budgets.create_budget(
+        AccountId=account.number,
+        Budget={
+            "BudgetName": name,
+            "BudgetType": "COST",
+            "TimeUnit": "MONTHLY",
+            "BudgetLimit": {"Amount": f"{amount}", "Unit": "USD"},
+        },
+        NotificationsWithSubscribers=[
+            {
+                "Notification": _notification(kind),
+                "Subscribers": [{"SubscriptionType": type, "Address": address} for type, address in each],
+            }
+            for kind, each in subscribers.items()
+        ],
+    )
+
+
+def _delete(account: Account, name: str) -> None:
     budgets = account.session.client("budgets", config=RETRY)
     try:
-        budgets.delete_budget(AccountId=account.number, BudgetName=stage.resource_prefix)
+        budgets.delete_budget(AccountId=account.number, BudgetName=name)
     except budgets.exceptions.NotFoundException:
         return
 
@@ -90,12 +114,16 @@ def _read(budgets: Any, key: dict[str, str]) -> float | None:
         return None
 
 
-def _reaches(budgets: Any, key: dict[str, str], email: str) -> bool:
-    """Whether all of a budget's emails are sent to this address."""
+def _reaches(budgets: Any, key: dict[str, str], subscribers: dict[str, list[tuple[str, str]]]) -> bool:
+    """Whether a budget notifies all of these."""
     try:
-        answers = [
-            budgets.describe_subscribers_for_notification(**key, Notification=_notification(kind)) for kind in KINDS
-        ]
+        responses = {
+            kind: budgets.describe_subscribers_for_notification(**key, Notification=_notification(kind))["Subscribers"]
+            for kind in subscribers
+        }
     except budgets.exceptions.NotFoundException:
         return False
-    return all(email in {one["Address"] for one in answer["Subscribers"]} for answer in answers)
+    return all(
+        set(each) <= {(one["SubscriptionType"], one["Address"]) for one in responses[kind]}
+        for kind, each in subscribers.items()
+    )

@@ -9,8 +9,10 @@ from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kit.ops import aws_account, cost_model, inventory, lambda_quota
+from kit.ops import aws_account, cost_model, inventory, lambda_quota, traffic_logs
 from kit.ops.cost_model import DeployedResources, TrafficModel, Usage
+from kit.ops.stage import Stage
+from kit.ops.traffic_logs import MeasuredTraffic
 
 DAYS = cost_model.MONTH / 24
 """Of a month."""
@@ -80,12 +82,13 @@ class Column:
 def register(commands: Any) -> None:
     """Add the command; the assumptions about traffic are options."""
     parser = commands.add_parser("cost", description="Estimate the costs without traffic, with it, and of abuse.")
-    parser.add_argument("--stage", help="use the settings of this deployed stage instead of the defaults")
+    parser.add_argument("--stage", help="use the settings and the logs of this deployed stage instead of the defaults")
     parser.add_argument("--region", help="the AWS region; by default the app's")
     parser.add_argument("--prices", action="store_true", help="list the prices with their dates and sources")
     parser.add_argument("--architecture", choices=["arm64", "x86_64"], help="the image's processor")
     for name in SETTINGS:
         parser.add_argument(_option(name), type=int, metavar="N", help="as in the infrastructure's settings")
+    parser.add_argument("--cdn", choices=cost_model.CDN, help="the CDN in front of the app")
     parser.add_argument("--dashboard", action="store_true", help="include the dashboard")
     for assumption in fields(TrafficModel):
         parser.add_argument(
@@ -104,21 +107,33 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.prices:
         print("\n".join(_price_lines(prices, document)))
         return
-    names = ("architecture", *SETTINGS)
+    names = ("architecture", "cdn", *SETTINGS)
     changes = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     resources = replace(resources, **changes, dashboards=max(resources.dashboards, int(arguments.dashboard)))
-    traffic = TrafficModel(**{field.name: _assumption(arguments, field) for field in fields(TrafficModel)})
+    measured = _measured(arguments.stage, resources)
+    traffic = TrafficModel(**{field.name: _assumption(arguments, measured, field) for field in fields(TrafficModel)})
     print("\n".join(_table(columns(resources, traffic, prices), prices)))
     print("\n".join(_notes(resources, traffic, prices, document)), file=sys.stderr)
+    if measured.note:
+        print(measured.note, file=sys.stderr)
 
 
 def _region(stage: str | None) -> str:
     return aws_account.account().region if stage else os.environ.get("AWS_REGION") or HOME
 
 
-def _assumption(arguments: argparse.Namespace, assumption: Field[Any]) -> float:
-    """The option's value; the quota of a stage's account is read, if it may be."""
+def _measured(stage: str | None, resources: DeployedResources) -> MeasuredTraffic:
+    """What the logs of a stage say; nothing without a stage."""
+    if not stage:
+        return MeasuredTraffic("")
+    cdn = resources.cdn != cost_model.NO_CDN
+    return traffic_logs.read_if_allowed(aws_account.account(), Stage.of(stage), cdn=cdn)
+
+
+def _assumption(arguments: argparse.Namespace, measured: MeasuredTraffic, assumption: Field[Any]) -> float:
+    """The option's value, or what is measured; the quota of a stage's account is read, if it may be."""
     value: float | None = getattr(arguments, assumption.name)
+    value = measured.values.get(assumption.name) if value is None else value
     if value is None and assumption.name == "environments" and arguments.stage:
         quota, _ = lambda_quota.read_if_allowed(aws_account.account())
         value = float(quota.environments) if quota else None
@@ -149,12 +164,20 @@ def columns(resources: DeployedResources, traffic: TrafficModel, prices: Prices)
     idle = cost_model.idle(resources, traffic)
     free = {name: price.free for name, price in prices.by_name.items()}
     rest = {name: max(0.0, free[name] - idle[name]) for name in free}
-    normal, viral = (
-        cost_model.day(resources, traffic, visits, minutes, poll_seconds=seconds)
-        for visits, minutes, seconds in (
-            (traffic.normal_visits, traffic.normal_task_minutes, traffic.poll_seconds),
-            (traffic.viral_visits, traffic.viral_task_minutes, traffic.viral_poll_seconds),
-        )
+    normal = cost_model.day(
+        resources,
+        traffic,
+        traffic.normal_visits,
+        traffic.normal_task_minutes,
+        poll_seconds=traffic.poll_seconds,
+    )
+    viral = cost_model.day(
+        resources,
+        traffic,
+        traffic.viral_visits,
+        traffic.viral_task_minutes,
+        poll_seconds=traffic.viral_poll_seconds,
+        hours=traffic.viral_hours,
     )
     return [
         Column("idle, a month", idle, free),
@@ -168,11 +191,46 @@ def summary(resources: DeployedResources, traffic: TrafficModel, region: str) ->
     """An idle month and the most that a night of abuse can cost, in one line."""
     prices, _ = read_prices(region)
     idle, *_, abuse = columns(resources, traffic, prices)
-    note = prices.note()
+    notes = [prices.note()] if prices.foreign else []
+    if resources.cdn == cost_model.PAY_AS_YOU_GO:
+        notes.append(f"with {_assumed_abuse(traffic)} to the CDN, which nothing but a flat-rate plan limits")
+    note = f" ({'; '.join(notes)})" if notes else ""
     return (
         f"about {idle.total(prices):.2f} USD a month without traffic, not counting the database; at most "
-        f"{abuse.total(prices):,.0f} USD in a night of abuse; details: make cost{f' ({note})' * bool(note)}"
+        f"{abuse.total(prices):,.0f} USD in a night of abuse; details: make cost{note}"
     )
+
+
+def _assumed_abuse(traffic: TrafficModel) -> str:
+    return f"{traffic.abuse_cdn_requests:,.10g} requests and {traffic.abuse_cdn_gbits:,.10g} Gbit a second"
+
+
+def _cdn_notes(resources: DeployedResources, traffic: TrafficModel, prices: Prices) -> Iterator[str]:
+    """What the CDN changes, or would change."""
+    there = resources.cdn != cost_model.NO_CDN
+    behind = resources if there else replace(resources, cdn=cost_model.PAY_AS_YOU_GO)
+    without, with_cdn = (
+        columns(each, traffic, prices)[2].paid(prices) for each in (replace(resources, cdn=cost_model.NO_CDN), behind)
+    )
+    requests = sum(cost_model.sent(traffic, traffic.viral_visits, traffic.viral_poll_seconds))
+    share = (
+        requests
+        and cost_model.reaching_app(
+            behind, traffic, traffic.viral_visits, poll_seconds=traffic.viral_poll_seconds, hours=traffic.viral_hours
+        )
+        / requests
+    )
+    yield (
+        f"A viral day costs {without:,.2f} USD without a CDN, and {with_cdn:,.2f} with cdn = {behind.cdn}, after the free "
+        f"tier; {share:.2%} of its requests reach the app then."
+    )
+    if resources.cdn == cost_model.PAY_AS_YOU_GO:
+        quotas = replace(traffic, abuse_cdn_requests=cost_model.CDN_REQUESTS, abuse_cdn_gbits=cost_model.CDN_GBITS)
+        most = columns(resources, quotas, prices)[3].total(prices)
+        yield (
+            f"The night of abuse sends the CDN {_assumed_abuse(traffic)}. Nothing but CloudFront's quotas limits that, "
+            f"with which it would be {most:,.0f} USD: a flat-rate plan has no such bill."
+        )
 
 
 def _table(columns: list[Column], prices: Prices) -> Iterator[str]:
@@ -198,6 +256,7 @@ def _notes(
 ) -> Iterator[str]:
     database, queues = document["database"], len(resources.manifest["queues"])
     memory = f"web {resources.web_memory} MB, jobs {resources.jobs_memory} MB, {resources.architecture}"
+    cdn_notes = "\n".join(_cdn_notes(resources, traffic, prices))
     note = f"\nNot all are known: {prices.note()}." if prices.foreign else ""
     yield f"""
 Not included: {database["what"]}, {cost_model.database(traffic, document):.2f} USD a month with a branch for each preview
@@ -206,6 +265,7 @@ Prices of {prices.region} without taxes; ARGS=--prices lists them with their dat
 The month is that of all stages and previews. The costs of a day come on top of it. The free tier is the whole account's:
 a normal day gets its share of what is left, a viral day all of it. Abuse is the most that {traffic.abuse_hours:g} hours can
 cost, with a throttle of {resources.throttle_rate:,} requests a second and {_limit(resources, traffic)} environments, each busy all the time.
+{cdn_notes}
 Assumptions, for {queues} queue(s), {resources.alarms} alarms, {memory} (change them with ARGS='--ms 50' …):"""
     for field in fields(traffic):
         yield f"  {_option(field.name):<26}{getattr(traffic, field.name):>12,.10g}  {field.metadata['help']}"

@@ -30,6 +30,13 @@ METERED_KB = 512
 """What the HTTP API counts as one request; a larger one is several. Source: https://aws.amazon.com/api-gateway/pricing/"""
 LEAST_TASK_MINUTES = 1.0
 """What Fargate bills at least. Source: https://aws.amazon.com/fargate/pricing/"""
+NO_CDN, PAY_AS_YOU_GO = "off", "pay-as-you-go"
+CDN = (NO_CDN, PAY_AS_YOU_GO, "free", "pro", "business", "premium")
+"""Values of the setting `cdn`: the last four are CloudFront's flat-rate plans, which bill neither requests nor transfer."""
+CDN_REQUESTS, CDN_GBITS = 250_000, 150
+"""What a distribution serves at most without a plan, a second. Source: CloudFront Developer Guide, "Quotas"."""
+REFUSAL_KB = 1
+"""What the app answers at most to a request that bypasses the CDN."""
 
 Usage = defaultdict[str, float]
 """Units by their names in prices.toml."""
@@ -38,11 +45,12 @@ Units = Iterator[tuple[str, float]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeployedResources:
-    """The billable resources of a stage; the defaults are the infrastructure's. Memory is in MB."""
+class BillableSettings:
+    """The settings of a stage on which its costs depend; the defaults are the infrastructure's. Memory is in MB."""
 
-    manifest: dict[str, Any]
     architecture: str = "arm64"
+    """The processor to build the image for."""
+    cdn: str = NO_CDN
     web_memory: int = 1024
     web_reserved_concurrency: int = -1
     throttle_rate: int = 500
@@ -51,6 +59,13 @@ class DeployedResources:
     jobs_concurrency: int = 10
     task_cpu: int = 512
     task_memory: int = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployedResources(BillableSettings):
+    """The billable resources of a stage."""
+
+    manifest: dict[str, Any]
     alarms: int
     dashboards: int = 0
     secrets: int = 0
@@ -81,6 +96,10 @@ class TrafficModel:
     scheduled_task_minutes: float = _option("minutes that a scheduled job takes on Fargate", 60)
     log_kb: float = _option("KB of logs for each invocation", 0.3)
     requests: float = _option("requests per visit, without polls", 2)
+    static: float = _option("of these, static files, which a CDN keeps", 1)
+    uncached: float = _option("of these, what no CDN may answer, such as posts", 0.1)
+    cdn_seconds: float = _option("seconds that a CDN keeps a page: s-maxage", 1)
+    cdn_caches: float = _option("caches of the CDN that ask the app", 15)
     minutes: float = _option("minutes that a visitor stays", 1)
     poll_seconds: float = _option("seconds between polls of an open page; 0 if it doesn't poll", 8)
     viral_poll_seconds: float = _option("the same on a viral day, when the server asks for fewer", 30)
@@ -93,12 +112,15 @@ class TrafficModel:
     normal_visits: float = _option("visits on a normal day", 1_000)
     normal_task_minutes: float = _option("minutes of Fargate tasks on a normal day", 0)
     viral_visits: float = _option("visits on a viral day", 1_000_000)
+    viral_hours: float = _option("hours within which they come", 24)
     viral_task_minutes: float = _option("minutes of Fargate tasks on a viral day", 60)
     abuse_hours: float = _option("hours of a night of abuse", 8)
     abuse_body_kb: float = _option("KB of the largest body that the API accepts", 10_240)
     abuse_answer_kb: float = _option("KB of the app's largest response", 100)
     abuse_log_kb: float = _option("KB of logs for a request, at most", 6)
     abuse_jobs: float = _option("jobs that a request starts, at most", 1)
+    abuse_cdn_requests: float = _option("requests a second to the CDN", 10_000)
+    abuse_cdn_gbits: float = _option("Gbit/s that it receives, and that it sends", 1)
     database_kb: float = _option("KB sent to the database for a request, at most", 2)
     environments: float = _option("Lambda's quota: environments at once", 1_000)
 
@@ -107,22 +129,54 @@ def idle(resources: DeployedResources, traffic: TrafficModel) -> Usage:
     """A month without traffic, of all stages and previews: resources that cost by existing, and schedules."""
     total: Usage = defaultdict(float)
     for name, number in _total(_idle(resources, traffic)).items():
-        watching = name in {"alarms", "dashboards"}  # which previews don't have
-        total[name] = number * (traffic.stages + (0 if watching else traffic.previews))
+        stages_only = name in {"alarms", "dashboards"} or name.startswith("cdn-")  # which previews don't have
+        total[name] = number * (traffic.stages + (0 if stages_only else traffic.previews))
     return total
 
 
 def day(
-    resources: DeployedResources, traffic: TrafficModel, visits: float, task_minutes: float, *, poll_seconds: float
+    resources: DeployedResources,
+    traffic: TrafficModel,
+    visits: float,
+    task_minutes: float,
+    *,
+    poll_seconds: float,
+    hours: float = 24,
 ) -> Usage:
-    """What a day with that many visits adds."""
-    return _total(_day(resources, traffic, visits, task_minutes, poll_seconds))
+    """What a day with that many visits adds, if they come within so many hours."""
+    return _total(_day(resources, traffic, visits, task_minutes, poll_seconds, hours))
+
+
+def sent(traffic: TrafficModel, visits: float, poll_seconds: float) -> tuple[float, float]:
+    """The requests of visitors: those of their visits, and the polls of the pages that they leave open."""
+    return visits * traffic.requests, visits * traffic.minutes * 60 / poll_seconds if poll_seconds else 0
+
+
+def reaching_app(
+    resources: DeployedResources, traffic: TrafficModel, visits: float, *, poll_seconds: float, hours: float
+) -> float:
+    """The requests of visitors that the app answers, which are all without a CDN.
+
+    With one, each of its caches asks for the page once in `cdn_seconds`, and for what pages poll too, if anybody asks it.
+    Static files have names with a hash and are kept for a year. The default of `cdn_caches` is the number of CloudFront's
+    regional edge caches, through which its edge locations ask (CloudFront Developer Guide, "How CloudFront works with
+    regional edge caches"; 15 by https://aws.amazon.com/cloudfront/features/ in 2026): as if visitors came from everywhere.
+    """
+    requests, polls = sent(traffic, visits, poll_seconds)
+    if resources.cdn == NO_CDN:
+        return requests + polls
+    refreshes = traffic.cdn_caches * hours * 3600 / traffic.cdn_seconds if traffic.cdn_seconds else math.inf
+    uncached = visits * min(traffic.uncached, traffic.requests)
+    pages = max(0.0, requests - uncached - visits * traffic.static)
+    # Of requests at random times, n for each time that a copy is fresh, one in 1 + n finds none that is.
+    return uncached + sum(number / (1 + number / refreshes) if refreshes else 0 for number in (pages, polls))
 
 
 def abuse(resources: DeployedResources, traffic: TrafficModel) -> Usage:
     """The most that somebody can use who sends whatever they like all night, however long it takes to answer.
 
-    The API's throttle limits the requests, and the account's environments limit the time.
+    The API's throttle limits the requests, and the account's environments limit the time. Nothing but its quotas limits what
+    a CDN without a plan answers, so that the requests and the transfer to it are assumptions.
     """
     return _total(_abuse(resources, traffic))
 
@@ -140,6 +194,8 @@ def _idle(resources: DeployedResources, traffic: TrafficModel) -> Units:
     yield "alarms", resources.alarms
     yield "dashboards", resources.dashboards
     yield "secrets", resources.secrets
+    if resources.cdn not in {NO_CDN, PAY_AS_YOU_GO}:
+        yield f"cdn-{resources.cdn}", 1
     for queue in resources.manifest["queues"]:
         yield "sqs-fifo" if queue["fifo"] else "sqs", POLLS * MONTH
     for schedule in resources.manifest["schedules"]:
@@ -154,12 +210,19 @@ def _idle(resources: DeployedResources, traffic: TrafficModel) -> Units:
 
 
 def _day(
-    resources: DeployedResources, traffic: TrafficModel, visits: float, task_minutes: float, poll_seconds: float
+    resources: DeployedResources,
+    traffic: TrafficModel,
+    visits: float,
+    task_minutes: float,
+    poll_seconds: float,
+    hours: float,
 ) -> Units:
-    polls = traffic.minutes * 60 / poll_seconds if poll_seconds else 0
-    requests, jobs = visits * (traffic.requests + polls), visits * traffic.jobs
+    everything, jobs = sum(sent(traffic, visits, poll_seconds)), visits * traffic.jobs
+    requests = reaching_app(resources, traffic, visits, poll_seconds=poll_seconds, hours=hours)
     yield "http-api", requests * _metered(traffic.answer_kb)
-    yield "data-out", requests * traffic.answer_kb / 1e6
+    if resources.cdn == NO_CDN:
+        yield "data-out", requests * traffic.answer_kb / 1e6
+    yield from _cdn(resources, everything, everything * traffic.answer_kb / 1e6)
     yield from _invocations(resources, traffic, resources.web_memory, requests, traffic.ms)
     yield from _jobs(resources, traffic, jobs)
     yield from _task(resources, task_minutes / 60)
@@ -172,13 +235,29 @@ def _abuse(resources: DeployedResources, traffic: TrafficModel) -> Units:
     reserved = resources.web_reserved_concurrency
     environments = traffic.environments if reserved < 0 else min(reserved, traffic.environments)
     yield "http-api", requests * _metered(max(traffic.abuse_body_kb, traffic.abuse_answer_kb))
-    yield "data-out", requests * (traffic.abuse_answer_kb + traffic.database_kb) / 1e6
+    # What AWS sends to its own CDN is free.
+    answer_kb = traffic.abuse_answer_kb if resources.cdn == NO_CDN else REFUSAL_KB
+    yield "data-out", requests * (answer_kb + traffic.database_kb) / 1e6
     yield "lambda-requests", requests
     busy = min(requests * TIMEOUT, environments * (seconds + TIMEOUT))
     yield f"lambda-{resources.architecture}", busy * resources.web_memory / 1024
     yield "logs", requests * traffic.abuse_log_kb / 1e6
     yield "logs-kept", requests * traffic.abuse_log_kb / 1e6
     yield from _jobs(resources, traffic, requests * traffic.abuse_jobs)
+    everything, gigabytes = traffic.abuse_cdn_requests * seconds, traffic.abuse_cdn_gbits / 8 * seconds
+    yield from _cdn(resources, everything, min(gigabytes, everything * traffic.abuse_answer_kb / 1e6))
+    if resources.cdn == PAY_AS_YOU_GO:
+        yield "cdn-to-app", min(gigabytes, everything * traffic.abuse_body_kb / 1e6)
+    if resources.cdn != NO_CDN:
+        yield "s3-reads", traffic.cdn_caches * seconds  # of the page for those who are refused
+
+
+def _cdn(resources: DeployedResources, requests: float, gigabytes: float) -> Units:
+    """What a CDN without a plan bills for requests, each of which runs a CloudFront Function, and for answers."""
+    if resources.cdn == PAY_AS_YOU_GO:
+        yield "cdn-requests", requests
+        yield "cdn-functions", requests
+        yield "cdn-out", gigabytes
 
 
 def _metered(kb: float) -> int:

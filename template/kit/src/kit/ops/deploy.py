@@ -19,6 +19,7 @@ from kit.errors import UsageError
 from kit.ops import (
     aws_account,
     boundary,
+    brake,
     budget,
     cdn,
     commits,
@@ -40,8 +41,9 @@ from kit.ops import (
     rollback,
     secret,
     stage_settings,
+    throttle,
 )
-from kit.ops.cost_model import DeployedResources, TrafficModel
+from kit.ops.cost_model import BillableSettings, DeployedResources, TrafficModel
 from kit.ops.ecs_task import HOUR, TaskSpec
 from kit.ops.lambda_quota import UNRESERVED, LambdaQuota
 from kit.ops.progress import step
@@ -86,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
         commit = commits.require_newer(releases, record, older=arguments.older, again=plan.again)
         undeclared = queues.undeclared(account, stage, plan.drop_queue)
         quota, capacity = lambda_quota.read_if_allowed(account)
-        plan = replace(plan, **limits(quota, settings))
+        plan = replace(plan, **limits(quota, settings), closed=brake.is_closed(account, stage))
         lacking = [] if record else new_account.lacking(account)
         environments = quota.environments if quota else None
         show(account, settings, plan, record, undeclared, note, lacking, capacity, environments, commit)
@@ -109,6 +111,8 @@ class Plan:
     jobs_note: str = ""
     image_file: str = ""
     """An archive of the image; empty builds it."""
+    closed: bool = False
+    """Whether the brake is closed, and stays so."""
 
     @property
     def migration(self) -> list[str]:
@@ -184,6 +188,8 @@ def show(
     }
     if text := cdn.describe(settings, deployed.distribution(account, plan.stage), first=not record):
         lines["cdn"] = text
+    if text := _brake(settings, plan):
+        lines["brake"] = text
     if capacity:
         lines["capacity"] = capacity
     if plan.jobs_note:
@@ -203,11 +209,7 @@ def show(
 def resources_of(settings: iac.Settings, stage: Stage) -> DeployedResources:
     """What these settings create, as far as it has a price."""
     default, preview = DeployedResources.by_default(), stage.is_preview
-    shared = {
-        field.name: getattr(settings, field.name)
-        for field in fields(DeployedResources)
-        if hasattr(settings, field.name)
-    }
+    shared = {field.name: getattr(settings, field.name) for field in fields(BillableSettings)}
     return replace(
         default,
         **shared,
@@ -223,6 +225,14 @@ def _alarms(settings: iac.Settings, stage: Stage) -> str:
     if settings.alarm_email:
         return f"sent to {settings.alarm_email} once the link in AWS's email is confirmed"
     return f"NOT SENT TO ANYONE: errors, lost jobs, costs. Set {iac.how_to_set_alarm_email(stage)}"
+
+
+def _brake(settings: iac.Settings, plan: Plan) -> str:
+    if plan.closed:
+        return f"stays {brake.describe(plan.stage, throttle.CLOSED)}"
+    if settings.budget_brake > 0 and not plan.stage.is_preview:
+        return f"closes when the month's bill exceeds {settings.budget_brake:g} USD, half a day late"
+    return ""
 
 
 def _migration_method(account: aws_account.Account, plan: Plan) -> str:
@@ -254,12 +264,13 @@ class Deployment:
                 print(f"Generated {', '.join(generated)}.")
             pushed = self.push()
             self.apply(pushed, keep=self.undeclared.names)
-            with step("set the budget") as current:
-                current.update(budget.put(self.account, self.stage, self.settings))
             self.migrate()
             new = self.publish(pushed)
         with self._explain_failures(""):
             address = self.shift_traffic(new)
+        with self._explain_failures(f"Version {new.web} is live."), step("set the budget") as current:
+            current.update(budget.put(self.account, self.stage, self.settings))
+        with self._explain_failures(""):
             if self.undeclared.dropped:
                 self.drop_queues(pushed, [release for release in record if release != new])
         return address
@@ -297,6 +308,8 @@ class Deployment:
             variables |= self.settings.network | plan
             if self.plan.jobs_concurrency is not None:
                 variables["JOBS_CONCURRENCY"] = str(self.plan.jobs_concurrency)
+            if self.plan.closed:
+                variables["THROTTLE"] = "0"
             iac.run("infra-apply", self.stage, current, **variables)
         cdn.complete(self.account, self.stage, self.settings, plan, before)
 
@@ -330,6 +343,9 @@ class Deployment:
             self.releases.activate(record if record[:1] == [new] else [new, *record])
         address = deployed.address(self.account, self.stage)
         target = deployed.target(self.account, self.stage, address)
+        if self.plan.closed:
+            print(f"\nThe brake stays {brake.describe(self.stage, throttle.CLOSED)}")
+            return address
         try:
             with step("check the address") as current:
                 current.update(address)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from kit.errors import UsageError
+from kit.ops.cost_model import BillableSettings
 from kit.ops.progress import Step
 from kit.ops.stage import PROJECT, Stage
 
@@ -22,34 +23,25 @@ LAST_LINES = 40
 """How many lines of the tool's output a failure shows."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The settings of a stage that commands need before it exists; the defaults are the infrastructure's."""
+@dataclass(frozen=True, kw_only=True)
+class Settings(BillableSettings):
+    """The settings of a stage that commands need before it exists."""
 
-    architecture: str
-    """The processor to build the image for."""
     database_secret: str
     """The name of the secret that holds the database URL."""
-    alarm_email: str
+    alarm_email: str = ""
     """The recipient of alarms; empty for none."""
     monthly_budget: float = 20.0
     """USD, for the whole account; 0 for none."""
+    budget_brake: float = 0.0
+    """USD of the account's bill in a month, above which the API refuses all requests; 0 for never."""
     vpc_id: str = ""
     """The VPC of tasks; empty for the account's default VPC."""
     subnet_ids: tuple[str, ...] = ()
     """Public subnets of that VPC."""
-    web_memory: int = 1024
-    web_reserved_concurrency: int = -1
-    throttle_rate: int = 500
-    throttle_burst: int = 1000
-    jobs_memory: int = 1024
-    jobs_concurrency: int = 10
-    task_cpu: int = 512
-    task_memory: int = 1024
     dashboard: bool = False
     domain_name: str = ""
     certificate_arn: str = ""
-    cdn: str = "off"
 
     @property
     def has_cdn(self) -> bool:

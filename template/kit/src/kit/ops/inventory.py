@@ -5,12 +5,10 @@ import json
 from botocore.exceptions import ClientError
 
 from kit.errors import UsageError
-from kit.ops import aws_account, deployed
-from kit.ops.cost_model import DeployedResources
+from kit.ops import aws_account, deployed, throttle
+from kit.ops.cost_model import NO_CDN, PAY_AS_YOU_GO, DeployedResources
 from kit.ops.stage import PROJECT, Stage
-
-REGION_RATE, REGION_BURST = 10_000, 5_000
-"""An API's throttle without a lower one. Source: API Gateway Developer Guide, "Throttle requests to your HTTP APIs"."""
+from kit.ops.throttle import REGION_BURST, REGION_RATE, Throttle
 
 
 def of(name: str) -> DeployedResources:
@@ -18,13 +16,14 @@ def of(name: str) -> DeployedResources:
     stage, account = Stage.of(name), aws_account.account()
     task_definition = deployed.find(account, stage).task_definition
     try:
-        return _read(account, stage.resource_prefix, task_definition)
+        return _read(account, stage, task_definition)
     except ClientError as error:
         reason = aws_account.format_client_error(error)
         raise UsageError(f"Can't read the resources of {stage.resource_prefix}: {reason}") from None
 
 
-def _read(account: aws_account.Account, prefix: str, task_definition: str) -> DeployedResources:
+def _read(account: aws_account.Account, stage: Stage, task_definition: str) -> DeployedResources:
+    prefix = stage.resource_prefix
     functions, cloudwatch = account.session.client("lambda"), account.session.client("cloudwatch")
     web, jobs = (
         functions.get_function_configuration(FunctionName=f"{prefix}-{part}", Qualifier="live")
@@ -34,17 +33,17 @@ def _read(account: aws_account.Account, prefix: str, task_definition: str) -> De
     ecs = account.session.client("ecs")
     task = ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
     alarms = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{prefix}-")
-    gateway = account.session.client("apigatewayv2")
-    apis = [api for page in gateway.get_paginator("get_apis").paginate() for api in page["Items"]]
-    [api] = [api["ApiId"] for api in apis if api["Name"] == prefix]
-    route = gateway.get_stage(ApiId=api, StageName="$default").get("DefaultRouteSettings", {})
+    limits = throttle.read(account, stage) or Throttle(REGION_RATE, REGION_BURST)
     dashboards = cloudwatch.list_dashboards(DashboardNamePrefix=prefix)["DashboardEntries"]
+    # A plan can't be told from CloudFront's API, nor from what it serves.
+    cdn = PAY_AS_YOU_GO if "ORIGIN_SECRET_PARAMETER" in web["Environment"]["Variables"] else NO_CDN
     return DeployedResources(
         manifest=json.loads((PROJECT / "jobs.json").read_text(encoding="utf-8")),
         architecture=web["Architectures"][0],
+        cdn=cdn,
         web_memory=web["MemorySize"],
-        throttle_rate=int(route.get("ThrottlingRateLimit", REGION_RATE)),
-        throttle_burst=int(route.get("ThrottlingBurstLimit", REGION_BURST)),
+        throttle_rate=limits.rate,
+        throttle_burst=limits.burst,
         web_reserved_concurrency=reserved.get("ReservedConcurrentExecutions", -1),
         jobs_memory=jobs["MemorySize"],
         task_cpu=int(task["cpu"]),

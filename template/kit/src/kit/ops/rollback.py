@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from kit.errors import UsageError
-from kit.ops import aws_account, commits, confirm, deployed, health_check, image, queues
+from kit.ops import aws_account, brake, commits, confirm, deployed, health_check, image, queues
 from kit.ops.progress import step
 from kit.ops.releases import Release, Releases
 from kit.ops.stage import Stage, add_command
@@ -56,8 +56,9 @@ def run(arguments: argparse.Namespace) -> None:
     with step("switch traffic"):
         releases.activate(earlier)
     address = deployed.address(account, stage)
-    with step("check the address"):
-        health_check.check_address(address, deployed.target(account, stage, address))
+    if not brake.is_closed(account, stage):
+        with step("check the address"):
+            health_check.check_address(address, deployed.target(account, stage, address))
     print(f"\n{afterwards(stage, live, bad)}", file=sys.stderr)
 
 

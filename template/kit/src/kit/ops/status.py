@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kit.jobs import cron
-from kit.ops import aws_account, deployed, ecs_task, health_check, iac, lambda_quota, queues
+from kit.ops import aws_account, brake, deployed, ecs_task, health_check, iac, lambda_quota, queues, throttle
 from kit.ops.aws_account import Account
 from kit.ops.retry import RETRY
 from kit.ops.stage import Stage, add_command
@@ -58,6 +58,7 @@ class Status:
         return [
             f"{self.prefix} in {self.account.region}, account {self.account.number}",
             *self._address(),
+            *self._brake(),
             f"  image      {_image(web)}",
             f"  web        {self._function(web)}",
             f"  jobs       {self._function(jobs)}{'' if _image(jobs) == _image(web) else f', image {_image(jobs)[:19]}'}",
@@ -77,6 +78,10 @@ class Status:
         target = deployed.target(self.account, self.stage, address)
         if target and not health_check.is_public(address):
             yield f"             {_colour(RED, deployed.dns_hint(address, target))}"
+
+    def _brake(self) -> Iterator[str]:
+        if brake.is_closed(self.account, self.stage):
+            yield _colour(RED, f"  brake      {brake.describe(self.stage, throttle.CLOSED)}")
 
     def _capacity(self) -> str:
         quota, text = lambda_quota.read_if_allowed(self.account)

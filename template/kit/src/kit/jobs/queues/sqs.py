@@ -339,7 +339,7 @@ def _schedule(message: Message, at: datetime) -> None:
     }
     headers = {"content-type": "application/json"}
     try:
-        aws.post("scheduler", "CreateSchedule", f"/schedules/{name}", headers, payload)
+        aws.send("POST", "scheduler", "CreateSchedule", f"/schedules/{name}", headers, payload)
     except aws.AwsError as error:
         if error.code != "ConflictException":  # it exists: the response was lost, and the call repeated
             raise
