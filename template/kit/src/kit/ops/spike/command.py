@@ -13,7 +13,7 @@ from kit.errors import UsageError
 from kit.ops import aws_account, cost, inventory, lambda_quota
 from kit.ops.cost_model import DeployedResources
 from kit.ops.lambda_quota import LambdaQuota
-from kit.ops.spike import app_times, forecast, picture, table
+from kit.ops.spike import app_times, forecast, picture, rehearsal, table
 from kit.ops.spike.scenario import Scenario
 from kit.ops.stage import Stage
 
@@ -24,6 +24,8 @@ def register(commands: Any) -> None:
     """Add the command; the scenario's assumptions are options."""
     parser = commands.add_parser("spike", description="Forecast what a stage carries when many people come at once.")
     parser.add_argument("--stage", help="use the settings, quota and logs of this deployed stage instead of defaults")
+    parser.add_argument("--local", action="store_true", help="rehearse on this machine instead of forecasting")
+    parser.add_argument("--path", default="/", help="the page that a rehearsal requests (/)")
     parser.add_argument("--memory", type=_number, metavar="MB", help="of the web function")
     parser.add_argument("--svg", metavar="FILE", help="write a picture")
     parser.add_argument("--json", metavar="FILE", help="write the numbers, - to standard output instead of the table")
@@ -40,6 +42,8 @@ def register(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print the forecast."""
     chosen = {field.name: value for field in fields(Scenario) if (value := getattr(arguments, field.name)) is not None}
+    if arguments.local:
+        return _rehearse(arguments)
     replace(Scenario(), **chosen).check()  # before anything is measured
     scenario, resources, sources = _scenario(chosen, arguments)
     region = aws_account.account().region if arguments.stage else os.environ.get("AWS_REGION") or cost.HOME
@@ -52,6 +56,18 @@ def run(arguments: argparse.Namespace) -> None:
         return
     print("\n".join(table.lines(result, colours=sys.stdout.isatty() and "NO_COLOR" not in os.environ)))
     print("\n".join(_notes(scenario, sources, region)), file=sys.stderr)
+
+
+def _rehearse(arguments: argparse.Namespace) -> None:
+    requests = Scenario.requests if arguments.requests is None else arguments.requests
+    count = None if arguments.environments is None else int(arguments.environments)
+    result = rehearsal.run(count, int(requests), arguments.path)
+    document = json.dumps(result.as_json(), indent=2) + "\n"
+    if arguments.json and arguments.json != "-":
+        _write(arguments.json, document)
+    print(document if arguments.json == "-" else "\n".join(rehearsal.lines(result)))
+    if result.burst.failed or result.burst.lost:
+        raise UsageError("The rehearsal failed: not every request was answered with a page.")
 
 
 def _scenario(
