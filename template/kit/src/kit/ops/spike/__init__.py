@@ -13,4 +13,6 @@ picture       the result as an SVG
 app_times     how long the app takes: measured here, or read from a stage's logs
 rehearsal     a burst on real environments on this machine
 environments  those environments: the app's image in AWS's runtime emulator
+burst         what runs inside their container
+this_machine  a forecast for environments that share this machine's cores
 """

@@ -9,6 +9,8 @@ from kit.errors import UsageError
 
 VISITORS, MINUTES, REQUESTS = 20_000_000, 240, 1_000
 """The largest scenario; longer ones are days, which `make cost` knows."""
+CACHES = 15
+"""CloudFront's, as if visitors came from everywhere. Source: https://aws.amazon.com/cloudfront/features/, seen 2026-11."""
 VCPU_MB = 1769
 """Memory at which a function has one vCPU; with less it has that share of one.
 
@@ -48,7 +50,7 @@ class Scenario:
     cacheable: float = _option("share of the requests that a CDN may answer from its cache", 0.9)
     ttl: float = _option("seconds that it keeps a response: s-maxage", 1)
     pages: float = _option("different pages among them", 2)
-    caches: float = _option("places of the CDN that ask the app, each for itself", 13)
+    caches: float = _option("regional caches of the CDN that ask the app, each for itself", CACHES)
     seed: float = _option("of the random numbers", 1)
 
     def check(self) -> None:
