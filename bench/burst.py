@@ -23,7 +23,7 @@ from kit.ops.spike.environments import Database
 from kit.ops.spike.rehearsal import Rehearsal
 from rendering import ROOT
 
-ENVIRONMENTS, REQUESTS = 150, 4
+ENVIRONMENTS, REQUESTS, TURNS = 150, 4, 2
 FIRST = ["--cpu-shares", "262144"]
 """So that what else the machine does takes little from either."""
 
@@ -51,7 +51,7 @@ def main() -> None:
         file.with_suffix(".md").write_text(report.page(data), encoding="utf-8")
 
 
-def run(images: dict[Contender, str], server: mysql.Server, environments: int) -> dict[Contender, Rehearsal]:
+def run(images: dict[Contender, str], server: mysql.Server, environments: int) -> dict[Contender, list[Rehearsal]]:
     """Rehearse with each image; both are read from the same tables."""
     assert isinstance(server.container, containers.Container)
     used = Database(
@@ -61,20 +61,23 @@ def run(images: dict[Contender, str], server: mysql.Server, environments: int) -
         _connections(server),
     )
     machine = rehearsal.machine()
-    bursts = {}
-    for one in (OURS, FASTAPI):
-        print(f"{environments} environments at once: {one.name} …", file=sys.stderr)
-        bursts[one] = rehearsal.measure(
-            images[one],
-            used,
-            machine,
-            count=environments,
-            requests=REQUESTS,
-            event=environment.PAGE,
-            emulator=rie.program().parent,
-            options=FIRST,
-            rounds=5,
-        )
+    bursts: dict[Contender, list[Rehearsal]] = {OURS: [], FASTAPI: []}
+    for turn in range(TURNS):
+        for one, rehearsed in bursts.items():
+            print(f"{environments} environments at once, turn {turn + 1} of {TURNS}: {one.name} …", file=sys.stderr)
+            rehearsed.append(
+                rehearsal.measure(
+                    images[one],
+                    used,
+                    machine,
+                    count=environments,
+                    requests=REQUESTS,
+                    event=environment.PAGE,
+                    emulator=rie.program().parent,
+                    options=FIRST,
+                    rounds=3,
+                )
+            )
     return bursts
 
 
@@ -87,22 +90,24 @@ def _connections(server: mysql.Server) -> Callable[[], int]:
     return count
 
 
-def figures(bursts: dict[Contender, Rehearsal]) -> dict[str, Any]:
+def figures(bursts: dict[Contender, list[Rehearsal]]) -> dict[str, Any]:
     """The figures, ready for JSON."""
     return {
         "date": date.today().isoformat(),
         "machine": report.machine(),
-        "environments": next(iter(bursts.values())).burst.environments,
+        "environments": bursts[OURS][0].burst.environments,
         "requests": REQUESTS,
         "contenders": {one.name: _of(rehearsed) for one, rehearsed in bursts.items()},
     }
 
 
-def _of(rehearsed: Rehearsal) -> dict[str, Any]:
+def _of(turns: list[Rehearsal]) -> dict[str, Any]:
+    """Of the shortest turn, which the machine has disturbed least; failures of all."""
+    rehearsed = min(turns, key=lambda one: one.burst.seconds)
     burst, expected = rehearsed.burst, rehearsed.forecast
     return {
-        "failed": len(burst.failed),
-        "lost": len(burst.lost),
+        "failed": sum(len(one.burst.failed) for one in turns),
+        "lost": sum(len(one.burst.lost) for one in turns),
         "connections": burst.connections,
         "last_answer_s": round(burst.seconds, 2),
         "last_answer_forecast_s": round(expected.seconds, 2),

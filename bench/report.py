@@ -204,7 +204,7 @@ _HOW = (
 _BURST = (
     "{environments} environments of an image get their first request at the same moment, and each {requests} requests one "
     "after another: `make spike LOCAL=1`, here with the page above. Each is a process of its own with a connection of its "
-    "own. The forecast is made before, from small bursts. Memory counts pages that several "
+    "own. The stacks go in turns, twice; shown is the shorter one. The forecast is made before, from small bursts. Memory counts pages that several "
     "environments share once."
 )
 _JOBS = (

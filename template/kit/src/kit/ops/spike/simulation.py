@@ -127,7 +127,7 @@ class _Run:
         return slices
 
     def run(self) -> Outcome:
-        """Go through the slices."""
+        """Go through the slices: one function with local variables, because it decides how long a forecast takes."""
         scenario, outcome, queue = self.scenario, self.outcome, self.queue
         length, counts = self.arrivals.slice, self.arrivals.counts
         waiting_in, background_in = self.passed.waiting, self.passed.background
