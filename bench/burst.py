@@ -75,7 +75,7 @@ def run(images: dict[Contender, str], server: mysql.Server, environments: int) -
                     event=environment.PAGE,
                     emulator=rie.program().parent,
                     options=FIRST,
-                    rounds=3,
+                    rounds=4,
                 )
             )
     return bursts

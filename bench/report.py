@@ -204,8 +204,8 @@ _HOW = (
 _BURST = (
     "{environments} environments of an image get their first request at the same moment, and each {requests} requests one "
     "after another: `make spike LOCAL=1`, here with the page above. Each is a process of its own with a connection of its "
-    "own. The stacks go in turns, twice; shown is the shorter one. The forecast is made before, from small bursts. Memory counts pages that several "
-    "environments share once."
+    "own. The stacks go in turns, twice; shown is the shorter one. The forecast is made from small bursts before and "
+    "after. Memory counts pages that several environments share once."
 )
 _JOBS = (
     "The handler alone, batches of ten. The kit's time includes what Powertools leaves to the app: the time limit, the "

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from kit.cli import main as command
 from kit.coldstart.start import Start
 from kit.errors import UsageError
-from kit.ops import iac
+from kit.ops import cost, iac
 from kit.ops.cost_model import DeployedResources
 from kit.ops.spike import app_times, arrivals, edge, forecast, simulation, table
 from kit.ops.spike.scenario import Scenario
@@ -95,6 +95,20 @@ def test_response_times_and_the_queue_agree_with_an_exact_simulation(scenario: S
     assert outcome.environments == pytest.approx(exact.environments, rel=0.1)
     assert outcome.jobs == pytest.approx(exact.counts["jobs"], rel=0.1)
     assert outcome.queue_empty == pytest.approx(exact.queue_empty, rel=0.1)
+
+
+def test_the_costs_are_those_of_the_cost_model_for_what_was_served() -> None:
+    prices, _ = cost.read_prices("us-east-1")
+    result = of(replace(QUIET, spread=1, jobs=0, throttle_rate=40, throttle_burst=10))
+    assert sum(result.refused.values()) > 0
+    served = result.invocations
+    seconds = (served - result.environments) * 0.010 + result.environments * 0.800
+    usd = prices.by_name["http-api"].of(served) + prices.by_name["lambda-arm64"].of(seconds)
+    assert usd < result.usd < 1.5 * usd + prices.by_name["data-out"].of(served * 8 / 1e6) + 0.01
+    behind_cdn = of(replace(QUIET, cdn=1))
+    assert behind_cdn.from_cdn + behind_cdn.invocations >= behind_cdn.requests
+    assert behind_cdn.usd < 0.5 * of(QUIET).usd
+    assert "without the CDN" in "\n".join(table.lines(behind_cdn, colours=False))
 
 
 def test_the_share_of_visitors_is_that_of_people_not_of_requests() -> None:

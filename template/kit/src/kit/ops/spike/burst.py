@@ -98,22 +98,22 @@ def _proportional(process: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
-def run(plan: dict[str, Any]) -> dict[str, Any]:
-    """Start the environments, send the requests, and return what was measured."""
+def run(plan: dict[str, Any], folder: str, environments: list[Environment]) -> dict[str, Any]:
+    """Start the environments, send the requests, and return what was measured.
+
+    folder: for logs. environments: takes those that were started, which go on running.
+    """
     deadline = time.monotonic() + plan["seconds"]
     if plan["prepare"]:
         done = subprocess.run(plan["prepare"], capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             return {"error": (done.stdout + done.stderr)[-2000:]}
     event = json.dumps(plan["event"]).encode()
-    with tempfile.TemporaryDirectory() as folder:
-        environments = [Environment(number, plan["command"], event, folder) for number in range(plan["environments"])]
-        try:
-            for environment in environments:
-                environment.wait(deadline)
-            return _measure(environments, plan["requests"], deadline)
-        finally:
-            plan["ended"] = [environment.process for environment in environments]
+    for number in range(plan["environments"]):
+        environments.append(Environment(number, plan["command"], event, folder))
+    for environment in environments:
+        environment.wait(deadline)
+    return _measure(environments, plan["requests"], deadline)
 
 
 def _measure(environments: list[Environment], requests: int, deadline: float) -> dict[str, Any]:
@@ -147,10 +147,14 @@ def main() -> None:
     timer = threading.Timer(plan["seconds"] + 60, lambda: os._exit(1))
     timer.daemon = True
     timer.start()
-    print(json.dumps(run(plan)), flush=True)
-    sys.stdin.read()
-    for process in plan.get("ended", []):
-        process.kill()
+    environments: list[Environment] = []
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            print(json.dumps(run(plan, folder, environments)), flush=True)
+            sys.stdin.read()
+        finally:
+            for environment in environments:
+                environment.process.kill()
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ class Forecast:
     queue_empty: float
     """Seconds from the start; infinite if not within a day."""
     usd: float
-    """Without a free tier."""
+    """Without a free tier, and without what a CDN bills."""
     advice: list[str]
     timeline: list[Moment]
 
@@ -157,7 +157,7 @@ def _ends(length: int) -> list[int]:
 
 
 def costs(outcome: Outcome, resources: DeployedResources, region: str) -> float:
-    """US dollars for the spike without a free tier, by the model and the prices of `make cost`."""
+    """US dollars for the spike without a free tier and a CDN's own bill, by the model and the prices of `make cost`."""
     scenario, invocations = outcome.scenario, outcome.warm + outcome.cold
     mean = sum(simulation.quantiles(1, scenario.spread)) / simulation.POINTS
     ms = mean * (outcome.warm * scenario.warm_ms + outcome.cold * scenario.cold_ms) / max(1, invocations)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from kit.coldstart import build_bytecode_pack
@@ -27,7 +27,7 @@ MB = 100
 SHARE = 0.75
 """Of the memory that may be used."""
 ROUNDS, ON_EACH_CORE, ROUND_REQUESTS = 2, 4, 20
-"""Small bursts, from which the forecast takes the app's times; their environments and requests."""
+"""Small bursts before and after the large one, from which its forecast takes the app's times."""
 MIGRATE = ["python", "-m", "kit", "migrate"]
 
 
@@ -47,7 +47,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What was measured, and what had been forecast for it."""
+    """What was measured, and the forecast for it."""
 
     machine: Machine
     burst: Burst
@@ -130,36 +130,39 @@ def measure(
     options: Sequence[str] = (),
     rounds: int = ROUNDS,
 ) -> Rehearsal:
-    """Take the app's times from small bursts, forecast the large one from them, and let it happen.
+    """Let the burst happen, between small ones from which its forecast takes the app's times.
 
-    rounds: small bursts. For the other parameters see `environments.run`.
+    On both sides of it, because what else the machine does changes. rounds: small bursts. For the other parameters see
+    `environments.run`.
     """
-    small = [
-        environments.run(
+
+    def burst(count: int, requests: int, *prepare: str) -> Burst:
+        return environments.run(
             image,
             database,
-            environments=ON_EACH_CORE * machine.cores,
-            requests=ROUND_REQUESTS,
+            environments=count,
+            requests=requests,
             event=event,
             emulator=emulator,
-            prepare=() if number else prepare,
+            prepare=prepare,
             options=options,
         )
-        for number in range(rounds)
-    ]
-    if wrong := [text for each in small for text in (*each.failed, *each.lost)]:
+
+    many = ON_EACH_CORE * machine.cores
+    small = [burst(many, ROUND_REQUESTS, *prepare)]
+    if wrong := [*small[0].failed, *small[0].lost]:
         raise UsageError(f"The page fails in the image {image}, so there is nothing to rehearse: {wrong[0]}")
+    small += [burst(many, ROUND_REQUESTS) for _ in range(rounds // 2 - 1)]
+    large = burst(count, requests)
+    small += [burst(many, ROUND_REQUESTS) for _ in range(rounds - len(small))]
     expected = this_machine.forecast(
         environments=count,
         requests=requests,
-        cold_ms=median(max(each.first) for each in small) / ON_EACH_CORE,
+        cold_ms=mean(max(each.first) for each in small) / ON_EACH_CORE,
         warm_ms=median(milliseconds for each in small for milliseconds in each.later) / ON_EACH_CORE,
         cores=machine.cores,
     )
-    burst = environments.run(
-        image, database, environments=count, requests=requests, event=event, emulator=emulator, options=options
-    )
-    return Rehearsal(machine, burst, expected)
+    return Rehearsal(machine, large, expected)
 
 
 def lines(rehearsal: Rehearsal) -> Iterator[str]:
