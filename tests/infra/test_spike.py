@@ -235,6 +235,8 @@ def test_the_command_prints_a_table_and_writes_a_picture_and_json(
     assert len({line.index("▪") for line in output.splitlines() if "▪" in line}) == 1, "aligned"
     document = json.loads(numbers.read_text())
     assert document["requests"] == 20_000 == document["invocations"] + sum(document["refused"].values())
+    for moments_of in (document["timeline"], document["course"]):
+        assert sum(moment["refused"] for moment in moments_of) == sum(document["refused"].values())
     texts = [text.text for text in ElementTree.fromstring(svg.read_text()).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314 - our own
     assert "environments at once" in texts
 

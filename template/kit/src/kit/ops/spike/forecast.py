@@ -10,8 +10,7 @@ from kit.ops.spike.scenario import Scenario
 from kit.ops.spike.simulation import Outcome
 
 PERCENTILES = (50, 95, 99)
-MOMENTS = 12
-"""Rows of the timeline, at most."""
+MOMENTS, POINTS = 12, 120
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,9 @@ class Forecast:
     """Without a free tier, and without what a CDN bills."""
     advice: list[str]
     timeline: list[Moment]
+    """For a table: `MOMENTS` rows at most, most of them in the first seconds, in which environments start."""
+    course: list[Moment]
+    """For a picture: `POINTS` of the same length, at most."""
 
     def as_json(self) -> dict[str, Any]:
         """The forecast for programs; JSON has no infinity, so a queue that is never empty has null."""
@@ -99,7 +101,8 @@ def of(scenario: Scenario, resources: DeployedResources, region: str) -> Forecas
         queue_empty=outcome.queue_empty,
         usd=costs(outcome, resources, region),
         advice=advice.of(outcome, transactions(outcome)),
-        timeline=timeline(outcome),
+        timeline=_moments(outcome, _ends(len(outcome.seconds))),
+        course=_moments(outcome, _even(0, len(outcome.seconds), POINTS)),
     )
 
 
@@ -129,11 +132,11 @@ def transactions(outcome: Outcome) -> int:
     )
 
 
-def timeline(outcome: Outcome) -> list[Moment]:
-    """At most `MOMENTS` rows; the first seconds, in which environments start, have more of them than the rest."""
-    seconds, moments, start = outcome.seconds, [], 0
-    for end in _ends(len(seconds)):
-        part = seconds[start:end]
+def _moments(outcome: Outcome, ends: list[int]) -> list[Moment]:
+    """A moment for the seconds up to each of `ends`."""
+    moments, start = [], 0
+    for end in ends:
+        part = outcome.seconds[start:end]
         moments.append(
             Moment(
                 second=end,
@@ -151,9 +154,12 @@ def timeline(outcome: Outcome) -> list[Moment]:
 
 def _ends(length: int) -> list[int]:
     early = [end for end in (1, 2, 5, 10) if end < length]
-    rest = MOMENTS - len(early)
-    first = early[-1] if early else 0
-    return early + sorted({first + round((length - first) * (number + 1) / rest) for number in range(rest)} - {first})
+    return early + _even(early[-1] if early else 0, length, MOMENTS - len(early))
+
+
+def _even(start: int, end: int, number: int) -> list[int]:
+    """The ends of at most `number` parts of the same length."""
+    return sorted({start + round((end - start) * (at + 1) / number) for at in range(number)} - {start})
 
 
 def costs(outcome: Outcome, resources: DeployedResources, region: str) -> float:

@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 
 from kit.ops.spike.forecast import Forecast
 
-WIDTH, HEIGHT, LEFT, TOP = 720, 90, 130, 40
+WIDTH, HEIGHT, LEFT, TOP = 760, 90, 170, 40
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600 }
 .area { fill: #6d4aff; fill-opacity: .75 } .refused { fill: #d1242f } line { stroke: #9aa4b2 }
@@ -15,12 +15,12 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 6
 
 def draw(forecast: Forecast) -> str:
     """Return the picture: a panel for each figure, with the same axis of time."""
-    scenario, timeline = forecast.scenario, forecast.timeline
+    scenario, course = forecast.scenario, forecast.course
     panels = [
-        ("requests a second", [moment.requests for moment in timeline], "area"),
-        ("environments at once", [float(moment.busy) for moment in timeline], "area"),
+        ("requests a second", [moment.requests for moment in course], "area"),
+        ("environments at once", [float(moment.busy) for moment in course], "area"),
         ("refused a second", _per_second(forecast), "refused"),
-        ("jobs waiting", [float(moment.jobs_waiting) for moment in timeline], "area"),
+        ("jobs waiting", [float(moment.jobs_waiting) for moment in course], "area"),
     ]
     height = TOP + len(panels) * (HEIGHT + 20) + 20
     title = f"{scenario.visitors:,.0f} visitors in {scenario.minutes:g} minutes, {scenario.requests:,.0f} requests each"
@@ -32,8 +32,8 @@ def draw(forecast: Forecast) -> str:
         f'<text class="title" x="0" y="18">{escape(title)}: {escape(times)}</text>',
     ]
     for number, (name, values, kind) in enumerate(panels):
-        lines += _panel(name, values, kind, TOP + number * (HEIGHT + 20), [moment.second for moment in timeline])
-    end = timeline[-1].second
+        lines += _panel(name, values, kind, TOP + number * (HEIGHT + 20), [moment.second for moment in course])
+    end = course[-1].second
     lines += [
         f'<text x="{LEFT}" y="{height - 6}">0 s</text>',
         f'<text x="{WIDTH}" y="{height - 6}" text-anchor="end">{end:,} s</text>',
@@ -42,8 +42,8 @@ def draw(forecast: Forecast) -> str:
 
 
 def _per_second(forecast: Forecast) -> list[float]:
-    starts = [0, *(moment.second for moment in forecast.timeline)]
-    return [moment.refused / (moment.second - start) for moment, start in zip(forecast.timeline, starts, strict=False)]
+    starts = [0, *(moment.second for moment in forecast.course)]
+    return [moment.refused / (moment.second - start) for moment, start in zip(forecast.course, starts, strict=False)]
 
 
 def _panel(name: str, values: list[float], kind: str, top: int, ends: list[int]) -> Iterator[str]:
