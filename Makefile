@@ -1,6 +1,6 @@
 # Developer tasks; run `make` to list them.
 .DEFAULT_GOAL := help
-.PHONY: help new demo test test-lowest check check-images release format pin-uv bench bench-quick bench-settings
+.PHONY: help new demo test test-lowest check check-images release format pin-uv bench bench-quick bench-burst bench-settings
 
 PORT ?= 8000
 DEMO ?= build/demo
@@ -67,6 +67,9 @@ bench: ## benchmark the generated app against others, into docs/benchmark.md (15
 
 bench-quick: ## run most of the benchmark once and print it (2 minutes, Docker)
 	@PYTHONPATH=tests $(UV) run --quiet --with copier-template-extensions python -m bench --quick
+
+bench-burst: ## start 150 environments at once, of the generated app and of FastAPI, into docs/benchmark.md (4 minutes, Docker)
+	@PYTHONPATH=tests $(UV) run --quiet --with copier-template-extensions python -m bench.burst
 
 bench-settings: ## measure what 20 settings and 5 secrets add to a cold start (4 minutes, Docker)
 	@PYTHONPATH=tests $(UV) run --quiet --with copier-template-extensions python -m bench.settings

@@ -2,6 +2,7 @@
 
     make bench              all of it, into docs/benchmark.md, .json and .svg; under 15 minutes on two cores
     make bench-quick        a look at most of it, printed alone; under 2 minutes
+    make bench-burst        many environments at once alone, into the same files; 4 minutes
 
 contender       the apps, and how each becomes an image
 database        a MySQL server with ten messages, whose authority the images trust

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import containers
-from bench import contender, database, footprint, generation, jobs, picture, report, rounds
+from bench import burst, contender, database, footprint, generation, jobs, picture, report, rounds
 from bench.contender import CONTENDERS, OURS, QUICK
 from rendering import ROOT
 
@@ -63,9 +63,10 @@ def _measure(folder: Path, quick: bool) -> report.Run:
             one: report.Footprint(contender.bytes_above_base(image), *footprint.read_at_start(image, server.options))
             for one, image in images.items()
         }
+        rehearsed = burst.run(images, server.server, 20 if quick else burst.ENVIRONMENTS)
         cases = jobs.run(images[OURS], batches, server.options, turns=1 if quick else 5, batches=100, core=core)
     python = containers.python(contender.base(), "import platform; print(platform.python_version())")
-    return report.Run(starts, footprints, cases, generations, python)
+    return report.Run(starts, burst.figures(rehearsed), footprints, cases, generations, python)
 
 
 def _made(folder: Path) -> Path:

@@ -27,6 +27,7 @@ class Run:
     """All of one run."""
 
     starts: dict[Contender, Measured]
+    burst: dict[str, Any]
     footprints: dict[Contender, Footprint]
     jobs: list[Case]
     generations: list[Generation]
@@ -51,6 +52,7 @@ def figures(run: Run) -> dict[str, Any]:
         "machine": machine(),
         "python": run.python,
         "contenders": {contender.name: _of(run, contender) for contender in run.starts},
+        "burst": run.burst,
         "jobs": [
             {
                 "job": case.what,
@@ -96,6 +98,13 @@ def ratios(data: dict[str, Any]) -> list[tuple[str, float]]:
         ("warm request, median: ours ÷ FastAPI's", ratio("warm_ms", fastapi)),
         ("memory: ours ÷ FastAPI's", ratio("memory_mb", fastapi)),
     ]
+    burst = data["burst"]["contenders"]
+    rows.append(
+        (
+            f"{data['burst']['environments']} environments at once, time to the last answer: ours ÷ FastAPI's",
+            burst[OURS.name]["last_answer_s"] / burst[FASTAPI.name]["last_answer_s"],
+        )
+    )
     rows += [
         (f"jobs a second, {case['job']}: ours ÷ Powertools'", case["jobs_a_second_ours_to_powertools"])
         for case in data["jobs"]
@@ -131,6 +140,7 @@ def page(data: dict[str, Any]) -> str:
     lines += [_row(name, of) for name, of in data["contenders"].items()]
     lines += ["", _HOW, ""]
     lines += [f"Left out: {name}: {why}." for name, why in data["left_out"].items()]
+    lines += ["", "## Many environments at once", *burst_lines(data["burst"])]
     lines += ["", "## Jobs", "| the job | ours, ms | Powertools, ms | jobs a second, ours ÷ Powertools' |"]
     lines += ["| --- | ---: | ---: | ---: |"]
     lines += [
@@ -148,6 +158,22 @@ def page(data: dict[str, Any]) -> str:
     if len(data["templates"]) == 1:
         lines += ["", "Other templates were not measured: BENCH_TEMPLATES named no clone of one."]
     return "\n".join(lines) + "\n"
+
+
+def burst_lines(burst: dict[str, Any]) -> list[str]:
+    """The section about many environments that start at once."""
+    lines = [
+        f"Measured on {burst['date']}: {burst['machine']}.",
+        "",
+        "| | failed | lost | connections | last answer, s | p95, ms | p95 ÷ forecast | memory of one | of all |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {name} | {of['failed']} | {of['lost']} | {of['connections']} | {of['last_answer_s']:.1f} | {of['p95_ms']:,} |"
+        f" {of['p95_ms'] / of['p95_forecast_ms']:.2f} | {of['memory_mb']:.0f} MB | {of['memory_all_mb'] / 1000:.1f} GB |"
+        for name, of in burst["contenders"].items()
+    ]
+    return [*lines, "", _BURST.format(**burst)]
 
 
 def _row(name: str, of: dict[str, Any]) -> str:
@@ -174,6 +200,12 @@ _HOW = (
     "*Cold* is what a visitor waits who meets a new environment: from the event to the whole answer, with the start of "
     "the process (*init*). Memory (RSS) is taken after 1,000 requests. What a start reads is the size of every file "
     "that it opens or maps. The apps stand in `bench/contenders/`; the rounds go in turns."
+)
+_BURST = (
+    "{environments} environments of an image get their first request at the same moment, and each {requests} requests one "
+    "after another: `make spike LOCAL=1`, here with the page above. Each is a process of its own with a connection of its "
+    "own. The stacks go in turns, twice; shown is the shorter one. The forecast is made from small bursts before and "
+    "after. Memory counts pages that several environments share once."
 )
 _JOBS = (
     "The handler alone, batches of ten. The kit's time includes what Powertools leaves to the app: the time limit, the "

@@ -56,7 +56,15 @@ def run() -> report.Run:
         starts[contender] = rounds.Measured([cold, cold, cold + 90], [cold / 2] * 3, [cold / 100] * 200, [cold])
     footprints = {contender: report.Footprint(1_000_000, 10, 2_000_000) for contender in starts}
     case = Case("an empty one", ("nothing", []), ("quiet", "nothing"), [0.02] * 3, [0.03] * 3)
-    return report.Run(starts, footprints, [case], [Generation("this template", 100, 1.0, 2.0, 30.0)], "3.13.5")
+    burst = {"date": "2026-11-29", "machine": "2 cores", "environments": 150, "requests": 4}
+    burst["contenders"] = {
+        contender.name: {
+            "failed": 0, "lost": 0, "connections": 150, "last_answer_s": seconds, "p95_ms": 900, "p95_forecast_ms": 1000,
+            "memory_mb": 36.0, "memory_all_mb": 5400,
+        }
+        for contender, seconds in ((OURS, 12.0), (FASTAPI, 30.0))
+    }  # fmt: skip
+    return report.Run(starts, burst, footprints, [case], [Generation("this template", 100, 1.0, 2.0, 30.0)], "3.13.5")
 
 
 def test_ratios_are_of_medians_and_come_first(run: report.Run) -> None:
@@ -65,7 +73,9 @@ def test_ratios_are_of_medians_and_come_first(run: report.Run) -> None:
     assert told["cold start to the first response that reads the database: ours ÷ FastAPI's"] == pytest.approx(0.3)
     assert told["the same: ours ÷ Starlette's with the bare driver"] == pytest.approx(1.5)
     assert told["jobs a second, an empty one: ours ÷ Powertools'"] == pytest.approx(1.5)
+    assert told["150 environments at once, time to the last answer: ours ÷ FastAPI's"] == pytest.approx(0.4)
     page = report.page(data)
+    assert f"| {FASTAPI.name} | 0 | 0 | 150 | 30.0 | 900 | 0.90 | 36 MB | 5.4 GB |" in page
     assert page.index("| 1.50 |") < page.index("## Starts and requests") < page.index("| the generated app |")
     assert "Lambda Web Adapter" in page
 

@@ -75,6 +75,13 @@ RECIPES = [
     Recipe("policy", "FOR"),
     Recipe("policy", "STAGE"),
     Recipe("cost", "STAGE"),
+    Recipe("spike", "STAGE"),
+    Recipe("spike", "VISITORS", "--visitors={}"),
+    Recipe("spike", "MINUTES", "--minutes={}"),
+    Recipe("spike", "REQUESTS", "--requests={}"),
+    Recipe("spike", "ENVIRONMENTS", "--environments={}"),
+    Recipe("spike", "SVG", "--svg={}"),
+    Recipe("spike", "JSON", "--json={}"),
     *(Recipe("infra-settings", "STAGE", "stage={}" if iac == "terraform" else "{}", iac=iac) for iac in TOOLS),
     Recipe("infra-image", "STAGE", "Stage={}", iac="sam"),
     Recipe("infra-image", "STAGE", "stage={}", iac="cdk"),
@@ -110,18 +117,8 @@ RECIPES = [
     Recipe("infra-destroy", "STAGE", "stage={}", iac="terraform"),
 ]
 FLAGS = {
-    "DELETE",
-    "DIRECT",
-    "DOCKER",
-    "DRY",
-    "FOLLOW",
-    "OLDER",
-    "PLANETSCALE",
-    "ROTATE",
-    "SKIP_REVERT",
-    "CLOSE",
-    "OPEN",
-    "YES",
+    *("CLOSE", "DELETE", "DIRECT", "DOCKER", "DRY", "FOLLOW", "LOCAL", "OLDER", "OPEN", "PLANETSCALE", "ROTATE"),
+    *("SKIP_REVERT", "YES"),
 }
 """Variables of which it only matters whether they are set."""
 COMMAND_LINE_ONLY = {"HOST", "NAME"}

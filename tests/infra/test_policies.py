@@ -40,6 +40,7 @@ WITHOUT_RESOURCE = {
 DEPLOYER = ("exec", "deploy", "system", "foundation", "network", "cdn", "sam")
 ALLOWED = {
     "policy": "look", "cost": "look", "status": "look", "inventory": "look", "logs": "look", "log_tail": "look",
+    "spike": "look",
     "ecs_task": "exec", "task_logs": "exec", "oneoff_task": "exec", "exec": "exec",
     "health_check": "deploy", "image": "deploy", "releases": "deploy", "secret": "deploy", "preview": "deploy",
     "deploy": "deploy", "rollback": "deploy", "destroy": "deploy", "cloudformation": "deploy", "deployed": "deploy",

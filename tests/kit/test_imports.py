@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "uploads": BASE,
     "aws_lambda": FEATURES,
     "coldstart": FEATURES | {"aws_lambda"},
-    "ops": FEATURES,
+    "ops": FEATURES | {"coldstart"},
     "testing": FEATURES | {"coldstart"},
     "update": BASE,
     "oneoff": BASE,

@@ -23,6 +23,7 @@ OPS = {
     "quota": "show Lambda's quota, and ask for more",
     "logs": "show a stage's logs",
     "cost": "estimate the costs with and without traffic",
+    "spike": "forecast what a stage carries when many people come",
     "policy": "print an IAM policy, filled in for this account",
     "exec": "run one-off work in the cloud; as ./exec",
     "check-github": "check the repository's settings on GitHub",
@@ -35,6 +36,7 @@ MODULES = {
     "check-github": "check_github",
     "preview-end": "preview_end",
     "secrets": "secret",
+    "spike": "spike.command",
     "stack": "cloudformation",
 }
 """Where a module of kit.ops has another name than its command."""

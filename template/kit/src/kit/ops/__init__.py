@@ -12,6 +12,7 @@ brake         whether a stage refuses all requests
 quota         Lambda's quota, and a request for more
 logs          a stage's logs
 cost          estimate of the costs
+spike         forecast of a spike
 policy        IAM policies, filled in
 exec          one-off work in a task, as ./exec
 

@@ -53,10 +53,14 @@ class Server(NamedTuple):
     url: str
     ca: str
     """The file with its certificate authority."""
+    container: str
+    """The container's name."""
 
 
-def start() -> Server:
+def start(*options: str) -> Server:
     """Start a server with an empty database. It is removed when this process has ended, or those that inherit its files.
+
+    options: more options of mysqld.
 
     The environment variable `MYSQL_IMAGE` names another image than `mysql:8.4`, such as a mirror.
 
@@ -66,7 +70,7 @@ def start() -> Server:
     try:
         _check_engine()
         _pull(image)
-        return _run(image)
+        return _run(image, options)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
@@ -95,14 +99,14 @@ def _pull(image: str) -> None:
         raise UsageError(f"Docker can't download {image}: {_last_line(pulled.stderr)}")
 
 
-def _run(image: str) -> Server:
+def _run(image: str, more: tuple[str, ...]) -> Server:
     folder = Path(tempfile.mkdtemp(prefix="kit-mysql-"))
     name, password = folder.name, secrets.token_hex(8)
     _write_certificate(folder)
     variables = {"MYSQL_DATABASE": "app", "MYSQL_USER": "app", "MYSQL_PASSWORD": password}
     variables["MYSQL_ROOT_PASSWORD"] = password
     environment = [option for variable in variables for option in ("--env", variable)]
-    options = [*environment, "--publish", f"{HOST}::3306", image, "mysqld", *OPTIONS]
+    options = [*environment, "--publish", f"{HOST}::3306", image, "mysqld", *OPTIONS, *more]
     read, write = os.pipe()
     keeper = subprocess.Popen(  # noqa: S603
         ["sh", "-c", _KEEPER, "sh", str(folder), name, *options],  # noqa: S607
@@ -122,7 +126,7 @@ def _run(image: str) -> Server:
     if (published := _docker("port", name, "3306/tcp")).returncode:
         raise _ended(name, image)
     port = published.stdout.split()[0].rpartition(":")[2]
-    server = Server(f"mysql://app:{password}@{HOST}:{port}/app", str(folder / "ca.pem"))
+    server = Server(f"mysql://app:{password}@{HOST}:{port}/app", str(folder / "ca.pem"), name)
     _wait(server, name, image)
     return server
 
