@@ -13,9 +13,11 @@ import pytest
 import containers
 import history
 import mysql
+import once
 from canary import CANARY
 from releases import commit, git
 from rendering import ROOT, render
+from work_tree import copy_work_tree
 
 # A project under test isn't in a pipeline because its tests are. Workers inherit the other name.
 if "CI" in os.environ:
@@ -31,6 +33,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A folder that all of this run's workers share; a worker's own is in it."""
+    base = tmp_path_factory.getbasetemp()
+    os.environ[once.FOLDER] = str(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
 
 
 @pytest.fixture(scope="session")
@@ -91,10 +100,26 @@ def template(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def small_copy(tmp_path: Path) -> Path:
+    """The same with few of its files, for tests of what does not depend on their number."""
+    folder = tmp_path / "template"
+    git(tmp_path, "init", "--quiet", folder.name)
+    copy_work_tree(folder, small=True)
+    commit(folder, "v1.0.0")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of this template with a tag for each version, as `history` has them; not to be changed."""
     return history.make(tmp_path_factory.mktemp("released") / "template")
+
+
+@pytest.fixture(scope="session")
+def small_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its two newest versions with few of their files; not to be changed."""
+    return history.make(tmp_path_factory.mktemp("small") / "template", small=True)
 
 
 @pytest.fixture(scope="session")

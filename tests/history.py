@@ -13,6 +13,7 @@ from pathlib import Path
 import release
 from releases import commit, git
 from rendering import ROOT
+from work_tree import copy_work_tree
 
 NEWEST = "v1000.0.0"
 """This work tree as it stands."""
@@ -45,14 +46,17 @@ def known(sha: str) -> bool:
     return subprocess.run(call, cwd=ROOT, capture_output=True).returncode == 0
 
 
-def make(folder: Path) -> Path:
-    """Make the scratch repository, every version tagged; give its folder."""
+def make(folder: Path, *, small: bool = False) -> Path:
+    """Make the scratch repository, every version tagged; give its folder.
+
+    small: only the two that are made from the newest one, with few of its files.
+    """
     git(folder.parent, "init", "--quiet", folder.name)
     commits = STATES | recorded()
-    for version in versions():
+    for version in [CONSTRUCTED] if small else versions():
         clear(folder)
         if version == CONSTRUCTED:
-            copy_work_tree(folder)
+            copy_work_tree(folder, small=small)
             take_away(folder)
         else:
             archive = subprocess.run(["git", "archive", commits[version]], cwd=ROOT, check=True, capture_output=True)
@@ -60,7 +64,7 @@ def make(folder: Path) -> Path:
                 files.extractall(folder, filter="tar")
         commit(folder, version)
     clear(folder)
-    copy_work_tree(folder)
+    copy_work_tree(folder, small=small)
     commit(folder, NEWEST)
     return folder
 
@@ -68,17 +72,6 @@ def make(folder: Path) -> Path:
 def clear(folder: Path) -> None:
     """Remove every file but git's own."""
     git(folder, "rm", "-r", "--quiet", "--force", "--ignore-unmatch", ".")
-
-
-def copy_work_tree(folder: Path) -> None:
-    """Bring every file that git keeps of this work tree, or would keep, as it is now."""
-    names = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
-    for name in filter(None, names):
-        if (source := ROOT / name).is_file():
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.read_bytes())
-            target.chmod(source.stat().st_mode)
 
 
 def take_away(folder: Path) -> None:

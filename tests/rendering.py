@@ -26,11 +26,11 @@ ODD = {
 """Answers that hold every character that some file format gives a meaning."""
 
 
-def render(folder: Path, **answers: str) -> Path:
-    """Render this work tree as it stands into `folder`, without the tasks; give the folder."""
+def render(folder: Path, *, template: Path = ROOT, **answers: str) -> Path:
+    """Render a template, by default this work tree, as it stands into `folder`, without the tasks; give the folder."""
     assert answers.keys() <= QUESTIONS.keys(), "copier ignores an answer to no question"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DirtyLocalWarning)
         answers = {"project_name": "my-app", **answers}  # which would follow from the folder
-        copier.run_copy(str(ROOT), folder, answers, defaults=True, vcs_ref="HEAD", skip_tasks=True, quiet=True)
+        copier.run_copy(str(template), folder, answers, defaults=True, vcs_ref="HEAD", skip_tasks=True, quiet=True)
     return folder

@@ -74,48 +74,48 @@ def test_cookiecutter_and_copier_ask_the_same() -> None:
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("given", GIVEN)
 def test_cookiecutter_and_copier_generate_the_same_bytes(
-    cookies, released: Path, tmp_path: Path, given: str, tool: str
+    cookies, small_template: Path, tmp_path: Path, given: str, tool: str
 ) -> None:
     answers = GIVEN[given] | {"iac": tool}
-    baked = cookies.bake(extra_context=answers | {"_checks": "no"}, template=str(released))
+    baked = cookies.bake(extra_context=answers | {"_checks": "no"}, template=str(small_template))
     assert (baked.exit_code, baked.exception) == (0, None)
-    assert contents(baked.project_path) == by_copier(released, tmp_path / "app", answers)
+    assert contents(baked.project_path) == by_copier(small_template, tmp_path / "app", answers)
 
 
-def test_a_project_made_by_cookiecutter_can_be_updated(template: Path, tmp_path: Path) -> None:
-    assert run_cookiecutter(template, tmp_path, "_checks=no").returncode == 0
+def test_a_project_made_by_cookiecutter_can_be_updated(small_copy: Path, tmp_path: Path) -> None:
+    assert run_cookiecutter(small_copy, tmp_path, "_checks=no").returncode == 0
     project = committed(tmp_path / "my-app")
-    with (template / "template" / "kit/src/kit/web/forms.py").open("a") as file:
+    with (small_copy / "template" / "kit/src/kit/web/forms.py").open("a") as file:
         file.write("# newer\n")
-    commit(template, "v1.1.0")
+    commit(small_copy, "v1.1.0")
     done = copier("update", "--trust", "--defaults", project)
     assert done.returncode == 0, done.stdout
     assert (project / "kit/src/kit/web/forms.py").read_text(encoding="utf-8").endswith("# newer\n")
 
 
-def test_a_template_with_uncommitted_changes_is_recorded_as_its_last_commit(template: Path, tmp_path: Path) -> None:
-    with (template / "template" / "kit/src/kit/web/forms.py").open("a") as file:
+def test_a_template_with_uncommitted_changes_is_recorded_as_its_last_commit(small_copy: Path, tmp_path: Path) -> None:
+    with (small_copy / "template" / "kit/src/kit/web/forms.py").open("a") as file:
         file.write("# not committed\n")
-    done = run_cookiecutter(template, tmp_path, "_checks=no")
+    done = run_cookiecutter(small_copy, tmp_path, "_checks=no")
     assert done.returncode == 0, done.stdout
     assert "v1.0.0; the template's uncommitted changes are in the project, and in no version" in done.stdout
     project = committed(tmp_path / "my-app")
     assert "_commit: v1.0.0\n" in (project / rendered.ANSWERS).read_text(encoding="utf-8")
-    git(template, "checkout", "--quiet", "--", ".")
-    with (template / "template" / "Dockerfile").open("a") as file:
+    git(small_copy, "checkout", "--quiet", "--", ".")
+    with (small_copy / "template" / "Dockerfile").open("a") as file:
         file.write("# newer\n")
-    commit(template, "v1.1.0")
+    commit(small_copy, "v1.1.0")
     assert copier("update", "--trust", "--defaults", project).returncode == 0
     assert "# newer" in (project / "Dockerfile").read_text(encoding="utf-8")
     assert "# not committed" in (project / "kit/src/kit/web/forms.py").read_text(encoding="utf-8")
 
 
 def test_from_a_repository_elsewhere_its_newest_version_is_taken(
-    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))  # where cookiecutter keeps a clone
     monkeypatch.setenv("COPIER_CACHE_DIR", str(tmp_path / "cache"))
-    git(tmp_path, "clone", "--quiet", "--bare", str(released), "template.git")
+    git(tmp_path, "clone", "--quiet", "--bare", str(small_template), "template.git")
     address = f"file://{tmp_path}/template.git"
     done = run_cookiecutter(address, tmp_path / "apps", "_checks=no")
     assert done.returncode == 0, done.stdout
@@ -123,10 +123,10 @@ def test_from_a_repository_elsewhere_its_newest_version_is_taken(
     assert f"_commit: {history.NEWEST}\n_src_path: {address}\n" in answers
 
 
-def test_sam_init_generates_the_same_bytes(released: Path, tmp_path: Path) -> None:
+def test_sam_init_generates_the_same_bytes(small_template: Path, tmp_path: Path) -> None:
     """SAM CLI as PyPI has it; AWS's packaged builds refuse a template's hooks."""
     context = json.dumps(ANSWERS | {"_checks": "no", "iac": "cdk"})
-    init = ["init", "--no-input", "--location", released, "--output-dir", tmp_path, "--extra-context", context]
+    init = ["init", "--no-input", "--location", small_template, "--output-dir", tmp_path, "--extra-context", context]
     done = subprocess.run(
         [ROOT / "template" / "uvw", "tool", "run", "--quiet", "--from", SAM, "sam", *init],
         env=os.environ | {"SAM_CLI_TELEMETRY": "0"},
@@ -136,26 +136,26 @@ def test_sam_init_generates_the_same_bytes(released: Path, tmp_path: Path) -> No
         text=True,
     )
     assert done.returncode == 0, done.stdout
-    assert contents(tmp_path / "photo-wall") == by_copier(released, tmp_path / "app", ANSWERS | {"iac": "cdk"})
+    assert contents(tmp_path / "photo-wall") == by_copier(small_template, tmp_path / "app", ANSWERS | {"iac": "cdk"})
 
 
 @pytest.mark.parametrize(
     ("helper", "runs"), [("uv", "run --quiet --script"), ("pipx", "run")], ids=lambda value: value.partition(" ")[0]
 )
 def test_where_copier_is_not_installed_uv_or_pipx_bring_it(
-    template: Path, tmp_path: Path, helper: str, runs: str
+    small_copy: Path, tmp_path: Path, helper: str, runs: str
 ) -> None:
     (tmp_path / helper).write_text('#!/bin/sh\nprintf "%s" "$*" > "$CALLED"\n')
     (tmp_path / helper).chmod(0o755)
-    done = hook(template, tmp_path, CALLED=str(tmp_path / "called"))
+    done = hook(small_copy, tmp_path, CALLED=str(tmp_path / "called"))
     assert done.returncode == 0, done.stderr
     handed_over = {"source": REMOTE, "version": None, "answers": {"iac": "cdk"}, "checks": False}
-    call = f"{runs} {template / 'hooks' / 'hand_over.py'} {json.dumps(handed_over)}"
+    call = f"{runs} {small_copy / 'hooks' / 'hand_over.py'} {json.dumps(handed_over)}"
     assert (tmp_path / "called").read_text() == call
 
 
-def test_where_nothing_can_bring_copier_it_says_what_to_install(template: Path, tmp_path: Path) -> None:
-    done = hook(template, tmp_path, UV_DEFAULT_INDEX="http://127.0.0.1:9/simple", XDG_CACHE_HOME=str(tmp_path))
+def test_where_nothing_can_bring_copier_it_says_what_to_install(small_copy: Path, tmp_path: Path) -> None:
+    done = hook(small_copy, tmp_path, UV_DEFAULT_INDEX="http://127.0.0.1:9/simple", XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode != 0
     assert "could not be downloaded from 127.0.0.1" in done.stderr
     assert "Install it: https://docs.astral.sh/uv" in done.stderr
@@ -174,10 +174,10 @@ def hook(template: Path, programs: Path, **environ: str) -> subprocess.Completed
     return subprocess.run(call, cwd=project, env=os.environ | {"PATH": path} | environ, capture_output=True, text=True)
 
 
-def test_a_path_that_begins_where_one_stands_is_found(template: Path, tmp_path: Path) -> None:
-    done = run_cookiecutter(Path(template.name), tmp_path / "apps", "_checks=no", cwd=template.parent)
+def test_a_path_that_begins_where_one_stands_is_found(small_copy: Path, tmp_path: Path) -> None:
+    done = run_cookiecutter(Path(small_copy.name), tmp_path / "apps", "_checks=no", cwd=small_copy.parent)
     assert done.returncode == 0, done.stdout
-    assert f"_src_path: {template}\n" in (tmp_path / "apps" / "my-app" / ".copier-answers.yml").read_text()
+    assert f"_src_path: {small_copy}\n" in (tmp_path / "apps" / "my-app" / ".copier-answers.yml").read_text()
 
 
 @pytest.mark.parametrize(

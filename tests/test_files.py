@@ -4,6 +4,7 @@ Each folder in FOLDERS is prepared by hand, with a surrounding one that has file
 tries every way to write into it.
 """
 
+import functools
 import os
 import stat
 import subprocess
@@ -130,10 +131,12 @@ def contents(home: Path) -> dict[str, tuple[str, int, bytes | str]]:
     return found
 
 
-def by_cookiecutter(folder: Path, *, name: str = "my-app", region: str = "us-east-1", **options: bool) -> None:
+def by_cookiecutter(
+    folder: Path, template: Path, *, name: str = "my-app", region: str = "us-east-1", **options: bool
+) -> None:
     """Let cookiecutter make a project of that name in the folder that `folder` is in."""
     cookiecutter(
-        str(ROOT),
+        str(template),
         no_input=True,
         extra_context={"project_name": name, "aws_region": region, "_checks": "no"},
         output_dir=str(folder.parent),
@@ -142,23 +145,25 @@ def by_cookiecutter(folder: Path, *, name: str = "my-app", region: str = "us-eas
     )
 
 
-def by_copier(folder: Path) -> None:
-    copier.run_copy(str(ROOT), folder, {}, vcs_ref="HEAD", defaults=True, unsafe=True, skip_tasks=True, quiet=True)
+def by_copier(folder: Path, template: Path) -> None:
+    copier.run_copy(str(template), folder, {}, vcs_ref="HEAD", defaults=True, unsafe=True, skip_tasks=True, quiet=True)
 
 
-def by_copiers_update(folder: Path) -> None:
+def by_copiers_update(folder: Path, template: Path | None = None) -> None:
     copier.run_update(folder, {}, defaults=True, overwrite=True, unsafe=True, quiet=True)
 
 
-def by_demo(folder: Path) -> None:
+def by_demo(folder: Path, template: Path) -> None:
     subprocess.run(["make", "demo", f"DEMO={folder}", "PORT=none"], cwd=ROOT, check=True, capture_output=True)
 
 
-WAYS: dict[str, Callable[[Path], None]] = {
+WAYS: dict[str, Callable[[Path, Path], None]] = {
     "cookiecutter": by_cookiecutter,
-    "cookiecutter -f": lambda folder: by_cookiecutter(folder, overwrite_if_exists=True),
-    "cookiecutter -f -s": lambda folder: by_cookiecutter(folder, overwrite_if_exists=True, skip_if_file_exists=True),
-    "cookiecutter -f project_name=.": lambda folder: by_cookiecutter(folder / "x", name=".", overwrite_if_exists=True),
+    "cookiecutter -f": functools.partial(by_cookiecutter, overwrite_if_exists=True),
+    "cookiecutter -f -s": functools.partial(by_cookiecutter, overwrite_if_exists=True, skip_if_file_exists=True),
+    "cookiecutter -f project_name=.": lambda folder, template: by_cookiecutter(
+        folder / "x", template, name=".", overwrite_if_exists=True
+    ),
     "copier copy": by_copier,
     "copier update": by_copiers_update,
     "make demo": by_demo,
@@ -196,12 +201,12 @@ def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_nothing_in_the_folder_is_lost(folder: str, way: str, tmp_path: Path) -> None:
+def test_nothing_in_the_folder_is_lost(folder: str, way: str, small_template: Path, tmp_path: Path) -> None:
     project = prepare(tmp_path, FOLDERS[folder])
     before = contents(tmp_path)
     refused = False
     try:
-        WAYS[way](project)
+        WAYS[way](project, small_template)
     except REFUSALS:
         refused = True
     after = contents(tmp_path)
@@ -215,43 +220,45 @@ def test_there_are_at_least_thirty_folders_with_something_to_lose() -> None:
 
 
 @pytest.mark.parametrize("name", ["..", "../beside/app", "a/b/c", "{home}/beside/app", "My App"])
-def test_a_bad_name_makes_no_folder_outside_and_none_that_stays(name: str, tmp_path: Path) -> None:
+def test_a_bad_name_makes_no_folder_outside_and_none_that_stays(
+    name: str, small_template: Path, tmp_path: Path
+) -> None:
     folder = prepare(tmp_path, {"thesis.txt": "Chapter 1"})
     before = contents(tmp_path)
     with pytest.raises(BY_COOKIECUTTER):
-        by_cookiecutter(folder / "x", overwrite_if_exists=True, name=name.format(home=tmp_path))
+        by_cookiecutter(folder / "x", small_template, overwrite_if_exists=True, name=name.format(home=tmp_path))
     assert contents(tmp_path) == before
 
 
-def test_without_its_hooks_cookiecutter_writes_only_a_note(tmp_path: Path) -> None:
+def test_without_its_hooks_cookiecutter_writes_only_a_note(small_template: Path, tmp_path: Path) -> None:
     folder = prepare(tmp_path, {"README.md": "# Mine\n"})
     before = contents(tmp_path)
-    by_cookiecutter(folder, overwrite_if_exists=True, accept_hooks=False)
+    by_cookiecutter(folder, small_template, overwrite_if_exists=True, accept_hooks=False)
     after = contents(tmp_path)
     assert {name: after.get(name) for name in before} == before
     assert after.keys() - before.keys() == {"my-app/NOT_GENERATED.md"}
 
 
-def test_a_failure_leaves_an_existing_folder(tmp_path: Path) -> None:
+def test_a_failure_leaves_an_existing_folder(small_template: Path, tmp_path: Path) -> None:
     folder = prepare(tmp_path, {".git": None})
     before = contents(tmp_path)
     with pytest.raises(BY_COOKIECUTTER):
-        by_cookiecutter(folder, overwrite_if_exists=True, region="eu-cental-1")
+        by_cookiecutter(folder, small_template, overwrite_if_exists=True, region="eu-cental-1")
     assert contents(tmp_path) == before
 
 
-def test_a_path_with_the_characters_of_a_pattern_is_looked_into(tmp_path: Path) -> None:
+def test_a_path_with_the_characters_of_a_pattern_is_looked_into(small_template: Path, tmp_path: Path) -> None:
     folder = tmp_path / "photos [2024]*?" / "my-app"
     folder.mkdir(parents=True)
     folder.joinpath("thesis.txt").write_text("Chapter 1")
     with pytest.raises(copier.errors.CopierError, match=r"is not empty: it has .*thesis\.txt"):
-        by_copier(folder)
+        by_copier(folder, small_template)
     assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
 
 
-def test_an_update_keeps_what_git_ignores(template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_update_keeps_what_git_ignores(small_copy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Git has no copy of an ignored file, so one that the update would write over stops it."""
-    project = committed(copy(template, tmp_path / "photo-wall", "v1.0.0"))
+    project = committed(copy(small_copy, tmp_path / "photo-wall", "v1.0.0"))
     with (project / ".gitignore").open("a") as file:
         file.write("notes.txt\n.pscale.yml\nmine/\n")
     git(project, "rm", "--quiet", "--cached", ".pscale.yml")
@@ -260,9 +267,9 @@ def test_an_update_keeps_what_git_ignores(template: Path, tmp_path: Path, capfd:
     for name in people:
         project.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
         project.joinpath(name).write_text("mine")
-    (template / "template" / "notes.txt").write_text("the template's\n")
-    (template / "template" / "kit/src/kit/brought.py").write_text('"""Brought."""\n')
-    commit(template, "v1.1.0")
+    (small_copy / "template" / "notes.txt").write_text("the template's\n")
+    (small_copy / "template" / "kit/src/kit/brought.py").write_text('"""Brought."""\n')
+    commit(small_copy, "v1.1.0")
 
     for lost in (".pscale.yml", "notes.txt"):
         before = without_git(contents(project))

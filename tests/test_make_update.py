@@ -20,10 +20,10 @@ ANSWERS = ".copier-answers.yml"
 
 
 @pytest.fixture(scope="module")
-def original(released: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def original(small_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of an earlier version, committed."""
     folder = tmp_path_factory.mktemp("original") / "photo-wall"
-    return committed(copy(released, folder, history.CONSTRUCTED, iac="sam"))
+    return committed(copy(small_template, folder, history.CONSTRUCTED, iac="sam"))
 
 
 @pytest.fixture
@@ -119,10 +119,10 @@ def test_what_failed_hides_nothing_and_the_next_update_goes_on(project: Path) ->
 
 
 def test_a_project_ahead_of_the_newest_version_is_up_to_date_and_takes_other_answers(
-    released: Path, tmp_path: Path
+    small_template: Path, tmp_path: Path
 ) -> None:
     template = tmp_path / "template"
-    git(tmp_path, "clone", "--quiet", str(released), template.name)
+    git(tmp_path, "clone", "--quiet", str(small_template), template.name)
     user_edits.change(template / "template" / "Dockerfile", user_edits.adds("# ahead\n"))
     git(template, "commit", "--all", "--quiet", "--message", "After the newest version")
     project = committed(copy(template, tmp_path / "photo-wall", "HEAD", iac="sam"))
@@ -140,11 +140,11 @@ def test_an_update_that_is_stopped_says_how_to_get_back() -> None:
         raise KeyboardInterrupt
 
 
-def test_make_runs_it_with_the_copier_that_is_tested_here(released: Path, tmp_path: Path) -> None:
+def test_make_runs_it_with_the_copier_that_is_tested_here(small_template: Path, tmp_path: Path) -> None:
     packages = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
     version = next(package["version"] for package in packages if package["name"] == "copier")
     assert f'"copier=={version}"' in (TEMPLATE / "kit/tools/copier.py").read_text()
-    project = committed(copy(released, tmp_path / "photo-wall", history.NEWEST))
+    project = committed(copy(small_template, tmp_path / "photo-wall", history.NEWEST))
     process = subprocess.run(
         ["make", "update", "VCS_REF=v1", "DATA=iac=cdk aws_region=eu-west-1"],
         cwd=project,

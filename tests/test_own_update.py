@@ -13,10 +13,10 @@ MINE = "# Rewritten from top to bottom: mine.\n"
 
 
 @pytest.fixture(scope="module")
-def template(released: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(small_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three versions: without own files, with them, and with other examples in them."""
     folder = tmp_path_factory.mktemp("template") / "template"
-    git(folder.parent, "clone", "--quiet", str(released), folder.name)
+    git(folder.parent, "clone", "--quiet", str(small_template), folder.name)
     files = [folder / "template" / name for name in (*OWN.values(), POLICY)]
     texts = [file.read_text(encoding="utf-8") for file in files]
     for file in files:

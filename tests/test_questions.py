@@ -10,7 +10,6 @@ import tomllib
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import boto3
 import copier
@@ -66,38 +65,40 @@ def test_every_question_has_help_a_default_and_a_validator(name: str) -> None:
 
 
 @pytest.mark.parametrize(("question", "answer"), cases(GOOD))
-def test_a_good_answer_is_kept_as_it_was_given(tmp_path: Path, question: str, answer: str) -> None:
-    app = render(tmp_path / "app", **{question: answer})
+def test_a_good_answer_is_kept_as_it_was_given(
+    small_template: Path, tmp_path: Path, question: str, answer: str
+) -> None:
+    app = render(tmp_path / "app", template=small_template, **{question: answer})
     assert yaml.safe_load((app / ".copier-answers.yml").read_text(encoding="utf-8"))[question] == answer
 
 
 @pytest.mark.parametrize(("question", "answer"), cases(BAD))
 def test_a_bad_answer_is_refused_with_an_example_and_nothing_is_written(
-    tmp_path: Path, question: str, answer: str
+    small_template: Path, tmp_path: Path, question: str, answer: str
 ) -> None:
     with pytest.raises(UserMessageError, match=f"{question}: .* such as “") as refusal:
-        render(tmp_path / "app", **{question: answer})
+        render(tmp_path / "app", template=small_template, **{question: answer})
     assert not (tmp_path / "app").exists()
     sentence = re.fullmatch(rf"'None' has no attribute '{question}: (.* such as “(.+?)”): (.+)'", refusal.value.message)
     assert sentence
-    accepted(question, sentence[2])
+    accepted(small_template, question, sentence[2])
     # On a terminal, where Copier shows a validator's sentence in the last line, and cuts it there.
     assert len(f"Validation error for question '{question}': {sentence[1]}") <= 80
     assert len(f"{sentence[1]}: {sentence[3]}") <= 80
 
 
-def copied(folder: Path, *arguments: str, **process: Any) -> subprocess.CompletedProcess[str]:
-    """Run Copier's command line on this work tree."""
+def copied(template: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Copier's command line."""
     call = [sys.executable, "-m", "copier", "copy", "--vcs-ref", "HEAD", "--defaults", "--skip-tasks", *arguments]
     environ = os.environ | {"PYTHONWARNINGS": "ignore"}
-    return subprocess.run([*call, ROOT, folder], env=environ, capture_output=True, text=True, **process)
+    return subprocess.run([*call, template, folder], env=environ, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize(("question", "answers"), BAD.items())
 def test_a_bad_answer_on_the_command_line_is_refused_in_one_line(
-    tmp_path: Path, question: str, answers: list[str]
+    small_template: Path, tmp_path: Path, question: str, answers: list[str]
 ) -> None:
-    done = copied(tmp_path / "app", f"--data={question}={answers[-1]}")
+    done = copied(small_template, tmp_path / "app", f"--data={question}={answers[-1]}")
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()
     assert re.search(rf"{question}: .* such as “.+”: ", line)
@@ -109,8 +110,8 @@ def test_every_question_is_whole_on_a_terminal_of_80_columns() -> None:
         assert all(len(f"   » {label}") < 80 for label in question.get("choices", ()))
 
 
-def test_a_bad_answer_on_a_terminal_is_refused_at_once_with_an_example(tmp_path: Path) -> None:
-    call = ["-m", "copier", "copy", "--vcs-ref", "HEAD", "--skip-tasks", str(ROOT), str(tmp_path / "app")]
+def test_a_bad_answer_on_a_terminal_is_refused_at_once_with_an_example(small_template: Path, tmp_path: Path) -> None:
+    call = ["-m", "copier", "copy", "--vcs-ref", "HEAD", "--skip-tasks", str(small_template), str(tmp_path / "app")]
     environ = os.environ | {"PYTHONWARNINGS": "ignore", "TERM": "xterm"}
     with pexpect.spawn(sys.executable, call, env=environ, dimensions=(24, 80), encoding="utf-8", timeout=30) as copier:
         copier.expect_exact("Name of the project")
@@ -122,10 +123,10 @@ def test_a_bad_answer_on_a_terminal_is_refused_at_once_with_an_example(tmp_path:
 
 
 @cache
-def accepted(question: str, answer: str) -> None:
+def accepted(template: Path, question: str, answer: str) -> None:
     """Fail unless the question takes the answer; each is tried once."""
     with tempfile.TemporaryDirectory() as folder:
-        render(Path(folder) / "app", **{question: answer})
+        render(Path(folder) / "app", template=template, **{question: answer})
 
 
 def test_the_regions_are_those_that_aws_has() -> None:
@@ -145,30 +146,30 @@ def test_no_name_is_taken_twice(app: Path, installed_app: Path) -> None:
     assert {package["name"] for package in packages} - {"my-app"} | folders | keywords <= taken
 
 
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_something_in_it_is_left_alone(small_template: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    done = copied(tmp_path)
+    done = copied(small_template, tmp_path)
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()
     assert re.search(r"is not empty: it has .*notes\.txt\. Choose another folder", line)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_a_folder_with_a_fresh_repository_is_taken(tmp_path: Path) -> None:
+def test_a_folder_with_a_fresh_repository_is_taken(small_template: Path, tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
-    assert (render(tmp_path) / "Makefile").is_file()
+    assert (render(tmp_path, template=small_template) / "Makefile").is_file()
 
 
 def test_the_template_is_where_copier_looks() -> None:
     assert CONFIG["_subdirectory"] == TEMPLATE.name
 
 
-def name_in(folder: Path) -> str:
+def name_in(template: Path, folder: Path) -> str:
     """The project's name in a copy to this folder, whose questions were answered by Return."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DirtyLocalWarning)
-        copier.run_copy(str(ROOT), folder, defaults=True, vcs_ref="HEAD", skip_tasks=True, quiet=True)
+        copier.run_copy(str(template), folder, defaults=True, vcs_ref="HEAD", skip_tasks=True, quiet=True)
     name: str = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["name"]
     return name
 
@@ -185,11 +186,15 @@ def name_in(folder: Path) -> str:
         ("x" * 31, "my-app"),
     ],
 )
-def test_the_name_that_is_offered_is_the_folders_if_it_is_valid(tmp_path: Path, folder: str, expected: str) -> None:
-    assert name_in(tmp_path / folder) == expected
+def test_the_name_that_is_offered_is_the_folders_if_it_is_valid(
+    small_template: Path, tmp_path: Path, folder: str, expected: str
+) -> None:
+    assert name_in(small_template, tmp_path / folder) == expected
 
 
-def test_the_name_of_the_current_folder_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_name_of_the_current_folder_is_offered(
+    small_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tmp_path.joinpath("photo-wall").mkdir()
     monkeypatch.chdir(tmp_path / "photo-wall")
-    assert name_in(Path()) == "photo-wall"
+    assert name_in(small_template, Path()) == "photo-wall"

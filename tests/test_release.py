@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-import history
 import parts
 from release import CHANGELOG, RECORD, UPGRADING, Refused, Unsure, release
 from releases import copy, git
 from rendering import ROOT
 from user_edits import adds, change
+from work_tree import copy_work_tree
 
 PASSES, FAILS = (("true",),), (("true",), ("false",))
 
@@ -49,7 +49,7 @@ def state(folder: Path) -> tuple[str, ...]:
 
 def test_a_version_is_tagged_recorded_and_printed_and_copier_takes_it(repository: Path, tmp_path: Path) -> None:
     changed = {name: (repository / name).read_text() for name in ("pyproject.toml", CHANGELOG, UPGRADING)}
-    history.copy_work_tree(repository)
+    copy_work_tree(repository, small=True)
     for name, text in changed.items():
         (repository / name).write_text(text)
     git(repository, "add", "--all")

@@ -20,12 +20,12 @@ TOOLS = ("cdk", "sam", "terraform")
 
 
 @pytest.fixture(scope="module")
-def fresh(released: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, str]]:
-    """What the newest version makes of these answers, without the user's files."""
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, str]]:
+    """What the newest version of a template makes of these answers, without the user's files."""
 
     @functools.cache
-    def of(**answers: str) -> dict[str, str]:
-        return not_own(contents(copy(released, tmp_path_factory.mktemp("fresh"), history.NEWEST, **answers)))
+    def of(template: Path, **answers: str) -> dict[str, str]:
+        return not_own(contents(copy(template, tmp_path_factory.mktemp("fresh"), history.NEWEST, **answers)))
 
     return of
 
@@ -56,7 +56,7 @@ def test_an_update_keeps_the_users_changes_and_brings_the_rest(
     user_edits.customize(project)
     before = contents(project)
     update(project, iac=tool)
-    after, newest = contents(project), fresh(iac=tool)
+    after, newest = contents(project), fresh(released, iac=tool)
 
     assert git(project, "ls-files", "--unmerged") == ""
     assert not [name for name in after if name.endswith(".rej")]
@@ -70,10 +70,10 @@ def test_an_update_keeps_the_users_changes_and_brings_the_rest(
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_an_untouched_project_is_a_fresh_one_afterwards(released: Path, fresh, tmp_path: Path, tool: str) -> None:
-    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac=tool))
+def test_an_untouched_project_is_a_fresh_one_afterwards(small_template: Path, fresh, tmp_path: Path, tool: str) -> None:
+    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac=tool))
     update(project)
-    assert not_own(contents(project)) == fresh(iac=tool)
+    assert not_own(contents(project)) == fresh(small_template, iac=tool)
 
 
 def test_what_an_update_leaves_passes_its_own_check_with_the_versions_that_were_locked(
@@ -98,33 +98,33 @@ def test_what_an_update_leaves_passes_its_own_check_with_the_versions_that_were_
 
 
 def test_a_project_of_a_template_beside_it_finds_it_again(
-    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(released.parent)
-    project = committed(copy(Path(released.name), tmp_path / "photo-wall", history.CONSTRUCTED))
+    monkeypatch.chdir(small_template.parent)
+    project = committed(copy(Path(small_template.name), tmp_path / "photo-wall", history.CONSTRUCTED))
     monkeypatch.chdir(tmp_path)
     update(project)
     assert (project / "kit/src/kit/db/bulk.py").is_file()
 
 
-def test_an_update_to_the_same_version_changes_nothing(released: Path, tmp_path: Path) -> None:
-    project = copy(released, tmp_path / "photo-wall", history.NEWEST)
+def test_an_update_to_the_same_version_changes_nothing(small_template: Path, tmp_path: Path) -> None:
+    project = copy(small_template, tmp_path / "photo-wall", history.NEWEST)
     user_edits.customize(project)
     update(project)
     assert git(project, "status", "--porcelain") == ""
 
 
 def test_another_tool_for_the_infrastructure_brings_its_files_alone(
-    released: Path, fresh, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    small_template: Path, fresh, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    project = committed(copy(released, tmp_path / "photo-wall", history.NEWEST, iac="terraform"))
+    project = committed(copy(small_template, tmp_path / "photo-wall", history.NEWEST, iac="terraform"))
     state = project / "infra" / "terraform" / "terraform.tfstate"
     state.write_text("secret")
     update(project, iac="sam", aws_region="eu-west-1")
     assert state.read_text() == "secret"
     assert "tfstate" not in git(project, "status", "--porcelain", "--untracked-files=all")
     state.unlink()
-    assert not_own(contents(project)) == fresh(iac="sam", aws_region="eu-west-1")
+    assert not_own(contents(project)) == fresh(small_template, iac="sam", aws_region="eu-west-1")
     report = capfd.readouterr().err
     assert "iac: terraform → sam" in report
     assert "aws_region: eu-central-1 → eu-west-1" in report
@@ -132,9 +132,9 @@ def test_another_tool_for_the_infrastructure_brings_its_files_alone(
 
 
 def test_the_users_files_that_contain_an_earlier_answer_are_named(
-    released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    small_template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    project = committed(copy(released, tmp_path / "photo-wall", history.NEWEST))
+    project = committed(copy(small_template, tmp_path / "photo-wall", history.NEWEST))
     update(project, project_description="A place for pictures")
     assert (
         "Where people post → A place for pictures; for you to change: README.md, app/about.py\n"
@@ -144,9 +144,9 @@ def test_the_users_files_that_contain_an_earlier_answer_are_named(
 
 
 def test_a_line_that_both_changed_is_the_only_conflict(
-    released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    small_template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
     user_edits.change(
         project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC")
     )
@@ -160,10 +160,10 @@ def test_a_line_that_both_changed_is_the_only_conflict(
 
 
 def test_a_step_of_a_version_runs_once_and_its_note_is_reported(
-    released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    small_template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     template = tmp_path / "template"
-    git(tmp_path, "clone", "--quiet", str(released), template.name)
+    git(tmp_path, "clone", "--quiet", str(small_template), template.name)
     upgrading = template / "docs" / "upgrading.md"
     user_edits.change(upgrading, user_edits.adds("\n### 1000.0.0\nLong done.\n"))
     commit(template, "v1000.0.1")
@@ -189,8 +189,8 @@ def test_a_step_of_a_version_runs_once_and_its_note_is_reported(
     assert "by hand" not in capfd.readouterr().err
 
 
-def test_what_the_merge_broke_is_named(released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+def test_what_the_merge_broke_is_named(small_template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
     user_edits.change(project / "pyproject.toml", lambda text: text.replace("[project]", "[project"))
     git(project, "commit", "--all", "--quiet", "--message", "A slip")
     with pytest.raises(copier.errors.TaskError):
@@ -199,8 +199,8 @@ def test_what_the_merge_broke_is_named(released: Path, tmp_path: Path, capfd: py
 
 
 @pytest.mark.parametrize("text", ["# Photo wall\nOurs.\n", None])
-def test_a_rewritten_or_deleted_readme_stays_as_it_is(released: Path, tmp_path: Path, text: str | None) -> None:
-    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+def test_a_rewritten_or_deleted_readme_stays_as_it_is(small_template: Path, tmp_path: Path, text: str | None) -> None:
+    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
     readme = project / "README.md"
     readme.write_text(text) if text else readme.unlink()
     git(project, "commit", "--all", "--quiet", "--message", "Our own words")
@@ -210,10 +210,10 @@ def test_a_rewritten_or_deleted_readme_stays_as_it_is(released: Path, tmp_path: 
 
 
 def test_a_rewritten_file_of_the_templates_is_a_conflict_and_git_keeps_both_sides(
-    released: Path, tmp_path: Path
+    small_template: Path, tmp_path: Path
 ) -> None:
     guide = ".github/workflows/README.md"
-    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
     (project / guide).write_text("# Our pipelines\nOurs.\n")
     git(project, "commit", "--all", "--quiet", "--message", "Our own words")
     update(project)
@@ -222,8 +222,8 @@ def test_a_rewritten_file_of_the_templates_is_a_conflict_and_git_keeps_both_side
     assert (project / guide).read_text() == "# Our pipelines\nOurs.\n"
 
 
-def test_a_file_that_both_added_is_a_conflict_in_which_neither_is_lost(released: Path, tmp_path: Path) -> None:
-    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+def test_a_file_that_both_added_is_a_conflict_in_which_neither_is_lost(small_template: Path, tmp_path: Path) -> None:
+    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
     (project / "kit/src/kit/db/bulk.py").write_text('"""My own batches."""\n')
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "My own")
@@ -234,9 +234,9 @@ def test_a_file_that_both_added_is_a_conflict_in_which_neither_is_lost(released:
 
 
 def test_a_changed_file_that_the_template_removed_is_deleted_and_named(
-    released: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    small_template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    project = committed(copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
     user_edits.change(project / "kit/src/kit/gone.py", user_edits.adds("MINE = 1\n"))
     git(project, "commit", "--all", "--quiet", "--message", "Mine")
     update(project)

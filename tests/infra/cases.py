@@ -17,6 +17,7 @@ from tools import MANIFEST, TOOLS_CACHE, WITH_EVENTS, environment, require_provi
 import guides
 import parts
 from canary import CANARY
+from once import once
 from rendering import TEMPLATE, render
 
 CDK = "aws-cdk@2.1148.1"
@@ -147,7 +148,8 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
     return done.stdout
 
 
-def cdk(case: Case, folder: Path) -> cloudformation.Stage:
+def cdk(case: Case, folder: Path) -> list[dict[str, Any]]:
+    """The templates that CDK synthesizes."""
     parts.program("npx")
     app = case.app(folder, "cdk")
     values = case.plain() | {"stage": case.stage, "image": case.image, "kept_queues": case.kept_queues}
@@ -157,18 +159,17 @@ def cdk(case: Case, folder: Path) -> cloudformation.Stage:
     templates = [json.loads(file.read_text()) for file in app.glob("infra/cdk/cdk.out/*.template.json")]
     assert CANARY not in json.dumps(templates)
     assert len(templates) == 2
-    return cloudformation.Stage(templates, {}, AwsNames(case.region))
+    return templates
 
 
-def sam(case: Case, folder: Path) -> cloudformation.Stage:
+def sam(case: Case, folder: Path) -> list[dict[str, Any]]:
+    """The templates of SAM, translated to CloudFormation's."""
     app = case.app(folder, "sam")
     if "cdn" in case.settings:
         app.joinpath(f"infra/sam/stages/{case.stage}.toml").write_text(f'Cdn = "{case.settings["cdn"]}"\n')
     run(app / "uvw", *SAM, "kit/sam/assemble.py", cwd=app, ARG_KEPT_QUEUES=case.kept_queues, ARG_STAGE=case.stage)
-    values = case.plain() | {"project": case.project, "stage": case.stage, "image": case.image}
-    parameters = {"".join(word.title() for word in name.split("_")): value for name, value in values.items()}
-    words = [f"{name}={value}" for name, value in parameters.items()]
-    templates = [
+    words = [f"{name}={value}" for name, value in sam_parameters(case).items()]
+    return [
         json.loads(
             run(
                 app / "uvw",
@@ -182,10 +183,15 @@ def sam(case: Case, folder: Path) -> cloudformation.Stage:
         )
         for template in ("build/template.yaml", "image.yaml")
     ]
-    return cloudformation.Stage(templates, parameters, AwsNames(case.region))
 
 
-def terraform_(case: Case, folder: Path) -> terraform.State:
+def sam_parameters(case: Case) -> dict[str, str]:
+    values = case.plain() | {"project": case.project, "stage": case.stage, "image": case.image}
+    return {"".join(word.title() for word in name.split("_")): value for name, value in values.items()}
+
+
+def terraform_(case: Case, folder: Path) -> list[dict[str, Any]]:
+    """The resources of Terraform's state."""
     parts.program("terraform")
     app = case.app(folder, "terraform")
     here = app / "infra" / "terraform"
@@ -206,10 +212,19 @@ def terraform_(case: Case, folder: Path) -> terraform.State:
 EACH = {"cdk": cdk, "sam": sam, "terraform": terraform_}
 
 
+def produced(iac: str, case: Case, output: list[dict[str, Any]]) -> Produced:
+    """A tool's output for a case, to be described."""
+    if iac == "terraform":
+        return terraform.State(output)
+    return cloudformation.Stage(output, sam_parameters(case) if iac == "sam" else {}, AwsNames(case.region))
+
+
 @cache
 def build_case(iac: str, index: int) -> Produced:
-    """The output of a tool for a case, cached for the session."""
-    return EACH[iac](CASES[index], Path(mkdtemp()))
+    """The output of a tool for a case, which runs once for all workers."""
+    case = CASES[index]
+    output = once(f"{iac}-{index}.json", lambda: json.dumps(EACH[iac](case, Path(mkdtemp()))))
+    return produced(iac, case, json.loads(output))
 
 
 @cache

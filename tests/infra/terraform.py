@@ -147,12 +147,12 @@ class State:
             }
 
 
-def read(output: str) -> State:
+def read(output: str) -> list[dict[str, Any]]:
     """Read what `terraform test -json -verbose` prints."""
     for line in output.splitlines():
         record = json.loads(line)
         if state := record.get("test_state"):
-            return State(state.get("values", state)["root_module"]["resources"])
+            return state.get("values", state)["root_module"]["resources"]
     raise AssertionError(output)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import EACH, Case
+from cases import EACH, Case, produced
 from tools import WITH_EVENTS
 
 ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/my-app-prod-orders/stream/2026-01-31T00:00:00.000"
@@ -55,7 +55,8 @@ class OwnTable(Case):
     ids=["cdk", "sam", "terraform"],
 )
 def test_the_stream_of_an_own_table_is_read(tmp_path: Path, iac: str, expected: str) -> None:
-    described = EACH[iac](OwnTable("own table"), tmp_path).describe()
+    case = OwnTable("own table")
+    described = produced(iac, case, EACH[iac](case, tmp_path)).describe()
     source = described["sources"][expected]
     assert (source["function"], source["from"]) == ("my-app-prod-jobs:live", "TRIM_HORIZON")
     assert source["only"] == [{"eventName": ["INSERT", "REMOVE"]}]
