@@ -67,6 +67,7 @@ class Scene:
         self.lived: list[list[Release]] = []
         self.kept: list[str] = []
         self.limited: list[str] = []
+        self.boundaries: list[str] = []
         self.published = [NEW, NEWER]
         self.applied = PUSHED
 
@@ -82,6 +83,7 @@ class Scene:
         if target == "infra-apply":
             self.limited.append(JOBS_CONCURRENCY)
             self.kept.append(KEPT_QUEUES)
+            self.boundaries.append(variables["BOUNDARY"])
             assert (variables["VPC_ID"], variables["SUBNET_IDS"]) == ("vpc-1", "subnet-1,subnet-2")
         return self.do(target, variables)
 
@@ -106,7 +108,7 @@ class Scene:
         undeclared: Undeclared | None = None,
         jobs_concurrency: int | None = None,
         image_file: str = "",
-        cdn: str = "off",
+        **settings: str,
     ) -> str:
         account = Account(
             "123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session(region_name="us-east-1")
@@ -115,8 +117,8 @@ class Scene:
         plan = deploy.Plan(
             STAGE, direct=direct, drop_queue=drop, jobs_concurrency=jobs_concurrency, image_file=image_file
         )
-        settings = tool.Settings(database_secret="", monthly_budget=0, cdn=cdn, **NETWORK)
-        deployment = deploy.Deployment(account, plan, settings, undeclared)
+        stage_settings = tool.Settings(database_secret="", monthly_budget=0, **NETWORK | settings)
+        deployment = deploy.Deployment(account, plan, stage_settings, undeclared)
         deployment.releases = self  # type: ignore[assignment]
         return deployment.run()
 
@@ -134,7 +136,7 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
         (image, "push", lambda *_: scene.do("push", PUSHED)),
         (tool, "run", scene.infra),
         (budget, "put", lambda *_: scene.do("budget", "none")),
-        (boundary, "find", lambda *_: ""),
+        (boundary, "find", lambda *_: "the stage's"),
         (deployed, "find", lambda *_, version: version),
         (deployed, "address", lambda *_: "https://example.com"),
         (deployed, "target", lambda *_: scene.target),
@@ -153,6 +155,14 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
     ):
         monkeypatch.setattr(module, name, act)
     return scene
+
+
+@pytest.mark.parametrize(("own", "expected"), [("", "the stage's"), ("mine", "mine")])
+def test_roles_are_limited_by_the_boundary_of_the_settings_or_else_by_the_stages(
+    scene: Scene, own: str, expected: str
+) -> None:
+    scene.run(permissions_boundary=own)
+    assert set(scene.boundaries) == {expected}
 
 
 def test_an_image_that_was_built_and_checked_before_is_not_built_again(scene: Scene) -> None:

@@ -12,7 +12,7 @@ VARS = $(if $(wildcard infra/terraform/$(STAGE).tfvars),"-var-file=$$ARG_STAGE.t
 	-var "stage=$$ARG_STAGE" -var "aws_region=$$AWS_REGION"
 # The settings that `make deploy` reads; what it changes where the account's quota is low or the brake closed; the network that it finds.
 READ := architecture database_url_secret alarm_email monthly_budget budget_brake vpc_id subnet_ids web_memory web_reserved_concurrency \
-	throttle_rate throttle_burst jobs_memory jobs_concurrency task_cpu task_memory dashboard domain_name certificate_arn cdn
+	throttle_rate throttle_burst jobs_memory jobs_concurrency task_cpu task_memory dashboard permissions_boundary domain_name certificate_arn cdn
 LIMITS = $(if $(JOBS_CONCURRENCY),-var "jobs_concurrency=$$ARG_JOBS_CONCURRENCY") \
 	$(if $(THROTTLE),-var "throttle_rate=$$ARG_THROTTLE" -var "throttle_burst=$$ARG_THROTTLE")
 NETWORK = -var "vpc_id=$$ARG_VPC_ID" -var "subnet_ids=[\"$$(printf %s "$$ARG_SUBNET_IDS" | sed 's/,/","/g')\"]"

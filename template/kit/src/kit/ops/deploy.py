@@ -303,7 +303,7 @@ class Deployment:
             variables = {
                 "IMAGE": pushed,
                 "KEPT_QUEUES": ",".join(keep),
-                "BOUNDARY": boundary.find(self.account, self.stage),
+                "BOUNDARY": self.settings.permissions_boundary or boundary.find(self.account, self.stage),
             }
             variables |= self.settings.network | plan
             if self.plan.jobs_concurrency is not None:

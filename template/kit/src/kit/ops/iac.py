@@ -40,6 +40,8 @@ class Settings(BillableSettings):
     subnet_ids: tuple[str, ...] = ()
     """Public subnets of that VPC."""
     dashboard: bool = False
+    permissions_boundary: str = ""
+    """The ARN of a policy that limits all roles; empty for the stage's own, if the account has one."""
     domain_name: str = ""
     certificate_arn: str = ""
 
