@@ -102,6 +102,7 @@ def new_world(app: Path, clone: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         (deploy.cost, "summary", lambda *_: ""),
         (deploy.lambda_quota, "read_if_allowed", lambda account: (None, "")),
         (deploy.budget, "put", lambda *_: ""),
+        (deploy.brake, "is_closed", lambda *_: False),
         (deploy.boundary, "find", lambda *_: ""),
         (deploy.secret, "exists", lambda *_: False),
         (iac, "how_to_set_alarm_email", lambda stage: ""),

@@ -27,6 +27,7 @@ if sys.orig_argv[1:3] == ["-m", "kit"]:
     deploy.stage_settings.generate = lambda *_: []
     deploy.lambda_quota.read_if_allowed = lambda _: (None, "")
     deploy.budget.put = lambda *_: ""
+    deploy.brake.is_closed = lambda *_: False
     releases.Releases.history = lambda _: []
     deploy.Deployment.push = lambda _: "image"
     deploy.Deployment.apply = lambda _, pushed, *, keep: None
