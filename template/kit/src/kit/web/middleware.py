@@ -59,6 +59,14 @@ def _layers(app: ASGIApp, policy: str, origins: Collection[str]) -> ASGIApp:
     return SafeHeaders(RequestLog(Compression(SameOrigin(app, origins))), policy)
 
 
+_DEFAULTS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+_HTTPS_DEFAULTS = (*_DEFAULTS, (b"strict-transport-security", b"max-age=31536000"))
+
+
 class SafeHeaders:
     """Sets the security headers that a response doesn't set itself, and `Cache-Control`: see `kit.web.caching`.
 
@@ -81,13 +89,12 @@ class SafeHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 shared = self._settle(scope, headers, state)
-                if "content-security-policy" not in headers:
-                    headers["content-security-policy"] = state.sources(nonce=not shared).join(self.policy)
-                headers.setdefault("x-content-type-options", "nosniff")
-                headers.setdefault("referrer-policy", "same-origin")
-                headers.setdefault("cross-origin-opener-policy", "same-origin")
-                if scope["scheme"] == "https":
-                    headers.setdefault("strict-transport-security", "max-age=31536000")
+                present = {name.lower() for name, _ in headers.raw}
+                if b"content-security-policy" not in present:
+                    policy = state.sources(nonce=not shared).join(self.policy)
+                    headers.raw.append((b"content-security-policy", policy.encode("latin-1")))
+                defaults = _HTTPS_DEFAULTS if scope["scheme"] == "https" else _DEFAULTS
+                headers.raw.extend(default for default in defaults if default[0] not in present)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
