@@ -177,7 +177,7 @@ def test_behind_a_cdn_the_web_function_alone_may_read_the_origin_secret(index: i
 def test_a_cdn_caches_by_what_answers_may_depend_on_and_no_longer_than_the_app_says() -> None:
     key = describe_case("sam", 2)["cdn"]["key"]
     assert key["seconds"][:2] == [0, 0]
-    assert key["cookies"] == ["whitelist", ["__Host-session", "language", "theme"]]
+    assert key["cookies"] == ["whitelist", ["__Host-session", "language", "session", "theme"]]
     assert (key["queries"], key["headers"], key["encodings"]) == (
         "all",
         ["whitelist", ["x-forwarded-host"]],

@@ -139,7 +139,7 @@ resource "aws_cloudfront_cache_policy" "this" {
       cookie_behavior = "whitelist"
 
       cookies {
-        items = concat(["__Host-session"], var.cdn_cookies)
+        items = concat(["__Host-session", "session"], var.cdn_cookies)
       }
     }
 

@@ -49,8 +49,10 @@ infra-state: infra-tool
 	@$(INIT) >/dev/null || { $(MISFIT); exit 1; }
 	@$(TF) workspace select -or-create "$$ARG_STAGE" >/dev/null
 
+# The console exits with 0 even for a setting that is invalid, and prints no text in quotes then.
 infra-settings: infra-state
-	@echo 'jsonencode({ $(foreach name,$(READ),$(name) = var.$(name),) })' | $(TF) console $(VARS) -var "image=$(NO_IMAGE)"
+	@json=$$(echo 'jsonencode({ $(foreach name,$(READ),$(name) = var.$(name),) })' | $(TF) console $(VARS) -var "image=$(NO_IMAGE)") \
+		&& case "$$json" in ''|'"'*) printf '%s\n' "$$json";; *) exit 1;; esac
 
 infra-image: infra-state
 	@$(TF) apply -input=false -auto-approve $(VARS) -var "image=$(NO_IMAGE)" -target=aws_ecr_repository.this || { $(LOCKED); exit 1; }

@@ -113,7 +113,7 @@ class Cdn(Construct):
         )
 
     def _cache_policy(self, settings: Settings) -> cloudfront.CachePolicy:
-        cookies = ["__Host-session", *filter(None, settings.cdn_cookies.split(","))]
+        cookies = ["__Host-session", "session", *filter(None, settings.cdn_cookies.split(","))]
         return cloudfront.CachePolicy(
             self,
             "CachePolicy",

@@ -77,11 +77,8 @@ def settings(stage: Stage) -> Settings:
 
 
 def read_settings(output: str, stage: Stage) -> Settings:
-    """Parse what `make infra-settings` prints; raises `UsageError` with it if it says what is wrong instead."""
-    try:
-        values = json.loads(output)
-    except ValueError:  # terraform console exits with 0 for a variable that its validation refuses
-        raise UsageError(output) from None
+    """Parse what `make infra-settings` prints."""
+    values = json.loads(output)
     values = json.loads(values) if isinstance(values, str) else values  # one tool prints a JSON string
     secret = values["database_url_secret"] or f"/{stage.project}/{stage.name}/database-url"
     known = {
