@@ -119,6 +119,7 @@ def new_world(app: Path, clone: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         (deployed, "stages", lambda *_: []),
         (deployed, "address", lambda *_: "https://example.com"),
         (deployed, "target", lambda *_: ""),
+        (deployed, "distribution", lambda *_: None),
         (health_check, "check_version", lambda *_: world.request("health")),
         (health_check, "check_address", lambda *_: world.request("address")),
         (exclusive_task, "run", lambda *_: world.migrate()),

@@ -111,7 +111,10 @@ CASES = [
             "vpc_id": "vpc-0a1b2c3d",
             "subnet_ids": ["subnet-0a0a0a0a", "subnet-0b0b0b0b", "subnet-0c0c0c0c"],
             "domain_name": "wall.example.com",
-            "certificate_arn": "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-0000-0000-0000-000000000000",
+            "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-0000-0000-000000000000",
+            "cdn": "free",
+            "web_acl": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/x/0a1b",
+            "cdn_cookies": ["theme", "language"],
             "alarm_email": "me@example.com",
             "requests_alarm": 50_000,
             "monthly_budget": 0,
@@ -157,7 +160,9 @@ def cdk(case: Case, folder: Path) -> cloudformation.Stage:
 
 def sam(case: Case, folder: Path) -> cloudformation.Stage:
     app = case.app(folder, "sam")
-    run(app / "uvw", *SAM, "kit/sam/assemble.py", cwd=app, ARG_KEPT_QUEUES=case.kept_queues)
+    if "cdn" in case.settings:
+        app.joinpath(f"infra/sam/stages/{case.stage}.toml").write_text(f'Cdn = "{case.settings["cdn"]}"\n')
+    run(app / "uvw", *SAM, "kit/sam/assemble.py", cwd=app, ARG_KEPT_QUEUES=case.kept_queues, ARG_STAGE=case.stage)
     values = case.plain() | {"project": case.project, "stage": case.stage, "image": case.image}
     parameters = {"".join(word.title() for word in name.split("_")): value for name, value in values.items()}
     words = [f"{name}={value}" for name, value in parameters.items()]
@@ -187,7 +192,8 @@ def terraform_(case: Case, folder: Path) -> terraform.State:
         {"name": name, "fifo": name.endswith(".fifo")} for name in filter(None, case.kept_queues.split(","))
     ]
     names = AwsNames(case.region)
-    text = terraform.mocks(here, manifest, case.resource_prefix, names, uploads=case.uploads)
+    secret = f"/{case.project}/{case.stage}/origin-secret"
+    text = terraform.mocks(here, manifest, case.resource_prefix, names, uploads=case.uploads, origin_secret=secret)
     here.joinpath("description.tftest.hcl").write_text(text, encoding="utf-8")
     values = case.all_settings | {"stage": case.stage, "image": case.image, "kept_queues": case.kept_queues}
     here.joinpath("given.auto.tfvars.json").write_text(json.dumps(values), encoding="utf-8")

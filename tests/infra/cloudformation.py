@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from normalize import charts, many, statements
+from normalize import ACCOUNT, charts, many, statements
 from templates import Templates
 
 
@@ -87,7 +87,13 @@ def _describe(templates: Templates) -> dict[str, Any]:
             one["DashboardName"]: charts(one["DashboardBody"]) for one in templates.of("CloudWatch::Dashboard")
         },
         "repositories": {one["RepositoryName"]: _repository(one) for one in templates.of("ECR::Repository")},
-        "buckets": {one["BucketName"]: _bucket(one) for one in templates.of("S3::Bucket")},
+        "buckets": {
+            one["BucketName"]: _bucket(one)
+            for one in templates.of("S3::Bucket")
+            if not one["BucketName"].endswith(f"-page-{ACCOUNT}")
+        },
+        "cdn": _cdn(templates),
+        "parameters": {one["Name"]: [one["Type"], one["Value"]] for one in templates.of("SSM::Parameter")},
     }
 
 
@@ -280,6 +286,87 @@ def _bucket(properties: dict[str, Any]) -> dict[str, Any]:
             [one["Id"], one["Status"], one["Prefix"], one["ExpirationInDays"]]
             for one in properties["LifecycleConfiguration"]["Rules"]
         ],
+    }
+
+
+def _cdn(templates: Templates) -> dict[str, Any]:
+    if not (distributions := templates.of("CloudFront::Distribution")):
+        return {}
+    [distribution] = [one["DistributionConfig"] for one in distributions]
+    [policy] = [one["CachePolicyConfig"] for one in templates.of("CloudFront::CachePolicy")]
+    [function] = templates.of("CloudFront::Function")
+    [access] = [one["OriginAccessControlConfig"] for one in templates.of("CloudFront::OriginAccessControl")]
+    [bucket] = [one for one in templates.of("S3::Bucket") if one["BucketName"].endswith(f"-page-{ACCOUNT}")]
+    pages = [one for one in templates.of("S3::BucketPolicy") if one["Bucket"] == bucket["BucketName"]]
+    key = policy["ParametersInCacheKeyAndForwardedToOrigin"]
+    certificate = distribution.get("ViewerCertificate", {})
+    private = bucket["PublicAccessBlockConfiguration"]
+    return {
+        "distribution": [
+            distribution[name] for name in ("Comment", "Enabled", "HttpVersion", "IPV6Enabled", "PriceClass")
+        ],
+        "web acl": distribution.get("WebACLId", ""),
+        "domains": distribution.get("Aliases", []),
+        "certificate": [
+            certificate.get(name) for name in ("AcmCertificateArn", "SslSupportMethod", "MinimumProtocolVersion")
+        ],
+        "origins": {one["Id"]: _origin(one) for one in distribution["Origins"]},
+        "behaviors": {
+            one.get("PathPattern", "*"): {
+                "origin": one["TargetOriginId"],
+                "viewers": one["ViewerProtocolPolicy"],
+                "methods": sorted(one.get("AllowedMethods", ["GET", "HEAD"])),
+                "cached": sorted(one.get("CachedMethods", ["GET", "HEAD"])),
+                "policies": [one["CachePolicyId"], one.get("OriginRequestPolicyId")],
+                "compressed": one["Compress"],
+                "functions": [[each["EventType"], each["FunctionARN"]] for each in one.get("FunctionAssociations", [])],
+            }
+            for one in [distribution["DefaultCacheBehavior"], *distribution["CacheBehaviors"]]
+        },
+        "errors": {
+            one["ErrorCode"]: [one["ErrorCachingMinTTL"], one.get("ResponsePagePath"), one.get("ResponseCode")]
+            for one in distribution["CustomErrorResponses"]
+        },
+        "key": {
+            "name": [policy["Name"], policy["Comment"]],
+            "seconds": [policy[name] for name in ("MinTTL", "DefaultTTL", "MaxTTL")],
+            "cookies": [key["CookiesConfig"]["CookieBehavior"], sorted(key["CookiesConfig"]["Cookies"])],
+            "headers": [key["HeadersConfig"]["HeaderBehavior"], key["HeadersConfig"]["Headers"]],
+            "queries": key["QueryStringsConfig"]["QueryStringBehavior"],
+            "encodings": [key["EnableAcceptEncodingBrotli"], key["EnableAcceptEncodingGzip"]],
+        },
+        "function": [
+            function["Name"],
+            *(function["FunctionConfig"][name] for name in ("Comment", "Runtime")),
+            function["AutoPublish"],
+            function["FunctionCode"],
+        ],
+        "access": [
+            access[name] for name in ("Name", "OriginAccessControlOriginType", "SigningBehavior", "SigningProtocol")
+        ],
+        "page": {
+            "bucket": bucket["BucketName"],
+            "private": [
+                private[name]
+                for name in ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+            ],
+            "policy": statements(statement for one in pages for statement in one["PolicyDocument"]["Statement"]),
+        },
+    }
+
+
+def _origin(properties: dict[str, Any]) -> dict[str, Any]:
+    custom = properties.get("CustomOriginConfig", {})
+    return {
+        "domain": properties["DomainName"].partition(".execute-api.")[0],
+        "custom": [
+            custom.get("OriginProtocolPolicy"),
+            custom.get("OriginSSLProtocols"),
+            custom.get("OriginReadTimeout"),
+        ],
+        "attempts": [properties.get("ConnectionAttempts"), properties.get("ConnectionTimeout")],
+        "headers": {one["HeaderName"]: one["HeaderValue"] for one in properties.get("OriginCustomHeaders", [])},
+        "access": properties.get("OriginAccessControlId"),
     }
 
 

@@ -18,6 +18,12 @@ DENIED = {
     "sns:SetSubscriptionAttributes": "supports neither; a preview has no recipient of alarms",
     "sns:Unsubscribe": "supports neither; a topic is deleted with its subscriptions",
     "apigateway:AddCertificateToDomain": "a preview has no domain",
+    "cloudfront:DeleteCachePolicy": "supports neither tags nor names; a preview has no CDN",
+    "cloudfront:DeleteOriginAccessControl": "supports neither; a preview has no CDN",
+    "cloudfront:UpdateCachePolicy": "supports neither; a preview has no CDN",
+    "cloudfront:UpdateOriginAccessControl": "supports neither; a preview has no CDN",
+    "pricingplanmanager:CancelSubscription": "supports neither; a preview has no CDN",
+    "pricingplanmanager:CreateSubscription": "supports neither; a preview has no CDN",
     "apigateway:RemoveCertificateFromDomain": "a preview has no domain",
 }  # fmt: skip
 """What the limits deny although a deployer's policies allow it, and why a preview can do without."""
@@ -28,7 +34,8 @@ def document(file: str, stage: str, region: str = REGION, account: str = ACCOUNT
     """A policy, for a stage or a pattern of stages."""
     values = {"Partition": "aws", "Region": region, "Account": account, "Project": PROJECT, "Stage": stage}
     values |= {"StateBucket": BUCKETS["terraform"], "StateKey": "my-app", "StatePrefix": "env:"}
-    text = (TEMPLATE / "infra" / file).read_text(encoding="utf-8")
+    path = TEMPLATE / "infra" / file
+    text = (path if path.exists() else TEMPLATE / "kit" / file).read_text(encoding="utf-8")
     return policy.fill(text, values, other_apis=[APIS["prod"], "otherapi01"])
 
 
@@ -36,7 +43,17 @@ def policies(
     iac: str, stage: str, *, limited: bool = False, region: str = REGION, account: str = ACCOUNT
 ) -> list[Policy]:
     """The policies of the role, as their guide lists them; limited as for previews."""
-    names = ["look", "exec", "deploy", "system", "foundation", "network", "own", *(["limits"] if limited else [])]
+    names = [
+        "look",
+        "exec",
+        "deploy",
+        "system",
+        "foundation",
+        "network",
+        "cdn",
+        "own",
+        *(["limits"] if limited else []),
+    ]
     files = [*(f"policies/{name}.json" for name in names), f"{iac}/policy.json"]
     return [document(file, stage, region, account) for file in files]
 

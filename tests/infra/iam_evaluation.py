@@ -1,4 +1,4 @@
-"""Whether IAM allows a request, by the rules that AWS documents, as far as the policies of infra/policies use them.
+"""Whether IAM allows a request, by the rules that AWS documents, as far as our policies use them.
 
 No well-kept library does this offline: AWS's own simulator needs an account, and moto ignores conditions.
 Source: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements" and "Condition operators".

@@ -7,6 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 ACCOUNT = "123456789012"
+DISTRIBUTION_DOMAIN = "d111111abcdef8.cloudfront.net"
+CDN = {
+    "AWS::CloudFront::Distribution": "EDFDVBD6EXAMPLE",
+    "AWS::CloudFront::CachePolicy": "the cache policy",
+    "AWS::CloudFront::Function": "the function",
+    "AWS::CloudFront::OriginAccessControl": "the access control",
+}
+"""The id, or the ARN of the function, that CloudFront would generate for the one resource of a type."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,12 @@ class AwsNames:
 
     def bucket(self, name: str) -> str:
         return f"arn:aws:s3:::{name}"
+
+    def bucket_domain(self, name: str) -> str:
+        return f"{name}.s3.{self.region}.amazonaws.com"
+
+    def distribution(self, id: str) -> str:
+        return f"arn:aws:cloudfront::{ACCOUNT}:distribution/{id}"
 
     def repository(self, name: str) -> str:
         return self.arn("ecr", f"repository/{name}")

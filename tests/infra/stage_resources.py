@@ -33,7 +33,9 @@ class Resource:
 
 def arn(service: str, resource: str) -> str:
     """An ARN in the account and region, as far as the service has them."""
-    region = "" if service in {"iam", "s3", "budgets"} or resource.startswith("dashboard/") else REGION
+    if service == "wafv2":
+        return f"arn:aws:wafv2:us-east-1:{ACCOUNT}:{resource}"
+    region = "" if service in {"iam", "s3", "budgets", "cloudfront"} or resource.startswith("dashboard/") else REGION
     return f"arn:aws:{service}:{region}:{'' if service in {'s3', 'apigateway'} else ACCOUNT}:{resource}"
 
 
@@ -56,9 +58,16 @@ def of_stage(stage: str) -> list[Resource]:
         "cloudwatch": [f"alarm:{name}-api-5xx", f"dashboard/{name}"],
         "budgets": [f"budget/{name}"],
         "logs": [f"log-group:/{name}/web", f"log-group:/{name}/tasks:log-stream:task/1"],
-        "ssm": [f"parameter/{PROJECT}/{stage}/{kind}" for kind in ("database-url", "secrets", "planetscale-token")],
+        "ssm": [
+            f"parameter/{PROJECT}/{stage}/{kind}"
+            for kind in ("database-url", "secrets", "planetscale-token", "origin-secret", "distribution")
+        ],
+        "wafv2": [f"global/webacl/{name}-{REGION}/0a1b"],
+        "cloudfront": [f"distribution/{stage}EXAMPLE", f"function/{name}-{REGION}"],
         "dynamodb": [f"table/{name}-orders/stream/2026-01-31T00:00:00.000"],
         "s3": [
+            f"{name}-page-{ACCOUNT}",
+            f"{name}-page-{ACCOUNT}/busy.html",
             f"{name}-uploads-{ACCOUNT}",
             f"{name}-uploads-{ACCOUNT}/photos/1.jpg",
             *(f"{BUCKETS[iac]}/{name}/1a2b3c.template" for iac in ("sam", "cdk")),
@@ -73,6 +82,8 @@ def of_stage(stage: str) -> list[Resource]:
         Resource(arn("ecs", f"cluster/{name}"), tags),
         Resource(arn("ecs", f"task/{name}/0a1b"), tags, context=clustered),
         Resource(arn("ecs", f"task-definition/{name}:7"), tags, context=clustered),
+        Resource(arn("pricingplanmanager", f"subscription/{stage}-0a1b")),
+        *(Resource(arn("cloudfront", f"{kind}/{stage}-0a1b")) for kind in ("cache-policy", "origin-access-control")),
         Resource(arn("lambda", f"event-source-mapping:{stage}-0a1b"), tags, context=function),
         Resource(arn("ec2", f"security-group/security-group-{stage}"), tags),
         Resource(arn("apigateway", f"/apis/{api}"), tags),

@@ -3,7 +3,7 @@
 import re
 from typing import Any, Self
 
-from normalize import ACCOUNT, AwsNames
+from normalize import ACCOUNT, CDN, DISTRIBUTION_DOMAIN, AwsNames
 
 NOTHING = object()
 """The value of AWS::NoValue."""
@@ -125,6 +125,8 @@ class Templates:
                 return self.names.alias(self.work_out(properties["FunctionName"]), properties["Name"])
             case "AWS::ECS::TaskDefinition":
                 return self.names.task_definition(self.work_out(properties["Family"]))
+            case kind if kind in CDN:
+                return CDN[kind]
             case "AWS::SNS::Topic":
                 return self.names.topic(self.work_out(properties["TopicName"]))
             case kind if (named := NAMED.get(kind)) and named in properties:
@@ -152,6 +154,12 @@ class Templates:
                 return "sg-tasks"
             case "AWS::ApiGatewayV2::Api", "ApiEndpoint":
                 return "https://api"
+            case "AWS::CloudFront::Distribution", "DomainName":
+                return DISTRIBUTION_DOMAIN
+            case kind, "Id" | "FunctionARN" if kind in CDN:
+                return CDN[kind]
+            case "AWS::S3::Bucket", "RegionalDomainName":
+                return self.names.bucket_domain(self.work_out(properties["BucketName"]))
             case "AWS::S3::Bucket", "Arn":
                 return self.names.bucket(self.work_out(properties["BucketName"]))
         return f"{name}.{attribute}"

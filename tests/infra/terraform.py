@@ -10,15 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from normalize import ACCOUNT, AwsNames, charts, many, statements
+from normalize import ACCOUNT, CDN, DISTRIBUTION_DOMAIN, AwsNames, charts, many, statements
 
 
-def mocks(folder: Path, manifest: dict[str, Any], name: str, names: AwsNames, *, uploads: bool) -> str:
+def mocks(
+    folder: Path, manifest: dict[str, Any], name: str, names: AwsNames, *, uploads: bool, origin_secret: str = ""
+) -> str:
     """A `.tftest.hcl` that applies the configuration to a mocked provider with the names of a description."""
     text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.tf"))
     blocks = [
         f'mock_data "aws_caller_identity" {{\n defaults = {{ account_id = "{ACCOUNT}" }}\n}}',
         'mock_data "aws_partition" {\n defaults = { partition = "aws" }\n}',
+        # CloudFormation's way of reading the same parameter.
+        f'mock_data "aws_ssm_parameter" {{\n defaults = {{ value = "{{{{resolve:ssm:{origin_secret}}}}}" }}\n}}',
     ]
     for document in _documents(text, manifest):
         document_json = json.dumps(json.dumps({"document": document}))
@@ -81,6 +85,15 @@ def _made_up(
         },
     )
     yield "aws_ecr_repository.this", {"arn": names.repository(name)}
+    page, id = f"{name}-page-{ACCOUNT}", CDN["AWS::CloudFront::Distribution"]
+    yield "aws_s3_bucket.page", {"arn": names.bucket(page), "bucket_regional_domain_name": names.bucket_domain(page)}
+    yield (
+        "aws_cloudfront_distribution.this",
+        {"id": id, "arn": names.distribution(id), "domain_name": DISTRIBUTION_DOMAIN},
+    )
+    yield "aws_cloudfront_cache_policy.this", {"id": CDN["AWS::CloudFront::CachePolicy"]}
+    yield "aws_cloudfront_function.viewer_request", {"arn": CDN["AWS::CloudFront::Function"]}
+    yield "aws_cloudfront_origin_access_control.page", {"id": CDN["AWS::CloudFront::OriginAccessControl"]}
     if uploads:
         yield "aws_s3_bucket.uploads", {"arn": names.bucket(f"{name}-uploads-{ACCOUNT}")}
 
@@ -92,7 +105,7 @@ class State:
         self.resources = resources
         self.described_types: set[str] = set()
         self.documents = {
-            one["address"].removeprefix("data.aws_iam_policy_document."): one["values"]
+            one["address"].removeprefix("data.aws_iam_policy_document.").removesuffix("[0]"): one["values"]
             for one in resources
             if one["type"] == "aws_iam_policy_document"
         }
@@ -206,7 +219,13 @@ def _describe(state: State) -> dict[str, Any]:
             one["dashboard_name"]: charts(one["dashboard_body"]) for one in state.of("cloudwatch_dashboard")
         },
         "repositories": {one["name"]: _repository(one, state) for one in state.of("ecr_repository")},
-        "buckets": {one["bucket"]: _bucket(one["bucket"], state) for one in state.of("s3_bucket")},
+        "buckets": {
+            one["bucket"]: _bucket(one["bucket"], state)
+            for one in state.of("s3_bucket")
+            if not one["bucket"].endswith(f"-page-{ACCOUNT}")
+        },
+        "cdn": _cdn(state),
+        "parameters": {one["name"]: [one["type"], one["value"]] for one in state.of("ssm_parameter")},
     }
 
 
@@ -411,6 +430,91 @@ def _bucket(name: str, state: State) -> dict[str, Any]:
             [one["id"], one["status"], one["filter"][0]["prefix"], one["expiration"][0]["days"]]
             for one in part("lifecycle_configuration")["rule"]
         ],
+    }
+
+
+def _cdn(state: State) -> dict[str, Any]:
+    if not (distributions := state.of("cloudfront_distribution")):
+        return {}
+    [distribution], [policy] = distributions, state.of("cloudfront_cache_policy")
+    [function], [access] = state.of("cloudfront_function"), state.of("cloudfront_origin_access_control")
+    [bucket] = [one for one in state.of("s3_bucket") if one["bucket"].endswith(f"-page-{ACCOUNT}")]
+    pages = [one for one in state.of("s3_bucket_policy") if one["bucket"] == bucket["id"]]
+    [private] = [one for one in state.of("s3_bucket_public_access_block") if one["bucket"] == bucket["id"]]
+    [certificate] = distribution["viewer_certificate"]
+    [key] = policy["parameters_in_cache_key_and_forwarded_to_origin"]
+    [cookies], [headers], [queries] = key["cookies_config"], key["headers_config"], key["query_strings_config"]
+    return {
+        "distribution": [
+            distribution[name] for name in ("comment", "enabled", "http_version", "is_ipv6_enabled", "price_class")
+        ],
+        "web acl": distribution["web_acl_id"],
+        "domains": distribution["aliases"],
+        "certificate": [
+            certificate[name] for name in ("acm_certificate_arn", "ssl_support_method", "minimum_protocol_version")
+        ],
+        "origins": {one["origin_id"]: _origin(one) for one in distribution["origin"]},
+        "behaviors": {
+            one.get("path_pattern", "*"): {
+                "origin": one["target_origin_id"],
+                "viewers": one["viewer_protocol_policy"],
+                "methods": sorted(one["allowed_methods"]),
+                "cached": sorted(one["cached_methods"]),
+                "policies": [one["cache_policy_id"], one["origin_request_policy_id"]],
+                "compressed": one["compress"],
+                "functions": [[each["event_type"], each["function_arn"]] for each in one["function_association"]],
+            }
+            for one in [*distribution["default_cache_behavior"], *distribution["ordered_cache_behavior"]]
+        },
+        "errors": {
+            one["error_code"]: [
+                one["error_caching_min_ttl"],
+                one["response_page_path"] or None,
+                one["response_code"] or None,
+            ]
+            for one in distribution["custom_error_response"]
+        },
+        "key": {
+            "name": [policy["name"], policy["comment"]],
+            "seconds": [policy[f"{name}_ttl"] for name in ("min", "default", "max")],
+            "cookies": [cookies["cookie_behavior"], sorted(cookies["cookies"][0]["items"])],
+            "headers": [headers["header_behavior"], headers["headers"][0]["items"]],
+            "queries": queries["query_string_behavior"],
+            "encodings": [key["enable_accept_encoding_brotli"], key["enable_accept_encoding_gzip"]],
+        },
+        "function": [function[name] for name in ("name", "comment", "runtime", "publish", "code")],
+        "access": [
+            access[name]
+            for name in ("name", "origin_access_control_origin_type", "signing_behavior", "signing_protocol")
+        ],
+        "page": {
+            "bucket": bucket["bucket"],
+            "private": [
+                private[name]
+                for name in (
+                    "block_public_acls",
+                    "block_public_policy",
+                    "ignore_public_acls",
+                    "restrict_public_buckets",
+                )
+            ],
+            "policy": state.policy(*(one["policy"] for one in pages)),
+        },
+    }
+
+
+def _origin(values: dict[str, Any]) -> dict[str, Any]:
+    custom = {name: value for each in values["custom_origin_config"] for name, value in each.items()}
+    return {
+        "domain": values["domain_name"],
+        "custom": [
+            custom.get("origin_protocol_policy"),
+            custom.get("origin_ssl_protocols"),
+            custom.get("origin_read_timeout"),
+        ],
+        "attempts": [values["connection_attempts"], values["connection_timeout"]],
+        "headers": {one["name"]: one["value"] for one in values["custom_header"]},
+        "access": values["origin_access_control_id"] or None,
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from cases import OWN
-from tools import TOOLS_CACHE, WITH_EVENTS, environment
+from tools import TOOLS_CACHE, WITH_EVENTS, environment, turn_cdn_on
 
 import parts
 from rendering import TEMPLATE, render
@@ -39,9 +39,10 @@ resource "aws_s3_bucket" "own" {
 
 
 def audit(folder: Path, iac: str, **variables: str) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """Audit an app that has every kind of resource, and a bucket of its own."""
+    """Audit an app that has every kind of resource, a CDN, and a bucket of its own."""
     app = render(folder / "my-app", iac=iac)
     app.joinpath("jobs.json").write_text(json.dumps(WITH_EVENTS), encoding="utf-8")
+    turn_cdn_on(app, iac)
     with app.joinpath(OWN[iac]).open("a", encoding="utf-8") as own:
         own.write(BUCKET[iac])
     command = ["make", "--no-print-directory", "infra-audit"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cases import CASES, build_case
-from tools import TOOLS_CACHE, WITH_EVENTS, environment, require_provider
+from tools import TOOLS_CACHE, WITH_EVENTS, environment, require_provider, turn_cdn_on
 
 import parts
 from rendering import TEMPLATE, render
@@ -32,6 +32,7 @@ def test_what_is_rendered_passes_the_check_of_its_tool(tmp_path: Path, iac: str,
     parts.program(program)
     app = render(tmp_path / "my-app", iac=iac)
     app.joinpath("jobs.json").write_text(json.dumps(WITH_EVENTS), encoding="utf-8")
+    turn_cdn_on(app, iac)
     shared = {"UV_PROJECT_ENVIRONMENT": str(TOOLS_CACHE / "cdk")} if iac == "cdk" else {}
     done = check(app, **shared)
     assert done.returncode == 0, done.stdout

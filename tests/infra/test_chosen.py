@@ -14,7 +14,7 @@ WORDS = {
     "sam": r"\baws-sam|\bsam\b|samconfig|serverless::",
     "terraform": r"terraform|\btofu\b|opentofu|\bhcl\b|\.tf\b|tfvars",
 }
-ANY_TOOL = {"infra/policies/limits.json", "kit/src/kit/ops/tool_state.py"}
+ANY_TOOL = {"kit/policies/limits.json", "kit/src/kit/ops/tool_state.py"}
 """What denies previews the resources that an account shares, and the module that reads a state's place."""
 
 

@@ -17,7 +17,19 @@ from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
 from kit.errors import UsageError
-from kit.ops import boundary, budget, confirm, deploy, deployed, exclusive_task, health_check, image, queues
+from kit.ops import (
+    boundary,
+    budget,
+    cdn,
+    cdn_plan,
+    confirm,
+    deploy,
+    deployed,
+    exclusive_task,
+    health_check,
+    image,
+    queues,
+)
 from kit.ops import iac as tool
 from kit.ops.aws_account import Account
 from kit.ops.queues import Counts, Undeclared
@@ -94,6 +106,7 @@ class Scene:
         undeclared: Undeclared | None = None,
         jobs_concurrency: int | None = None,
         image_file: str = "",
+        cdn: str = "off",
     ) -> str:
         account = Account(
             "123456789012", "arn:aws:iam::123456789012:user/me", "us-east-1", boto3.Session(region_name="us-east-1")
@@ -102,7 +115,8 @@ class Scene:
         plan = deploy.Plan(
             STAGE, direct=direct, drop_queue=drop, jobs_concurrency=jobs_concurrency, image_file=image_file
         )
-        deployment = deploy.Deployment(account, plan, tool.Settings("arm64", "", "", 0, *NETWORK), undeclared)
+        settings = tool.Settings("arm64", "", "", 0, *NETWORK, cdn=cdn)
+        deployment = deploy.Deployment(account, plan, settings, undeclared)
         deployment.releases = self  # type: ignore[assignment]
         return deployment.run()
 
@@ -123,6 +137,14 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
         (deployed, "find", lambda *_, version: version),
         (deployed, "address", lambda *_: "https://example.com"),
         (deployed, "target", lambda *_: scene.target),
+        (deployed, "distribution", lambda *_: None),
+        (cdn, "put_origin_secret", lambda *_: scene.do("origin secret")),
+        (cdn, "upload_page", lambda *_: scene.do("page")),
+        (cdn, "delete_page", lambda *_: scene.do("no page")),
+        (cdn_plan, "put_web_acl", lambda *_: scene.do("web ACL", "arn:aws:wafv2:…")),
+        (cdn_plan, "subscribe", lambda *_: scene.do("plan")),
+        (cdn_plan, "cancel", lambda *_: scene.do("no plan")),
+        (cdn_plan, "delete_web_acl", lambda *_: scene.do("no web ACL")),
         (exclusive_task, "run", lambda account, new, spec, kind: scene.do("migrate") or 0),
         (health_check, "check_version", lambda *_: scene.do("answers itself")),
         (health_check, "check_address", lambda at, target: scene.do("answers")),
@@ -151,6 +173,34 @@ def test_a_lower_concurrency_of_jobs_reaches_the_infrastructure(
 ) -> None:
     scene.run(jobs_concurrency=lower)
     assert scene.limited == [passed_on]
+
+
+ONE = deployed.Distribution("E1", "d111111abcdef8.cloudfront.net", "d111111abcdef8.cloudfront.net")
+
+
+@pytest.mark.parametrize(
+    ("setting", "there", "before", "after"),
+    [
+        ("pay-as-you-go", [None, ONE], ["origin secret"], ["page"]),
+        ("pay-as-you-go", [ONE, ONE], ["origin secret", "no plan"], ["page", "no web ACL"]),
+        ("free", [None, ONE], ["origin secret", "web ACL"], ["page", "plan"]),
+        ("off", [ONE, None], ["no page", "no plan"], ["no web ACL"]),
+    ],
+    ids=["new", "kept, or its plan ended", "new with a plan", "turned off"],
+)
+def test_what_a_cdn_needs_is_there_before_the_infrastructure_and_what_needs_it_after(
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    there: list[deployed.Distribution | None],
+    before: list[str],
+    after: list[str],
+) -> None:
+    found = iter(there)
+    monkeypatch.setattr(deployed, "distribution", lambda *_: next(found))
+    scene.run(cdn=setting)
+    index = STEPS.index("infra-apply")
+    assert scene.done == [*STEPS[:index], *before, "infra-apply", *after, *STEPS[index + 1 :]]
 
 
 DROPPED = Undeclared({"audit": Counts(0, 0, 0, 0)}, {"orders": Counts(2, 0, 0, 1)})
@@ -450,8 +500,8 @@ def test_the_target_of_a_domain_is_aws_own_name(moto: Account) -> None:
     gateway.create_domain_name(
         DomainName="wall.example.com", DomainNameConfigurations=[{"ApiGatewayDomainName": target}]
     )
-    assert deployed.target(moto, "https://wall.example.com") == target
-    assert deployed.target(moto, "https://abc.execute-api.us-east-1.amazonaws.com") == ""
+    assert deployed.target(moto, STAGE, "https://wall.example.com") == target
+    assert deployed.target(moto, STAGE, "https://abc.execute-api.us-east-1.amazonaws.com") == ""
 
 
 class Terminal(io.StringIO):

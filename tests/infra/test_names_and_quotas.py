@@ -18,6 +18,22 @@ LONGEST = len(CASES) - 1
 IN_AN_ID = r"[\w.-]+"
 NAMES: dict[str, tuple[int, str, str]] = {
     "ApiGatewayV2::Api.Name": (128, ".+", "Amazon API Gateway V2 API Reference, CreateApi"),
+    "CloudFront::CachePolicy.CachePolicyConfig.Name": (
+        128,
+        r"[\w-]+",
+        "Amazon CloudFront API Reference, CachePolicyConfig",
+    ),
+    "CloudFront::Distribution.DistributionConfig.Comment": (
+        128,
+        ".+",
+        "Amazon CloudFront API Reference, DistributionConfig",
+    ),
+    "CloudFront::Function.Name": (64, r"[a-zA-Z0-9-_]+", "Amazon CloudFront API Reference, CreateFunction"),
+    "CloudFront::OriginAccessControl.OriginAccessControlConfig.Name": (
+        64,
+        ".+",
+        "Amazon CloudFront API Reference, OriginAccessControlConfig",
+    ),
     "CloudWatch::Alarm.AlarmName": (255, ".+", "Amazon CloudWatch API Reference, PutMetricAlarm"),
     "CloudWatch::Alarm.AlarmDescription": (1024, ".+", "as AlarmName"),
     "CloudWatch::Dashboard.DashboardName": (255, r"[\w-]+", "Amazon CloudWatch API Reference, PutDashboard"),
@@ -45,6 +61,11 @@ NAMES: dict[str, tuple[int, str, str]] = {
     "Lambda::Function.Description": (256, ".+", "as FunctionName"),
     "Logs::LogGroup.LogGroupName": (512, r"[\w./#-]+", "Amazon CloudWatch Logs API Reference, CreateLogGroup"),
     "S3::Bucket.BucketName": (63, r"[a-z0-9.-]+", "Amazon S3 API Reference, CreateBucket"),
+    "SSM::Parameter.Name": (
+        1011,
+        r"[\w./-]+",
+        "AWS Systems Manager API Reference, PutParameter: with the rest of its ARN",
+    ),
     "SNS::Topic.TopicName": (256, r"[\w-]+", "Amazon SNS API Reference, CreateTopic"),
     "SQS::Queue.QueueName": (80, r"[\w-]+(\.fifo)?", "Amazon SQS API Reference, CreateQueue"),
     "Scheduler::Schedule.Description": (512, ".+", "Amazon EventBridge Scheduler API Reference, CreateSchedule"),
@@ -61,6 +82,7 @@ NAMELESS = {
     "Lambda::EventInvokeConfig",
     "Lambda::EventSourceMapping",
     "Lambda::Permission",
+    "S3::BucketPolicy",
     "SNS::Subscription",
     "SNS::TopicPolicy",
     "SQS::QueuePolicy",
@@ -69,6 +91,13 @@ NAMELESS = {
 QUOTAS: dict[str, tuple[int, str]] = {
     "ApiGatewayV2::Api": (600, "Amazon API Gateway Developer Guide, quotas: regional APIs per Region"),
     "ApiGatewayV2::DomainName": (120, "Amazon API Gateway Developer Guide, quotas: custom domains per Region"),
+    "CloudFront::CachePolicy": (20, "Amazon CloudFront Developer Guide, quotas: cache policies per account"),
+    "CloudFront::Distribution": (500, "Amazon CloudFront Developer Guide, quotas: distributions per account"),
+    "CloudFront::Function": (100, "Amazon CloudFront Developer Guide, quotas: functions per account"),
+    "CloudFront::OriginAccessControl": (
+        100,
+        "Amazon CloudFront Developer Guide, quotas: origin access controls per account",
+    ),
     "CloudWatch::Alarm": (5_000, "Amazon CloudWatch User Guide, service quotas: alarms per Region"),
     "CloudWatch::Dashboard": (500, "Amazon CloudWatch User Guide, service quotas; dashboards have no documented quota"),
     "EC2::SecurityGroup": (2_500, "Amazon VPC User Guide, quotas: security groups per Region"),
@@ -93,10 +122,11 @@ WITHOUT_QUOTA = {
     "Lambda::Function": "by number there is none; the 75 GB of storage are for .zip archives, and ECR stores images",
     "ECS::TaskDefinition": "there is one of revisions in a family, a million",
     "SQS::Queue": "there is none by number",
-    **dict.fromkeys(NAMELESS - QUOTAS.keys(), "it is a part of an API, a function, a topic or a queue"),
+    **dict.fromkeys(NAMELESS - QUOTAS.keys(), "it is a part of an API, a bucket, a function, a topic or a queue"),
+    "SSM::Parameter": "counted as the SSM parameters that are in no template",
     **dict.fromkeys(("IAM::Policy", "IAM::RolePolicy", "Lambda::Alias"), "it is a part of a role or a function"),
 }
-BESIDES = {"CloudFormation stack": 2, "SSM parameter": 3, "budget": 1, "VPC": 0}
+BESIDES = {"CloudFormation stack": 2, "SSM parameter": 5, "budget": 1, "VPC": 0}
 """What a stage has that is in no template."""
 
 
@@ -121,10 +151,13 @@ def test_aws_accepts_every_name(iac: str) -> None:
     """Terraform's are the same: test_parity.py."""
     lengths: Counter[str] = Counter()
     for kind, properties in resources(iac, LONGEST):
-        limits = {field: limit for field, limit in NAMES.items() if field.rpartition(".")[0] == kind}
+        limits = {field: limit for field, limit in NAMES.items() if field.partition(".")[0] == kind}
         assert limits or kind in NAMELESS, f"{kind} has no limits"
         for field, (most, letters, source) in limits.items():
-            if name := properties.get(field.rpartition(".")[2]):
+            name: Any = properties
+            for part in field.split(".")[1:]:
+                name = name.get(part, {})
+            if name:
                 assert len(name) <= most and re.fullmatch(letters, name), f"{field} is {name!r}: {source}"
                 lengths[field] = max(lengths[field], len(name))
     assert lengths["SQS::Queue.QueueName"] == 80

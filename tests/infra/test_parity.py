@@ -134,13 +134,12 @@ def test_every_schedule_reaches_its_job_where_its_runtime_needs_it(index: int) -
 def test_the_environment_has_only_settings_that_the_app_knows(index: int) -> None:
     from kit.settings import Settings
 
-    known = {declared.variable for declared in Settings.declared.values()} | (
-        {"UPLOADS_BUCKET"} if CASES[index].uploads else set()
-    )
+    known = {declared.variable for declared in Settings.declared.values()} | {"ORIGIN_SECRET_PARAMETER"}
+    known |= {"UPLOADS_BUCKET"} if CASES[index].uploads else set()
     system = describe_case("sam", index)
     environments = [one["environment"] for one in [*system["functions"].values(), *system["tasks"].values()]]
     assert all(variables.keys() <= known for variables in environments)
-    own = {"JOBS_TASK_DEFINITION", "PLANETSCALE_TOKEN_SECRET"}
+    own = {"JOBS_TASK_DEFINITION", "ORIGIN_SECRET_PARAMETER", "PLANETSCALE_TOKEN_SECRET"}
     shared = [{name: value for name, value in variables.items() if name not in own} for variables in environments]
     assert all(variables == shared[0] for variables in shared)
     Settings.load(environments[0] | {"DATABASE_URL": "mysql://app:app@host/app"})
@@ -155,6 +154,39 @@ def test_only_tasks_may_read_what_changes_the_schema(index: int) -> None:
     }
     parts = [*system["functions"].values(), *system["tasks"].values()]
     assert [one["environment"].get("PLANETSCALE_TOKEN_SECRET") for one in parts] == [None, None, token]
+
+
+@over_cases
+def test_behind_a_cdn_the_web_function_alone_may_read_the_origin_secret(index: int) -> None:
+    case, system = CASES[index], describe_case("sam", index)
+    secret, has_cdn = f"/{case.project}/{case.stage}/origin-secret", "cdn" in case.settings
+    readers = {name for name, role in system["roles"].items() if secret in " ".join(role["may"])}
+    assert readers == ({f"{case.resource_prefix}-web"} if has_cdn else set())
+    parts = [*system["functions"].items(), *system["tasks"].items()]
+    variables = {name: part["environment"].get("ORIGIN_SECRET_PARAMETER") for name, part in parts}
+    assert {name: value for name, value in variables.items() if value} == dict.fromkeys(readers, secret)
+
+
+def test_a_cdn_caches_by_what_answers_may_depend_on_and_no_longer_than_the_app_says() -> None:
+    key = describe_case("sam", 2)["cdn"]["key"]
+    assert key["seconds"][:2] == [0, 0]
+    assert key["cookies"] == ["whitelist", ["__Host-session", "language", "theme"]]
+    assert (key["queries"], key["headers"], key["encodings"]) == (
+        "all",
+        ["whitelist", ["x-forwarded-host"]],
+        [True] * 2,
+    )
+    errors = describe_case("sam", 2)["cdn"]["errors"]
+    assert {status for status, (seconds, page, _) in errors.items() if seconds or page} == {502}
+
+
+def test_a_cdn_answers_visitors_whom_the_api_refuses_with_the_page() -> None:
+    cdn = describe_case("sam", 2)["cdn"]
+    assert cdn["errors"][502] == [1, "/busy.html", 503]
+    assert cdn["behaviors"]["/busy.html"]["origin"] == "page"
+    assert cdn["page"]["private"] == [True] * 4
+    [allowed] = cdn["page"]["policy"]
+    assert allowed.startswith(f"Allow s3:GetObject on arn:aws:s3:::{cdn['page']['bucket']}/* for Service cloudfront")
 
 
 @over_cases
@@ -186,7 +218,8 @@ def test_the_api_is_throttled_by_default_and_lambda_logs_only_what_went_wrong() 
 def test_a_domain_is_the_only_address(index: int) -> None:
     api = describe_case("sam", index)["api"]
     assert api["at AWS's address"] == (not api["domains"])
-    assert bool(api["domains"]) == ("domain_name" in CASES[index].settings)
+    settings = CASES[index].settings
+    assert bool(api["domains"]) == ("domain_name" in settings and "cdn" not in settings)
 
 
 @pytest.mark.parametrize("index", [index for index, case in enumerate(CASES) if not case.stage.startswith("preview")])

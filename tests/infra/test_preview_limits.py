@@ -18,6 +18,10 @@ PRODUCTION = [*of_stage("prod"), *of_production_alone()]
 
 CREATES = {
     "ec2:CreateSecurityGroup": "a new group, in a network; neither an existing group nor the network changes",
+    "cloudfront:CreateCachePolicy": "a new one, which no distribution has",
+    "cloudfront:CreateDistribution": "a new one; the domain of another is taken",
+    "cloudfront:CreateFunction": "a new one, which no distribution has; the name of another is taken",
+    "cloudfront:CreateOriginAccessControl": "a new one, which no distribution has",
 }
 """Actions that are allowed on a kind of resource because they create one, and what they do to those that exist."""
 
@@ -87,6 +91,7 @@ def test_a_role_for_previews_may_do_all_of_its_work(iac: str) -> None:
 CONDITIONED = [
     ("lambda:DeleteEventSourceMapping", f"event-source-mapping:{OWN}-0a1b"),
     ("lambda:UpdateEventSourceMapping", f"event-source-mapping:{OWN}-0a1b"),
+    ("cloudfront:UpdateDistribution", f"distribution/{OWN}EXAMPLE"),
     ("ec2:DeleteSecurityGroup", f"security-group/security-group-{OWN}"),
     ("ec2:RevokeSecurityGroupEgress", f"security-group/security-group-{OWN}"),
     ("apigateway:DELETE", f"/apis/{APIS[OWN]}"),
@@ -114,6 +119,7 @@ def test_without_the_limits_a_role_for_previews_would_reach_production() -> None
     found = {each for action in changes(*documents) for each in reached(action, PRODUCTION, documents)}
     assert any("ecs:Deregister" in each for each in found)
     assert any("sns:Unsubscribe" in each for each in found)
+    assert any("cloudfront:UpdateCachePolicy" in each for each in found)
     assert any(f"/apis/{APIS['prod']}/routes" in each for each in found)
     role = Resource(arn("iam", f"role/{PROJECT}-{OWN}-web"))
     assert allows("iam:PutRolePolicy", role.arn, {}, documents)

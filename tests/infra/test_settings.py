@@ -1,6 +1,7 @@
 """The settings that `make deploy` reads before a stage exists, and Terraform's order of commands."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from tools import environment, require_provider
 
 import parts
+from kit.errors import UsageError
 from kit.ops import iac as tool
 from kit.ops.stage import Stage
 from rendering import render
@@ -78,6 +80,37 @@ def test_a_stage_has_its_own_settings(tmp_path: Path, iac: str) -> None:
     assert tool.read_settings(other.stdout, Stage("my-app", "prod")) == tool.Settings(
         "arm64", "/my-app/prod/database-url", "", 20
     )
+
+
+@pytest.mark.parametrize(
+    ("iac", "values", "sentence"),
+    [
+        ("cdk", {"cdn": "on"}, "cdn is 'on'. Choose one of off, pay-as-you-go, free."),
+        (
+            "cdk",
+            {"cdn": "free", "domain_name": "wall.example.com", "certificate_arn": ""},
+            "a certificate_arn in us-east-1",
+        ),
+        ("terraform", {"cdn": "on"}, "Choose off, pay-as-you-go or free for cdn."),
+    ],
+    ids=lambda value: ",".join(value.values()) if isinstance(value, dict) else "",
+)
+def test_a_cdn_that_there_is_not_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iac: str, values: dict[str, str], sentence: str
+) -> None:
+    """SAM's settings are checked by `make deploy`: tests/infra/test_cdn.py."""
+    parts.program(NEEDS[iac])
+    app = render(tmp_path / "my-app", iac=iac)
+    if iac == "cdk":
+        text = json.dumps({"context": {"project": "my-app", "region": "us-east-1", "stages": {"test": values}}})
+        app.joinpath("infra/cdk/cdk.json").write_text(text)
+    else:
+        text = "".join(f'{name} = "{value}"\n' for name, value in values.items())
+        app.joinpath("infra/terraform/test.tfvars").write_text(text)
+    monkeypatch.setattr(tool, "PROJECT", app)
+    with pytest.raises(UsageError) as error:
+        tool.settings(Stage("my-app", "test"))
+    assert sentence in " ".join(re.sub(r"\x1b\[\d*m|│", "", str(error.value)).split())
 
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-test@sha256:" + "1" * 64

@@ -1,6 +1,7 @@
 """A manifest with every kind of queue, job and schedule; and the environment in which tests run tools."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import parts
@@ -132,6 +133,18 @@ WITH_EVENTS: dict[str, Any] = MANIFEST | {
     ]
 }
 """The same with every kind of event that starts a job."""
+
+
+def turn_cdn_on(app: Path, iac: str) -> None:
+    """Let the app's stage prod have a CDN."""
+    match iac:
+        case "sam":
+            app.joinpath("infra/sam/stages/prod.toml").write_text('Cdn = "pay-as-you-go"\n')
+        case "terraform":
+            app.joinpath("infra/terraform/prod.tfvars").write_text('cdn = "pay-as-you-go"\n')
+        case "cdk":
+            file = app / "infra/cdk/cdk.json"
+            file.write_text(file.read_text().replace('"prod": {}', '"prod": { "cdn": "pay-as-you-go" }'))
 
 
 TOOLS_CACHE = ROOT / "build" / "tools"

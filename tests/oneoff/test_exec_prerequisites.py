@@ -70,7 +70,7 @@ def test_the_policy_for_it_allows_all_that_it_asks_for(paper: Exec) -> None:
         assert paper.run("ps").returncode == 0
         assert paper.run("stop").returncode == 0
         client.communicate()
-    policy = json.loads((paper.folder / "infra/policies/exec.json").read_text())
+    policy = json.loads((paper.folder / "kit/policies/exec.json").read_text())
     allowed = set(re.findall(r'"([a-z]+:[A-Z][A-Za-z]+)"', json.dumps([one["Action"] for one in policy["Statement"]])))
     services = {"GetFunctionConfiguration": "lambda", "GetLogEvents": "logs", "GetCallerIdentity": "sts"}
     permissions = {f"{services.get(operation, 'ecs')}:{operation}" for operation, _ in paper.cloud.requests}

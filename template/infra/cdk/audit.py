@@ -22,6 +22,17 @@ def add_rules(app: cdk.App, stack: AppStack) -> None:
     _accept(stack.web, "APIG4", "the pages are public; the app decides who may do what")
     _accept(stack.queues, "SQS4", "only the app's roles and AWS's services may use them, and AWS's SDKs use TLS")
     _accept(stack.node.find_child("Alarms"), "SNS3", "only AWS's own services may publish to it")
+    if stack.settings.has_cdn:
+        _accept(stack.web.cdn, "CFR1", "visitors may come from every country")
+        _accept(
+            stack.web.cdn, "CFR2", "no firewall: costs 5 USD a month; kit/docs/infrastructure.md shows how to add one"
+        )
+        _accept(
+            stack.web.cdn, "CFR3", "no access log: the app logs each request, CloudFront's metrics count the others"
+        )
+        _accept(stack.web.cdn, "CFR4", "TLS 1.2 with a domain; CloudFront's own certificate allows no minimum")
+        _accept(stack.web.cdn, "S1", "nobody reads a log of who read a public page")
+        _accept(stack.web.cdn, "S10", "CloudFront alone reads the page, and does so by TLS")
 
 
 def _accept(part: IConstruct, rule: str, reason: str) -> None:

@@ -34,7 +34,7 @@ infra-apply: infra-tool
 	@$(STACKS) prepare "$(STACK)-image" && $(STACKS) prepare "$(STACK)"
 	@(cd infra/cdk && $(CDK) deploy "$(STACK)-image" "$(STACK)" --require-approval never -c "image=$$ARG_IMAGE" \
 		-c "kept_queues=$$ARG_KEPT_QUEUES" -c "vpc_id=$$ARG_VPC_ID" -c "subnet_ids=$$ARG_SUBNET_IDS" \
-		-c "permissions_boundary=$$ARG_BOUNDARY" $(CONTEXT) \
+		-c "permissions_boundary=$$ARG_BOUNDARY" -c "web_acl=$$ARG_WEB_ACL" $(CONTEXT) \
 		$(if $(JOBS_CONCURRENCY),-c "jobs_concurrency=$$ARG_JOBS_CONCURRENCY")) \
 		|| { $(STACKS) failures "$(STACK)-image"; $(STACKS) failures "$(STACK)"; exit 1; }
 

@@ -39,7 +39,7 @@ infra-apply: infra-template infra-image
 		--image-repository "$${ARG_IMAGE%%@*}" \
 		--parameter-overrides $(SETTINGS) "Project=$(PROJECT)" "Stage=$$ARG_STAGE" "Image=$$ARG_IMAGE" \
 		"VpcId=$$ARG_VPC_ID" "SubnetIds=$$ARG_SUBNET_IDS" $(if $(JOBS_CONCURRENCY),"JobsConcurrency=$$ARG_JOBS_CONCURRENCY") \
-		$(if $(BOUNDARY),"PermissionsBoundary=$$ARG_BOUNDARY") \
+		"WebAcl=$(if $(WEB_ACL),$$ARG_WEB_ACL,none)" $(if $(BOUNDARY),"PermissionsBoundary=$$ARG_BOUNDARY") \
 		|| { $(STACKS) failures "$(STACK)"; exit 1; }
 
 infra-destroy:

@@ -1,5 +1,10 @@
+# Your own domain. A CDN answers for it itself: see cdn.tf.
+locals {
+  has_api_domain = var.domain_name != "" && !local.has_cdn
+}
+
 resource "aws_apigatewayv2_domain_name" "this" {
-  count       = var.domain_name == "" ? 0 : 1
+  count       = local.has_api_domain ? 1 : 0
   domain_name = var.domain_name
 
   domain_name_configuration {
@@ -17,7 +22,7 @@ resource "aws_apigatewayv2_domain_name" "this" {
 }
 
 resource "aws_apigatewayv2_api_mapping" "this" {
-  count       = var.domain_name == "" ? 0 : 1
+  count       = local.has_api_domain ? 1 : 0
   api_id      = aws_apigatewayv2_api.this.id
   domain_name = aws_apigatewayv2_domain_name.this[0].id
   stage       = aws_apigatewayv2_stage.this.id

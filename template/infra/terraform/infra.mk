@@ -12,7 +12,7 @@ VARS = $(if $(wildcard infra/terraform/$(STAGE).tfvars),"-var-file=$$ARG_STAGE.t
 	-var "stage=$$ARG_STAGE" -var "aws_region=$$AWS_REGION"
 # The settings that `make deploy` reads; what it changes where the account's quota is low; the network that it finds.
 READ := architecture database_url_secret alarm_email monthly_budget vpc_id subnet_ids web_memory web_reserved_concurrency \
-	throttle_rate throttle_burst jobs_memory jobs_concurrency task_cpu task_memory dashboard
+	throttle_rate throttle_burst jobs_memory jobs_concurrency task_cpu task_memory dashboard domain_name certificate_arn cdn
 LIMITS = $(if $(JOBS_CONCURRENCY),-var "jobs_concurrency=$$ARG_JOBS_CONCURRENCY")
 NETWORK = -var "vpc_id=$$ARG_VPC_ID" -var "subnet_ids=[\"$$(printf %s "$$ARG_SUBNET_IDS" | sed 's/,/","/g')\"]"
 # A hint for after an interrupted run.
@@ -46,15 +46,17 @@ infra-state: infra-tool
 	@$(INIT) >/dev/null
 	@$(TF) workspace select -or-create "$$ARG_STAGE" >/dev/null
 
+# The console exits with 0 even for a setting that is invalid, and prints no text in quotes then.
 infra-settings: infra-state
-	@echo 'jsonencode({ $(foreach name,$(READ),$(name) = var.$(name),) })' | $(TF) console $(VARS) -var "image=$(NO_IMAGE)"
+	@json=$$(echo 'jsonencode({ $(foreach name,$(READ),$(name) = var.$(name),) })' | $(TF) console $(VARS) -var "image=$(NO_IMAGE)") \
+		&& case "$$json" in ''|'"'*) printf '%s\n' "$$json";; *) exit 1;; esac
 
 infra-image: infra-state
 	@$(TF) apply -input=false -auto-approve $(VARS) -var "image=$(NO_IMAGE)" -target=aws_ecr_repository.this || { $(LOCKED); exit 1; }
 
 infra-apply: infra-state
 	@$(TF) apply -input=false -auto-approve $(VARS) -var "image=$$ARG_IMAGE" -var "kept_queues=$$ARG_KEPT_QUEUES" \
-		-var "permissions_boundary=$$ARG_BOUNDARY" $(LIMITS) $(NETWORK) || { $(LOCKED); exit 1; }
+		-var "permissions_boundary=$$ARG_BOUNDARY" -var "web_acl=$$ARG_WEB_ACL" $(LIMITS) $(NETWORK) || { $(LOCKED); exit 1; }
 
 infra-destroy: infra-state
 	@$(TF) destroy -input=false -auto-approve $(VARS) -var "image=$(NO_IMAGE)" || { $(LOCKED); exit 1; }

@@ -13,6 +13,8 @@ locals {
 
   is_preview = startswith(var.stage, "preview") # has no alarms, which cost more than all the rest of it
 
+  has_cdn = var.cdn != "off"
+
   secret_is_arn = startswith(local.secret, "arn:") # of Secrets Manager; otherwise it is the name of an SSM parameter
 
   # The environment of both functions and, with a few differences, of tasks.
@@ -37,7 +39,7 @@ locals {
 
   # For own.tf, which declares own_environment: the roles of the app's code, and its address.
   roles   = { web = aws_iam_role.web.name, jobs = aws_iam_role.jobs.name, task = aws_iam_role.task.name }
-  address = var.domain_name == "" ? aws_apigatewayv2_api.this.api_endpoint : "https://${var.domain_name}"
+  address = var.domain_name != "" ? "https://${var.domain_name}" : local.has_cdn ? "https://${aws_cloudfront_distribution.this[0].domain_name}" : aws_apigatewayv2_api.this.api_endpoint
 }
 
 # Permissions of both functions and of tasks: read the secrets, enqueue jobs, delay them by more than 15 minutes.

@@ -5,7 +5,7 @@ output "address" {
 
 output "domain_target" {
   description = "Target of the domain's DNS record, a CNAME or an alias."
-  value       = var.domain_name == "" ? "" : aws_apigatewayv2_domain_name.this[0].domain_name_configuration[0].target_domain_name
+  value       = var.domain_name == "" ? "" : local.has_cdn ? aws_cloudfront_distribution.this[0].domain_name : aws_apigatewayv2_domain_name.this[0].domain_name_configuration[0].target_domain_name
 }
 
 output "repository" {

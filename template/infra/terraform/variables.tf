@@ -130,9 +130,32 @@ variable "domain_name" {
 }
 
 variable "certificate_arn" {
-  description = "The domain's certificate, in ACM in the same region."
+  description = "The domain's certificate, in ACM in the same region, or in us-east-1 with a cdn."
   type        = string
   default     = ""
+}
+
+variable "cdn" {
+  description = "CloudFront in front of the API: off, pay-as-you-go, or its free plan."
+  type        = string
+  default     = "off"
+
+  validation {
+    condition     = contains(["off", "pay-as-you-go", "free"], var.cdn)
+    error_message = "Choose off, pay-as-you-go or free for cdn."
+  }
+}
+
+variable "web_acl" {
+  description = "ARN of the CDN's web ACL, which `make deploy` creates for the free plan; empty for none."
+  type        = string
+  default     = ""
+}
+
+variable "cdn_cookies" {
+  description = "Cookies that pages in the CDN's cache depend on, besides the session's."
+  type        = list(string)
+  default     = []
 }
 
 variable "alarm_email" {

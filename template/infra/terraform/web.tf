@@ -19,7 +19,7 @@ resource "aws_lambda_function" "web" {
   }
 
   environment {
-    variables = local.function_environment
+    variables = merge(local.function_environment, local.has_cdn ? { ORIGIN_SECRET_PARAMETER = local.origin_secret } : {})
   }
 
   logging_config {
@@ -52,8 +52,8 @@ resource "aws_apigatewayv2_api" "this" {
   name          = local.name
   protocol_type = "HTTP"
 
-  # With a domain, requests must not bypass a CDN or firewall in front of it.
-  disable_execute_api_endpoint = var.domain_name != ""
+  # With a domain, requests must not bypass a firewall in front of it. The template's own CDN needs this endpoint.
+  disable_execute_api_endpoint = local.has_api_domain
 }
 
 resource "aws_apigatewayv2_integration" "web" {
@@ -96,6 +96,15 @@ data "aws_iam_policy_document" "web" {
   statement {
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["${aws_cloudwatch_log_group.web.arn}:*"]
+  }
+
+  dynamic "statement" {
+    for_each = local.has_cdn ? [local.origin_secret] : []
+
+    content {
+      actions   = ["ssm:GetParameters"]
+      resources = ["${local.arn}:ssm:${var.aws_region}:${local.account}:parameter${statement.value}"]
+    }
   }
 }
 

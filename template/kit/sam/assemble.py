@@ -5,7 +5,7 @@ queue.yaml      is repeated for each queue, schedule.yaml for each schedule
 rule.yaml       is repeated for each event of EventBridge that starts jobs, topic.yaml and stream.yaml for those of SNS and
                 DynamoDB; queue_policy.yaml for each queue that they send to
 elsewhere       a line with <Queue> is repeated for each queue; <,> at its end is a comma except after the last
-own.yaml        is merged at the end: see merge.py
+cdn.yaml        is merged into a stage that has a CDN, and own.yaml at the end: see merge.py
 
 It runs in the environment of SAM, which has PyYAML. CloudFormation's Fn::ForEach repeats resources and keys, but not the
 items of a list, of which queues add many.
@@ -15,12 +15,13 @@ import json
 import os
 import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from merge import OwnError, merge
 
-REPEATED = {"main", "queue", "schedule", "rule", "topic", "stream", "streams_alarm", "queue_policy"}
+SPECIAL = {"main", "cdn", "queue", "schedule", "rule", "topic", "stream", "streams_alarm", "queue_policy"}
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDER = PROJECT / "infra" / "sam"
 PARTS = FOLDER / "parts"
@@ -32,19 +33,36 @@ def main() -> None:
     declared = sorted(manifest["queues"] + kept_queues(), key=lambda queue: queue["name"])
     queues = [queue_words(queue, manifest["jobs"]) for queue in declared]
     schedules = [schedule_words(schedule) for schedule in manifest["schedules"]]
-    once = sorted(part.stem for part in PARTS.glob("*.yaml") if part.stem not in REPEATED)
+    once = sorted(part.stem for part in PARTS.glob("*.yaml") if part.stem not in SPECIAL)
     resources = [repeated(read(part), queues) for part in once]
     resources += [filled(read("queue"), values) for values in queues]
     resources += [filled(read("schedule"), values) for values in schedules]
     resources += event_parts(manifest.get("events", []), manifest["queues"])
     text = repeated(read("main"), queues) + "\n".join(indented(part) for part in resources)
     FOLDER.joinpath("build").mkdir(exist_ok=True)
+    if has_cdn(os.environ.get("ARG_STAGE", "prod")):
+        text = merge(text, cdn_part(), own=False)
     FOLDER.joinpath("build", "template.yaml").write_text(merge(text, read_own()), encoding="utf-8")
 
 
 def read(part: str) -> str:
     """The text of a part."""
     return (PARTS / f"{part}.yaml").read_text(encoding="utf-8")
+
+
+def has_cdn(stage: str) -> bool:
+    """Whether a stage's settings turn the CDN on. Without one, its resources may not be in the template at all: some regions
+    don't know their types.
+    """
+    file = FOLDER / "stages" / f"{stage}.toml"
+    settings = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return settings.get("Cdn", "off") != "off"
+
+
+def cdn_part() -> str:
+    """The CDN's part, with the code of its function as a text in JSON, which is YAML, too."""
+    code = (PROJECT / "kit" / "cdn" / "viewer_request.js").read_text(encoding="utf-8")
+    return filled(read("cdn"), {"viewer_request": json.dumps(code)})
 
 
 def kept_queues() -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Merge `infra/sam/own.yaml`, the user's part, into the template's.
+"""Merge `infra/sam/own.yaml`, the user's part, into the template's, and the template's own `parts/cdn.yaml`.
 
 A section's entries are added. A resource without a Type changes the template's: mappings are merged key by key, everything
 else is replaced, lists included. Variables of `Globals` are added to tasks, too, which run the same image.
@@ -15,17 +15,18 @@ class OwnError(Exception):
     """Something in own.yaml is wrong; the message says what, and how to fix it."""
 
 
-def merge(template: str, own: str) -> str:
-    """Return the template's text with the user's part; the text itself if that has nothing. Raises `OwnError`."""
-    mine = _parse(own)
+def merge(template: str, part: str, *, own: bool = True) -> str:
+    """Return the template's text with a part; the text itself if that has nothing.
+
+    own: whether the part is the user's, whose entries may not replace the template's. Raises `OwnError` then.
+    """
+    mine = _parse(part)
     if not mine:
         return template
     merged = yaml.load(template, _Loader)  # noqa: S506 - a safe loader
     for section, entries in mine.items():
-        if section == "Resources":
-            _check_resources(entries, merged[section])
-        elif section != "Globals" and (taken := entries.keys() & merged.get(section, {}).keys()):
-            raise OwnError(f"{section} has {_listed(taken)}, which is the template's own. Use another name.")
+        if own:
+            _check(section, entries, merged.get(section, {}))
         merged[section] = _over(merged.get(section, {}), entries)
     _add_to_tasks(merged, mine)
     return yaml.dump(merged, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True, width=1000)
@@ -44,6 +45,13 @@ def _parse(own: str) -> dict[str, Any]:
         if not isinstance(entries, dict | None):
             raise OwnError(f"{section} must be a mapping of names, such as “Uploads:” on a line of its own.")
     return {section: entries for section, entries in (sections or {}).items() if entries}
+
+
+def _check(section: str, mine: dict[str, Any], templates: dict[str, Any]) -> None:
+    if section == "Resources":
+        _check_resources(mine, templates)
+    elif section != "Globals" and (taken := mine.keys() & templates.keys()):
+        raise OwnError(f"{section} has {_listed(taken)}, which is the template's own. Use another name.")
 
 
 def _check_resources(mine: dict[str, Any], templates: dict[str, Any]) -> None:

@@ -55,13 +55,8 @@ class Environment(Construct):
 
     def _read_secrets(self) -> list[iam.PolicyStatement]:
         names = [self.settings.app_secrets, self.settings.secret]
-        parameters = [
-            cdk.Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=name[1:])
-            for name in names
-            if not name.startswith("arn:")
-        ]
         secrets = [name for name in names if name.startswith("arn:")]
-        statements = [iam.PolicyStatement(actions=["ssm:GetParameters"], resources=parameters)]
+        statements = [read_parameters(self, *(name for name in names if name not in secrets))]
         if secrets:
             statements.append(iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=secrets))
         return statements
@@ -71,6 +66,13 @@ def assumed_by(scope: Construct, service: str) -> iam.IPrincipal:
     """The service, acting for this account only."""
     account = {"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}}
     return iam.ServicePrincipal(service).with_conditions(account)
+
+
+def read_parameters(scope: Construct, *names: str) -> iam.PolicyStatement:
+    """Allow reading these SSM parameters, each named by its path."""
+    stack = cdk.Stack.of(scope)
+    arns = [stack.format_arn(service="ssm", resource="parameter", resource_name=name[1:]) for name in names]
+    return iam.PolicyStatement(actions=["ssm:GetParameters"], resources=arns)
 
 
 def pass_role(roles: list[iam.Role], service: str) -> iam.PolicyStatement:

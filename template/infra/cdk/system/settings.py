@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, Self
 
+CDN = ("off", "pay-as-you-go", "free")
+"""The values of `cdn`."""
+
 
 class Context(Protocol):
     """The source of settings: a construct's node."""
@@ -40,7 +43,10 @@ class Settings:
     kept_queues: str = ""  # stay though the app no longer declares them, separated by commas; `make deploy` sets it
     permissions_boundary: str = ""  # ARN of a policy that limits all roles, which `make deploy` finds; empty for none
     domain_name: str = ""  # such as wall.example.com, which is the only address then; empty for AWS's
-    certificate_arn: str = ""  # the domain's certificate, in ACM in the same region
+    certificate_arn: str = ""  # the domain's certificate, in ACM in the same region, or in us-east-1 with a cdn
+    cdn: str = "off"  # CloudFront in front of the API: off, pay-as-you-go, or its free plan
+    web_acl: str = ""  # ARN of the CDN's web ACL, which `make deploy` creates for the free plan; empty for none
+    cdn_cookies: str = ""  # cookies that pages in its cache depend on, besides the session's, separated by commas
     alarm_email: str = ""  # email address for alarms
     requests_alarm: int = 10_000  # number of requests in five minutes that raises an alarm
     monthly_budget: int = 20  # USD, for the whole account; `make deploy` sets the budget; 0 for none
@@ -80,6 +86,13 @@ class Settings:
                 f"database_url_secret is {self.database_url_secret!r}. Name an SSM parameter with its path, such as "
                 "/my-app/prod/database-url, or the whole ARN of a Secrets Manager secret."
             )
+        if self.cdn not in CDN:
+            raise SettingsError(f"cdn is {self.cdn!r}. Choose one of {', '.join(CDN)}.")
+        if self.domain_name and self.has_cdn and self.certificate_arn.split(":")[3:4] != ["us-east-1"]:
+            raise SettingsError(
+                "With a cdn, a domain_name needs a certificate_arn in us-east-1: CloudFront takes certificates from there "
+                "alone."
+            )
         if self.domain_name and not self.certificate_arn:
             raise SettingsError("A domain_name needs a certificate_arn: its certificate, in ACM in the same region.")
 
@@ -92,6 +105,16 @@ class Settings:
     def is_preview(self) -> bool:
         """Whether it is a preview, which has no alarms: they cost more than all the rest of it."""
         return self.stage.startswith("preview")
+
+    @property
+    def has_cdn(self) -> bool:
+        """Whether CloudFront is in front of the API."""
+        return self.cdn != "off"
+
+    @property
+    def origin_secret(self) -> str:
+        """The SSM parameter with the secret that CloudFront sends to the API."""
+        return f"/{self.project}/{self.stage}/origin-secret"
 
     @property
     def secret(self) -> str:

@@ -1,4 +1,4 @@
-"""An HTTP API in front of the web function, at AWS's address or at your own domain."""
+"""An HTTP API in front of the web function, at AWS's address, at your own domain or behind a CDN."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -6,7 +6,8 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_certificatemanager as acm
 from constructs import Construct
 
-from .environment import Environment
+from .cdn import Cdn
+from .environment import Environment, read_parameters
 from .function import Function
 from .settings import Settings
 from .tasks import Tasks
@@ -37,8 +38,8 @@ class Web(Construct):
             "Api",
             api_name=settings.name,
             default_integration=integrations.HttpLambdaIntegration("Web", self.function.live),
-            # With a domain, requests must not bypass a CDN or firewall in front of it.
-            disable_execute_api_endpoint=bool(settings.domain_name),
+            # With a domain, requests must not bypass a firewall in front of it. The template's own CDN needs this endpoint.
+            disable_execute_api_endpoint=bool(settings.domain_name) and not settings.has_cdn,
             create_default_stage=False,
         )
         stage = self.api.add_stage(
@@ -50,7 +51,12 @@ class Web(Construct):
             ),
         )
         self.domain_target = ""
-        if settings.domain_name:
+        if settings.has_cdn:
+            self.cdn = Cdn(self, "Cdn", settings=settings, api=self.api)
+            self.function.add_environment("ORIGIN_SECRET_PARAMETER", settings.origin_secret)
+            self.function.role.add_to_policy(read_parameters(self, settings.origin_secret))
+            self.address, self.domain_target = self.cdn.address, self.cdn.domain_target
+        elif settings.domain_name:
             self._answer_at(settings, stage)
         else:
             self.address = self.api.api_endpoint

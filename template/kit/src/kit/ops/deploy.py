@@ -20,6 +20,7 @@ from kit.ops import (
     aws_account,
     boundary,
     budget,
+    cdn,
     commits,
     confirm,
     cost,
@@ -148,6 +149,7 @@ def check_prerequisites(stage: Stage) -> tuple[aws_account.Account, iac.Settings
     account = aws_account.account()
     note = deployed_by.require(account, stage)
     settings = network.resolve(account, stage, iac.settings(stage))
+    cdn.require(account, settings)
     secret.require(account, stage, settings.database_secret)
     stage_settings.require(account, stage)
     engine.require()
@@ -179,6 +181,8 @@ def show(
         "cost": cost.summary(resources, traffic, account.region),
         "alarms": _alarms(settings, plan.stage),
     }
+    if text := cdn.describe(settings, deployed.distribution(account, plan.stage), first=not record):
+        lines["cdn"] = text
     if capacity:
         lines["capacity"] = capacity
     if plan.jobs_note:
@@ -279,16 +283,19 @@ class Deployment:
 
         keep: the names of those queues.
         """
+        before = deployed.distribution(self.account, self.stage)
+        plan = cdn.prepare(self.account, self.stage, self.settings, before)
         with step("apply the infrastructure") as current:
             variables = {
                 "IMAGE": pushed,
                 "KEPT_QUEUES": ",".join(keep),
                 "BOUNDARY": boundary.find(self.account, self.stage),
             }
-            variables |= self.settings.network
+            variables |= self.settings.network | plan
             if self.plan.jobs_concurrency is not None:
                 variables["JOBS_CONCURRENCY"] = str(self.plan.jobs_concurrency)
             iac.run("infra-apply", self.stage, current, **variables)
+        cdn.complete(self.account, self.stage, self.settings, plan, before)
 
     def migrate(self) -> None:
         """Run the migrations in the new image, after one that still runs, such as that of a lost deployment."""
@@ -319,7 +326,7 @@ class Deployment:
         with step("shift traffic"):
             self.releases.activate(record if record[:1] == [new] else [new, *record])
         address = deployed.address(self.account, self.stage)
-        target = deployed.target(self.account, address)
+        target = deployed.target(self.account, self.stage, address)
         try:
             with step("check the address") as current:
                 current.update(address)

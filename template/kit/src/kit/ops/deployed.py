@@ -4,6 +4,7 @@ Each version of the jobs function names the revision of the task definition that
 takes both back. The task definition's environment says where tasks run, whichever tool deployed it.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,8 +66,31 @@ def _read(stage: Stage, task_definition: dict[str, Any]) -> Deployed:
     )
 
 
+@dataclass(frozen=True)
+class Distribution:
+    """The CDN of a stage."""
+
+    id: str
+    domain: str
+    """CloudFront's name for it, such as d111111abcdef8.cloudfront.net."""
+    host: str
+    """The name in the stage's address: its own domain, or CloudFront's."""
+
+
+def distribution(account: Account, stage: Stage) -> Distribution | None:
+    """The CDN of a stage, as the infrastructure noted it in an SSM parameter; `None` without one."""
+    ssm = account.session.client("ssm", config=RETRY)
+    try:
+        parameter = ssm.get_parameter(Name=f"/{stage.project}/{stage.name}/distribution")["Parameter"]
+    except ssm.exceptions.ParameterNotFound:
+        return None
+    return Distribution(**json.loads(parameter["Value"]))
+
+
 def address(account: Account, stage: Stage) -> str:
-    """The URL of a stage: its own domain, or else AWS's. Raises `UsageError` when it has no API."""
+    """The URL of a stage: its own domain, its CDN's, or else the API's. Raises `UsageError` when it has no API."""
+    if cdn := distribution(account, stage):
+        return f"https://{cdn.host}"
     gateway = account.session.client("apigatewayv2", config=RETRY)
     apis = [api for page in gateway.get_paginator("get_apis").paginate() for api in page["Items"]]
     api = next((api for api in apis if api["Name"] == stage.resource_prefix), None)
@@ -80,8 +104,10 @@ def address(account: Account, stage: Stage) -> str:
     return str(api["ApiEndpoint"])
 
 
-def target(account: Account, address: str) -> str:
+def target(account: Account, stage: Stage, address: str) -> str:
     """The host name in AWS that answers for a stage's own domain; empty for AWS's address."""
+    if cdn := distribution(account, stage):
+        return "" if cdn.host == cdn.domain else cdn.domain
     gateway = account.session.client("apigatewayv2", config=RETRY)
     for page in gateway.get_paginator("get_domain_names").paginate():
         for domain in page["Items"]:
@@ -92,10 +118,10 @@ def target(account: Account, address: str) -> str:
 
 def dns_hint(address: str, target: str) -> str:
     """What the DNS record of a stage's own domain must be."""
-    return (
-        f"{address} does not answer yet. Its DNS record must be a CNAME or alias of {target}, or of the CDN or firewall "
-        "in front of it. With a domain of your own, AWS's address is disabled."
-    )
+    hint = f"{address} does not answer yet. Its DNS record must be a CNAME or alias of {target}"
+    if target.endswith(".cloudfront.net"):
+        return f"{hint}."
+    return f"{hint}, or of the CDN or firewall in front of it. With a domain of your own, AWS's address is disabled."
 
 
 def stages(account: Account, project: str) -> list[str]:

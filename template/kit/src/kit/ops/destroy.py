@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from kit.errors import UsageError
-from kit.ops import aws_account, budget, confirm, deployed_by, ecs_task, iac, retry, secret
+from kit.ops import aws_account, budget, cdn, cdn_plan, confirm, deployed, deployed_by, ecs_task, iac, retry, secret
 from kit.ops.aws_account import Account
 from kit.ops.progress import step
 from kit.ops.stage import Stage, add_command
@@ -25,13 +25,17 @@ def run(arguments: argparse.Namespace) -> None:
     print(
         f"\nThis deletes {stage.resource_prefix} in {account.region} of account {account.number}: its functions, tasks, "
         "alarms, images and logs, and all jobs in its queues.\n"
-        f"It keeps the database, and {secret.parameter(stage, '*')} in SSM.\n",
+        f"It keeps the database, and its secrets in SSM: {secret.parameter(stage, '*')}\n",
         file=sys.stderr,
     )
     again = f"make destroy STAGE={stage.name} CONFIRM={stage.resource_prefix}"
     confirm.ask_for_name(stage.resource_prefix, typed=arguments.confirm, hint=f"Run: {again}")
     with step("stop tasks") as current:
         current.update(f"{stop_tasks(account, stage)} running")
+    distribution = deployed.distribution(account, stage)
+    if distribution:
+        cdn_plan.cancel(account, distribution)
+        cdn.delete_page(account, stage)
     try:
         with step("delete the infrastructure") as current:
             iac.run("infra-destroy", stage, current)
@@ -41,6 +45,9 @@ def run(arguments: argparse.Namespace) -> None:
         ) from None
     with step("delete the budget"):
         budget.delete(account, stage)
+    cdn.delete_origin_secret(account, stage)
+    if distribution:
+        cdn_plan.delete_web_acl(account, stage)
     with step("delete task definitions") as current:
         current.update(deregister(account, stage))
 

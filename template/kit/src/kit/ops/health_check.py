@@ -40,12 +40,21 @@ EVENT = {
 def check_version(account: Account, stage: Stage, number: str) -> None:
     """Invoke a version of the web function; raises `UsageError` with its response unless that is a 200."""
     functions = account.session.client("lambda", config=retry.RETRY.merge(Config(read_timeout=60)))
-    response = functions.invoke(
-        FunctionName=f"{stage.resource_prefix}-web", Qualifier=number, Payload=json.dumps(EVENT).encode()
-    )
+    name = {"FunctionName": f"{stage.resource_prefix}-web", "Qualifier": number}
+    variables = functions.get_function_configuration(**name).get("Environment", {}).get("Variables", {})
+    event = EVENT | {"headers": {"host": "deploy"} | _origin_secret(account, variables)}
+    response = functions.invoke(**name, Payload=json.dumps(event).encode())
     text = response["Payload"].read().decode(errors="replace")
     if response.get("FunctionError") or _status_code(text) != 200:
         raise UsageError(f"{PATH} of the new version returned: {text[:1000]}")
+
+
+def _origin_secret(account: Account, variables: dict[str, str]) -> dict[str, str]:
+    """The header without which a version behind a CDN refuses a request."""
+    if not (name := variables.get("ORIGIN_SECRET_PARAMETER")):
+        return {}
+    ssm = account.session.client("ssm", config=retry.RETRY)
+    return {"x-origin-secret": ssm.get_parameter(Name=name)["Parameter"]["Value"]}
 
 
 def _status_code(text: str) -> Any:

@@ -47,6 +47,14 @@ class Settings:
     task_cpu: int = 512
     task_memory: int = 1024
     dashboard: bool = False
+    domain_name: str = ""
+    certificate_arn: str = ""
+    cdn: str = "off"
+
+    @property
+    def has_cdn(self) -> bool:
+        """Whether CloudFront is in front of the API."""
+        return self.cdn != "off"
 
     @property
     def network(self) -> dict[str, str]:

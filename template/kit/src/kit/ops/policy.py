@@ -1,4 +1,4 @@
-"""`make policy`: print an IAM policy of infra/policies for this account, region, project and stage.
+"""`make policy`: print an IAM policy of kit/policies or infra/policies for this account, region, project and stage.
 
 `${Api}` in a resource stands for each API of the account that is none of the stage's: of its resources, routes and
 integrations have neither a name nor tags by which a policy could tell them apart.
@@ -89,8 +89,9 @@ def _text(name: str) -> str:
 
 
 def files() -> dict[str, Path]:
-    """The policies by name; `tool` is what the infrastructure tool itself needs."""
-    paths = {path.stem: path for path in sorted((PROJECT / "infra" / "policies").glob("*.json"))}
+    """The policies by name, the user's before the kit's; `tool` is what the infrastructure tool itself needs."""
+    folders = (PROJECT / "kit" / "policies", PROJECT / "infra" / "policies")
+    paths = {path.stem: path for folder in folders for path in sorted(folder.glob("*.json"))}
     for path in (PROJECT / "infra").glob("*/policy.json"):
         paths["tool"] = path
     return paths

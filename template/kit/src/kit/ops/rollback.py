@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         releases.activate(earlier)
     address = deployed.address(account, stage)
     with step("check the address"):
-        health_check.check_address(address, deployed.target(account, address))
+        health_check.check_address(address, deployed.target(account, stage, address))
     print(f"\n{afterwards(stage, live, bad)}", file=sys.stderr)
 
 

@@ -72,7 +72,9 @@ class Status:
     def _address(self) -> Iterator[str]:
         address = deployed.address(self.account, self.stage)
         yield f"  address    {address}"
-        target = deployed.target(self.account, address)
+        if cdn := deployed.distribution(self.account, self.stage):
+            yield f"  cdn        CloudFront {cdn.id}, {cdn.domain}"
+        target = deployed.target(self.account, self.stage, address)
         if target and not health_check.is_public(address):
             yield f"             {_colour(RED, deployed.dns_hint(address, target))}"
 
