@@ -7,6 +7,7 @@ input: see `kit.ops.spike.environments`. It prints a line of JSON, and ends when
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -144,7 +145,7 @@ def main() -> None:
     """Run the plan, print the result, and keep the environments until the input ends."""
     plan = json.loads(sys.stdin.readline())
     # Whatever happens: nothing of this runs longer than it may.
-    timer = threading.Timer(plan["seconds"] + 60, lambda: os._exit(1))
+    timer = threading.Timer(plan["seconds"] + 60, lambda: os.kill(os.getpid(), signal.SIGKILL))
     timer.daemon = True
     timer.start()
     environments: list[Environment] = []
