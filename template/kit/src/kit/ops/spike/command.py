@@ -11,7 +11,7 @@ from typing import Any
 
 from kit.errors import UsageError
 from kit.ops import aws_account, cost, inventory, lambda_quota
-from kit.ops.cost_model import DeployedResources
+from kit.ops.cost_model import NO_CDN, DeployedResources
 from kit.ops.lambda_quota import LambdaQuota
 from kit.ops.spike import app_times, forecast, picture, rehearsal, table
 from kit.ops.spike.scenario import Scenario
@@ -96,6 +96,7 @@ def _scenario(
         "throttle_burst": resources.throttle_burst,
         "reserved": resources.web_reserved_concurrency,
         "jobs_concurrency": jobs,
+        "cdn": float(resources.cdn != NO_CDN),
     }
     if not {"cold_ms", "warm_ms"} <= chosen.keys():
         memory = arguments.memory or resources.web_memory

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kit.ops import cost, cost_model
-from kit.ops.cost_model import DeployedResources, TrafficModel
+from kit.ops.cost_model import NO_CDN, PAY_AS_YOU_GO, DeployedResources, TrafficModel
 from kit.ops.spike import advice, simulation
 from kit.ops.spike.scenario import Scenario
 from kit.ops.spike.simulation import Outcome
@@ -62,7 +62,7 @@ class Forecast:
     queue_empty: float
     """Seconds from the start; infinite if not within a day."""
     usd: float
-    """Without a free tier, and without what a CDN bills."""
+    """Without a free tier."""
     advice: list[str]
     timeline: list[Moment]
     """For a table: `MOMENTS` rows at most, most of them in the first seconds, in which environments start."""
@@ -163,17 +163,21 @@ def _even(start: int, end: int, number: int) -> list[int]:
 
 
 def costs(outcome: Outcome, resources: DeployedResources, region: str) -> float:
-    """US dollars for the spike without a free tier and a CDN's own bill, by the model and the prices of `make cost`."""
+    """US dollars for the spike without a free tier, by the model and the prices of `make cost`."""
     scenario, invocations = outcome.scenario, outcome.warm + outcome.cold
     mean = sum(simulation.quantiles(1, scenario.spread)) / simulation.POINTS
     ms = mean * (outcome.warm * scenario.warm_ms + outcome.cold * scenario.cold_ms) / max(1, invocations)
     traffic = TrafficModel(
-        requests=invocations / scenario.visitors,
+        # A CDN is paid for all requests. The simulation says which of them reach the app, instead of the model.
+        requests=(outcome.requests if scenario.cdn else invocations) / scenario.visitors,
+        uncached=invocations / scenario.visitors,
+        static=(outcome.requests - invocations) / scenario.visitors,
         ms=ms,
         jobs=outcome.jobs / scenario.visitors,
         job_ms=scenario.job_ms,
     )
-    resources = replace(resources, throttle_rate=int(scenario.throttle_rate))
+    cdn = (PAY_AS_YOU_GO if resources.cdn == NO_CDN else resources.cdn) if scenario.cdn else NO_CDN
+    resources = replace(resources, throttle_rate=int(scenario.throttle_rate), cdn=cdn)
     usage = cost_model.day(resources, traffic, scenario.visitors, 0, poll_seconds=0)
     prices, _ = cost.read_prices(region)
     return sum(prices.by_name[name].of(units) for name, units in usage.items())

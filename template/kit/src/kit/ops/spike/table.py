@@ -61,7 +61,7 @@ def _rows(forecast: Forecast, refused: int) -> Iterator[tuple[str, str, int]]:
             else f"empty after {_duration(forecast.queue_empty)}"
         )
         yield "jobs", f"{forecast.jobs:,}, {forecast.jobs_waiting:,} waiting at most, {empty}", 0
-    yield "costs", f"{forecast.usd:,.2f} USD before the free tier{', without the CDN' * bool(scenario.cdn)}", 0
+    yield "costs", f"{forecast.usd:,.2f} USD before the free tier", 0
 
 
 def _limits(forecast: Forecast) -> str:
