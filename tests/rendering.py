@@ -25,6 +25,9 @@ ODD = {
 }
 """Answers that hold every character that some file format gives a meaning."""
 
+PROGRAMS = {"exec", "kit/propose_update.sh", "uvw"}
+"""The generated files that can be run."""
+
 
 def render(folder: Path, *, template: Path = ROOT, **answers: str) -> Path:
     """Render a template, by default this work tree, as it stands into `folder`, without the tasks; give the folder."""

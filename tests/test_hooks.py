@@ -14,7 +14,7 @@ import build
 import render as rendered
 from programs import path_without, program
 from releases import commit, copier, git
-from rendering import ROOT
+from rendering import PROGRAMS, ROOT
 from report import Failed, Report, Skipped
 
 
@@ -177,14 +177,14 @@ def test_an_image_that_does_not_build_fails(
 def test_scripts_are_committed_as_programs_where_the_file_system_has_no_modes(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("uvw", "exec"):
+    for name in PROGRAMS:
         (project / name).chmod(0o644)
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.fileMode")  # as `git init` sets it there
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "false")
     build.first_commit(project)
     modes = dict(reversed(line.split("\t")) for line in git(project, "ls-files", "--stage").splitlines())
-    assert {name for name, entry in modes.items() if entry.startswith("100755")} == {"uvw", "exec"}
+    assert {name for name, entry in modes.items() if entry.startswith("100755")} == PROGRAMS
 
 
 def test_a_file_system_without_modes_is_asked_for_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

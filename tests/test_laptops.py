@@ -21,7 +21,7 @@ from kit.ops import image as image_module
 from programs import program
 from pythons import pythons
 from releases import commit, copier, copy, git
-from rendering import ROOT, TEMPLATE
+from rendering import PROGRAMS, ROOT, TEMPLATE
 
 
 def run(*command: str | Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -104,7 +104,7 @@ def test_a_project_on_a_file_system_without_modes_is_checked_committed_and_updat
         return
     assert done.returncode == 0, done.stdout
     assert re.search(r"ok +scripts can be run .* this file system has no modes", done.stdout)
-    assert programs(project) == {"exec", "uvw"}
+    assert programs(project) == PROGRAMS
     assert git(project, "status", "--porcelain") == ""
 
     program(template / "template" / "tool", "#!/bin/sh\necho a new script\n")
@@ -118,7 +118,7 @@ def test_a_project_on_a_file_system_without_modes_is_checked_committed_and_updat
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "Update")
     git(tmp_path, "clone", "--quiet", str(project), "clone")
-    assert programs(tmp_path / "clone") == {"exec", "uvw", "tool"}
+    assert programs(tmp_path / "clone") == PROGRAMS | {"tool"}
     assert run("./tool", cwd=tmp_path / "clone").stdout == "a new script\n"
 
 

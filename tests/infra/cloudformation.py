@@ -358,7 +358,7 @@ def _cdn(templates: Templates) -> dict[str, Any]:
 def _origin(properties: dict[str, Any]) -> dict[str, Any]:
     custom = properties.get("CustomOriginConfig", {})
     return {
-        "domain": properties["DomainName"].partition(".execute-api.")[0],
+        "domain": properties["DomainName"],
         "custom": [
             custom.get("OriginProtocolPolicy"),
             custom.get("OriginSSLProtocols"),

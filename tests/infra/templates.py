@@ -155,7 +155,7 @@ class Templates:
             case "AWS::EC2::SecurityGroup", "GroupId":
                 return "sg-tasks"
             case "AWS::ApiGatewayV2::Api", "ApiEndpoint":
-                return "https://api"
+                return f"https://api.execute-api.{self.names.region}.amazonaws.com"
             case "AWS::CloudFront::Distribution", "DomainName":
                 return DISTRIBUTION_DOMAIN
             case kind, "Id" | "FunctionARN" if kind in CDN:

@@ -83,7 +83,7 @@ def _made_up(
         {
             "id": "api",
             "execution_arn": names.arn("execute-api", "api"),
-            "api_endpoint": "https://api",
+            "api_endpoint": f"https://api.execute-api.{names.region}.amazonaws.com",
         },
     )
     yield "aws_ecr_repository.this", {"arn": names.repository(name)}

@@ -28,7 +28,19 @@ from kit.ops.cost_model import DeployedResources, TrafficModel
 LIMIT = 1.00
 """USD a month without the free tier."""
 
-PRICED = {"functions", "api", "queues", "sources", "schedules", "tasks", "logs", "alarms", "dashboards", "repositories"}
+PRICED = {
+    "functions",
+    "api",
+    "queues",
+    "sources",
+    "schedules",
+    "tasks",
+    "logs",
+    "alarms",
+    "dashboards",
+    "repositories",
+    "cdn",
+}
 """Parts of the system with a price in the model."""
 FREE = {
     "aliases": "versions and aliases cost what their code's storage does: nothing for images",
@@ -44,6 +56,7 @@ FREE = {
     "topics": "a topic costs by message; emails are free up to 1,000 a month",
     "subscriptions": "as topics",
     "buckets": "an empty bucket is free; what the user keeps there is not in the model",
+    "parameters": "standard parameters are free",
     "others": "none",
     "kept when all is destroyed": "none",
     "kept when replaced": "revisions of a task definition are free",

@@ -275,8 +275,7 @@ def test_a_bucket_of_the_users_is_private_and_only_for_the_app(index: int) -> No
     if case.uploads:
         bucket = system["buckets"][name]
         assert bucket["private"] == [True] * 4
-        domain = case.settings.get("domain_name")
-        assert bucket["cors"] == [[[f"https://{domain}" if domain else "https://api"], ["POST"], 3600]]
+        assert bucket["cors"] == [[[f"https://{case.settings['domain_name']}"], ["POST"], 3600]]
         parts = parts_of_app(system)
         assert {one["environment"]["UPLOADS_BUCKET"] for one in parts} == {name}
         allowed = [f"Allow s3:{action} on arn:aws:s3:::{name}/*" for action in ("GetObject", "PutObject")]

@@ -23,6 +23,11 @@ UNSEEN = {
         r"\.(Managed)?PolicyName": "of a policy that stands in no one's way",
         r"SecurityGroupEgress\.\*\.Description": "a remark",
         r"AllowedOrigins\.\*\.Fn::If\.\*\.Fn::GetAtt": "the case with uploads has a domain",
+        r"Cookies\.Fn::If|(Aliases|WebACLId)\.Fn::If\.\*\.Ref|CloudFrontDefaultCertificate|Host\.Fn::If\.\*\.Fn::GetAtt": (
+            "the case with a CDN has a domain, cookies and a web ACL"
+        ),
+        r"PermissionsBoundary\.Fn::If\.\*\.Ref": "the case with a brake has a boundary",
+        r"S3OriginConfig\.OriginAccessIdentity": "what the access control replaces, which has to be there",
     },
     "cdk": {
         r"Metadata\.": "CDK's and cfn-lint's configuration",
@@ -31,6 +36,7 @@ UNSEEN = {
         r"(Document|Text)\.Version": "of the policies' language, of which there is one",
         r"\.PolicyName|\.Sid": "of a role's own policy, which no one names",
         r"SecurityGroupEgress\.\*\.Description": "a remark",
+        r"S3OriginConfig\.OriginAccessIdentity": "what the access control replaces, which has to be there",
     },
     "terraform": {
         r"\.(arn|id|region|state|version|maximum_retry_attempts)$": "made up by the mocked provider",
@@ -42,6 +48,10 @@ UNSEEN = {
         r"security_group_egress_rule\.description$": "a remark",
         r"\.name_prefix$": "so does it that of a security group; the others are made up",
         r"apigatewayv2_integration\.integration_method": "a function is always called by POST",
+        r"cloudfront_.*(status|domain_name|_behavior\.\*\.(default|max)_ttl)$|mapping\.function_arn$": "made up too",
+        r"ssm_parameter\.(name|type|value)$": "the data source of the origin secret, which is mocked",
+        r"origin\.\*\.custom_origin_config\.\*\.https?_port$": "the standard ports, which Terraform wants stated",
+        r"restriction_type$|cloudfront_default_certificate$": "the default, which Terraform wants stated",
     },
 }
 """What descriptions leave out, and why."""

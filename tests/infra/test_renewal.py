@@ -16,7 +16,6 @@ from cases import CASES, run
 from normalize import AwsNames
 
 import parts
-from kit import secrets
 from kit.errors import UsageError
 from kit.ops import aws_account, health_check, secret, secret_versions
 from kit.ops.aws_account import Account
@@ -175,7 +174,7 @@ def test_a_stage_that_is_not_deployed_has_it_from_its_first_deployment(
 def test_a_secret_of_secrets_manager_counts_too(account: Account) -> None:
     manager: Any = account.session.client("secretsmanager")
     arn = manager.create_secret(Name="database", SecretString="one")["ARN"]
-    variables = dict(zip(secrets.STAGE_VARIABLES, (arn, "/my-app/prod/secrets"), strict=True))
+    variables = {"DATABASE_URL_SECRET": arn, "APP_SECRETS": "/my-app/prod/secrets"}
     before = secret_versions.read(account, variables)
     assert before == secret_versions.read(account, variables)
     assert before.endswith(",0"), "the parameter does not exist"

@@ -14,10 +14,7 @@ from kit import aws
 log = logging.getLogger("kit.brake")
 
 CLOSED = {"throttlingBurstLimit": 0, "throttlingRateLimit": 0}
-"""The throttle with which an HTTP API refuses every request.
-
-Source: github.com/hashicorp/terraform-provider-aws/pull/43307 and github.com/pulumi/pulumi-aws/issues/2363.
-"""
+"""The throttle with which an HTTP API refuses every request. Source: github.com/pulumi/pulumi-aws/issues/2363."""
 
 
 def handler(event: Any, context: Any) -> None:
