@@ -69,11 +69,11 @@ def run() -> report.Run:
 
 def test_ratios_are_of_medians_and_come_first(run: report.Run) -> None:
     data = json.loads(json.dumps(report.figures(run)))
-    told = dict(report.ratios(data))
-    assert told["cold start to the first response that reads the database: ours ÷ FastAPI's"] == pytest.approx(0.3)
-    assert told["the same: ours ÷ Starlette's with the bare driver"] == pytest.approx(1.5)
-    assert told["jobs a second, an empty one: ours ÷ Powertools'"] == pytest.approx(1.5)
-    assert told["150 environments at once, time to the last answer: ours ÷ FastAPI's"] == pytest.approx(0.4)
+    ratios = dict(report.ratios(data))
+    assert ratios["cold start to the first response that reads the database: ours ÷ FastAPI's"] == pytest.approx(0.3)
+    assert ratios["the same: ours ÷ Starlette's with the bare driver"] == pytest.approx(1.5)
+    assert ratios["jobs a second, an empty one: ours ÷ Powertools'"] == pytest.approx(1.5)
+    assert ratios["150 environments at once, time to the last answer: ours ÷ FastAPI's"] == pytest.approx(0.4)
     page = report.page(data)
     assert f"| {FASTAPI.name} | 0 | 0 | 150 | 30.0 | 900 | 0.90 | 36 MB | 5.4 GB |" in page
     assert page.index("| 1.50 |") < page.index("## Starts and requests") < page.index("| the generated app |")
