@@ -36,7 +36,7 @@ def test_each_contender_answers_with_the_same_page(images: dict[Contender, str],
 def test_what_a_start_reads_is_counted(images: dict[Contender, str], server: database.Database) -> None:
     files = {one: footprint.read_at_start(image, server.options)[0] for one, image in images.items()}
     assert 10 < files[FLOOR] < files[STARLETTE]
-    assert files[OURS] < files[STARLETTE], "its byte code is in one file"
+    assert files[OURS] < files[STARLETTE], "its bytecode is in one file"
     assert bytes_above_base(images[FLOOR]) < bytes_above_base(images[STARLETTE])
 
 

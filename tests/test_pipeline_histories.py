@@ -200,9 +200,9 @@ def play_history(world: World, seed: int, length: int) -> dict[str, int]:
             world.work(chance.choice(jobs))
     world.now += timedelta(days=7)
     world.on_request = lambda world, request: None
-    told = world.command(lambda: world.preview_end("closed"))
+    output = world.command(lambda: world.preview_end("closed"))
     for number, parts in world.left().items():
-        if world.pulls[number].closed_at and f"preview{number}: " not in told:
+        if world.pulls[number].closed_at and f"preview{number}: " not in output:
             world.problems.append(f"preview{number} is left, which nothing says: {parts}")
     return {
         "versions": len(world.functions.versions),

@@ -402,7 +402,7 @@ def test_only_by_use_a_cdn_has_a_ceiling_that_is_an_assumption() -> None:
     ours = {cdn: cost.summary(replace(resources_of(0), cdn=cdn), TrafficModel(), "us-east-1") for cdn in cost_model.CDN}
     assumption = "with 10,000 requests and 1 Gbit a second to the CDN, which nothing but a flat-rate plan limits"
     assert [cdn for cdn, line in ours.items() if assumption in line] == ["pay-as-you-go"]
-    assert "about 15.87 USD a month" in ours["pro"]
+    assert "about 0.87 USD a month" in ours["free"]
 
 
 def cost_of(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:

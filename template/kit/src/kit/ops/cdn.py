@@ -8,13 +8,13 @@ from kit import generated_secrets
 from kit.errors import UsageError
 from kit.ops import cdn_plan, deployed
 from kit.ops.aws_account import Account
+from kit.ops.cost_model import CDN, FREE_PLAN
 from kit.ops.deployed import Distribution
 from kit.ops.iac import Settings
 from kit.ops.retry import RETRY
 from kit.ops.stage import Stage
 from kit.web import busy
 
-VALUES = ("off", "pay-as-you-go", cdn_plan.FREE)
 PARTITION = "aws"
 """Where CloudFront has what the CDN is made of. GovCloud has no CloudFront, and China's has no functions.
 
@@ -29,8 +29,8 @@ CACHE_CONTROL = "max-age=0, s-maxage=60"
 
 def require(account: Account, settings: Settings) -> None:
     """Raise `UsageError` for settings that AWS would refuse only after minutes."""
-    if settings.cdn not in VALUES:
-        raise UsageError(f"cdn is {settings.cdn!r}. Choose one of {', '.join(VALUES)}.")
+    if settings.cdn not in CDN:
+        raise UsageError(f"cdn is {settings.cdn!r}. Choose one of {', '.join(CDN)}.")
     if settings.has_cdn and account.session.get_partition_for_region(account.region) != PARTITION:
         raise UsageError(
             f"cdn is {settings.cdn}, but {account.region} has no CloudFront with functions, which the CDN needs. Set cdn to "
@@ -61,7 +61,7 @@ def prepare(account: Account, stage: Stage, settings: Settings, distribution: Di
         put_origin_secret(account, stage)
     elif distribution:
         delete_page(account, stage)
-    if settings.cdn == cdn_plan.FREE:
+    if settings.cdn == FREE_PLAN:
         return {"WEB_ACL": cdn_plan.put_web_acl(account, stage)}
     if distribution:
         cdn_plan.cancel(account, distribution)
@@ -79,7 +79,7 @@ def complete(
     if settings.has_cdn:
         upload_page(account, stage)
     distribution = deployed.distribution(account, stage)
-    if distribution and settings.cdn == cdn_plan.FREE:
+    if distribution and settings.cdn == FREE_PLAN:
         cdn_plan.subscribe(account, distribution, variables["WEB_ACL"])
     elif before:
         cdn_plan.delete_web_acl(account, stage)

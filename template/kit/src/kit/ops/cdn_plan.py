@@ -18,8 +18,6 @@ from kit.ops.retry import RETRY
 from kit.ops.stage import Stage
 
 REGION = "us-east-1"
-FREE = "free"
-"""The value of the setting `cdn`."""
 SCOPE = "CLOUDFRONT"
 
 

@@ -87,12 +87,12 @@ def register(commands: Any) -> None:
     parser.add_argument("--prices", action="store_true", help="list the prices with their dates and sources")
     parser.add_argument("--architecture", choices=["arm64", "x86_64"], help="the image's processor")
     for name in SETTINGS:
-        parser.add_argument(_option(name), type=int, metavar="N", help="as in the infrastructure's settings")
+        parser.add_argument(flag(name), type=int, metavar="N", help="as in the infrastructure's settings")
     parser.add_argument("--cdn", choices=cost_model.CDN, help="the CDN in front of the app")
     parser.add_argument("--dashboard", action="store_true", help="include the dashboard")
     for assumption in fields(TrafficModel):
         parser.add_argument(
-            _option(assumption.name),
+            flag(assumption.name),
             type=_number,
             metavar="N",
             help=f"{assumption.metadata['help']} (default: {assumption.default:,.10g})",
@@ -268,7 +268,7 @@ cost, with a throttle of {resources.throttle_rate:,} requests a second and {_lim
 {cdn_notes}
 Assumptions, for {queues} queue(s), {resources.alarms} alarms, {memory} (change them with ARGS='--ms 50' …):"""
     for field in fields(traffic):
-        yield f"  {_option(field.name):<26}{getattr(traffic, field.name):>12,.10g}  {field.metadata['help']}"
+        yield f"  {flag(field.name):<26}{getattr(traffic, field.name):>12,.10g}  {field.metadata['help']}"
 
 
 def _limit(resources: DeployedResources, traffic: TrafficModel) -> str:
@@ -287,7 +287,8 @@ def _price_lines(prices: Prices, document: dict[str, Any]) -> Iterator[str]:
         yield f"{what:<34}{price['usd']:>9g} {1:>9} {price['included']:>11,}  {price['seen']}  {price['page']}"
 
 
-def _option(name: str) -> str:
+def flag(name: str) -> str:
+    """Return the option of a field: `--log-kb` of log_kb."""
     return "--" + name.replace("_", "-")
 
 

@@ -30,9 +30,9 @@ METERED_KB = 512
 """What the HTTP API counts as one request; a larger one is several. Source: https://aws.amazon.com/api-gateway/pricing/"""
 LEAST_TASK_MINUTES = 1.0
 """What Fargate bills at least. Source: https://aws.amazon.com/fargate/pricing/"""
-NO_CDN, PAY_AS_YOU_GO = "off", "pay-as-you-go"
-CDN = (NO_CDN, PAY_AS_YOU_GO, "free", "pro", "business", "premium")
-"""Values of the setting `cdn`: the last four are CloudFront's flat-rate plans, which bill neither requests nor transfer."""
+NO_CDN, PAY_AS_YOU_GO, FREE_PLAN = "off", "pay-as-you-go", "free"
+CDN = (NO_CDN, PAY_AS_YOU_GO, FREE_PLAN)
+"""Values of the setting `cdn`: the last is CloudFront's flat-rate plan, which bills neither requests nor transfer."""
 CDN_REQUESTS, CDN_GBITS = 250_000, 150
 """What a distribution serves at most without a plan, a second. Source: CloudFront Developer Guide, "Quotas"."""
 REFUSAL_KB = 1
@@ -80,7 +80,8 @@ class DeployedResources(BillableSettings):
         return cls(manifest=manifest, alarms=3 + 2 * len(manifest["queues"]) + streams)
 
 
-def _option(help: str, default: float) -> Any:
+def option(help: str, default: float) -> Any:
+    """Return a field that commands offer as an option with this help."""
     return field(default=default, metadata={"help": help})
 
 
@@ -88,41 +89,41 @@ def _option(help: str, default: float) -> Any:
 class TrafficModel:
     """Assumptions about the traffic; each field is an option of `make cost`."""
 
-    stages: float = _option("stages in the account, this one included", 1)
-    previews: float = _option("previews that exist all month", 0)
-    image_gb: float = _option("GB of images in a stage's repository", 0.3)
-    database_gb: float = _option("GB in the database", 1)
-    tick_ms: float = _option("ms for a schedule's tick or its job, with some cold starts", 200)
-    scheduled_task_minutes: float = _option("minutes that a scheduled job takes on Fargate", 60)
-    log_kb: float = _option("KB of logs for each invocation", 0.3)
-    requests: float = _option("requests per visit, without polls", 2)
-    static: float = _option("of these, static files, which a CDN keeps", 1)
-    uncached: float = _option("of these, what no CDN may answer, such as posts", 0.1)
-    cdn_seconds: float = _option("seconds that a CDN keeps a page: s-maxage", 1)
-    cdn_caches: float = _option("caches of the CDN that ask the app", 15)
-    minutes: float = _option("minutes that a visitor stays", 1)
-    poll_seconds: float = _option("seconds between polls of an open page; 0 if it doesn't poll", 8)
-    viral_poll_seconds: float = _option("the same on a viral day, when the server asks for fewer", 30)
-    ms: float = _option("ms per request", 30)
-    answer_kb: float = _option("KB per response", 8)
-    jobs: float = _option("jobs per visit", 0.1)
-    job_kinds: float = _option("kinds of jobs that visits start", 1)
-    job_ms: float = _option("ms per job", 300)
-    job_metrics: float = _option("1 if the app sets JOBS_METRICS=1", 0)
-    normal_visits: float = _option("visits on a normal day", 1_000)
-    normal_task_minutes: float = _option("minutes of Fargate tasks on a normal day", 0)
-    viral_visits: float = _option("visits on a viral day", 1_000_000)
-    viral_hours: float = _option("hours within which they come", 24)
-    viral_task_minutes: float = _option("minutes of Fargate tasks on a viral day", 60)
-    abuse_hours: float = _option("hours of a night of abuse", 8)
-    abuse_body_kb: float = _option("KB of the largest body that the API accepts", 10_240)
-    abuse_answer_kb: float = _option("KB of the app's largest response", 100)
-    abuse_log_kb: float = _option("KB of logs for a request, at most", 6)
-    abuse_jobs: float = _option("jobs that a request starts, at most", 1)
-    abuse_cdn_requests: float = _option("requests a second to the CDN", 10_000)
-    abuse_cdn_gbits: float = _option("Gbit/s that it receives, and that it sends", 1)
-    database_kb: float = _option("KB sent to the database for a request, at most", 2)
-    environments: float = _option("Lambda's quota: environments at once", 1_000)
+    stages: float = option("stages in the account, this one included", 1)
+    previews: float = option("previews that exist all month", 0)
+    image_gb: float = option("GB of images in a stage's repository", 0.3)
+    database_gb: float = option("GB in the database", 1)
+    tick_ms: float = option("ms for a schedule's tick or its job, with some cold starts", 200)
+    scheduled_task_minutes: float = option("minutes that a scheduled job takes on Fargate", 60)
+    log_kb: float = option("KB of logs for each invocation", 0.3)
+    requests: float = option("requests per visit, without polls", 2)
+    static: float = option("of these, static files, which a CDN keeps", 1)
+    uncached: float = option("of these, what no CDN may answer, such as posts", 0.1)
+    cdn_seconds: float = option("seconds that a CDN keeps a page: s-maxage", 1)
+    cdn_caches: float = option("caches of the CDN that ask the app", 15)
+    minutes: float = option("minutes that a visitor stays", 1)
+    poll_seconds: float = option("seconds between polls of an open page; 0 if it doesn't poll", 8)
+    viral_poll_seconds: float = option("the same on a viral day, when the server asks for fewer", 30)
+    ms: float = option("ms per request", 30)
+    answer_kb: float = option("KB per response", 8)
+    jobs: float = option("jobs per visit", 0.1)
+    job_kinds: float = option("kinds of jobs that visits start", 1)
+    job_ms: float = option("ms per job", 300)
+    job_metrics: float = option("1 if the app sets JOBS_METRICS=1", 0)
+    normal_visits: float = option("visits on a normal day", 1_000)
+    normal_task_minutes: float = option("minutes of Fargate tasks on a normal day", 0)
+    viral_visits: float = option("visits on a viral day", 1_000_000)
+    viral_hours: float = option("hours within which they come", 24)
+    viral_task_minutes: float = option("minutes of Fargate tasks on a viral day", 60)
+    abuse_hours: float = option("hours of a night of abuse", 8)
+    abuse_body_kb: float = option("KB of the largest body that the API accepts", 10_240)
+    abuse_answer_kb: float = option("KB of the app's largest response", 100)
+    abuse_log_kb: float = option("KB of logs for a request, at most", 6)
+    abuse_jobs: float = option("jobs that a request starts, at most", 1)
+    abuse_cdn_requests: float = option("requests a second to the CDN", 10_000)
+    abuse_cdn_gbits: float = option("Gbit/s that it receives, and that it sends", 1)
+    database_kb: float = option("KB sent to the database for a request, at most", 2)
+    environments: float = option("Lambda's quota: environments at once", 1_000)
 
 
 def idle(resources: DeployedResources, traffic: TrafficModel) -> Usage:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from kit.errors import UsageError
-from kit.ops.cost_model import BillableSettings
+from kit.ops.cost_model import NO_CDN, BillableSettings
 from kit.ops.progress import Step
 from kit.ops.stage import PROJECT, Stage
 
@@ -48,7 +48,7 @@ class Settings(BillableSettings):
     @property
     def has_cdn(self) -> bool:
         """Whether CloudFront is in front of the API."""
-        return self.cdn != "off"
+        return self.cdn != NO_CDN
 
     @property
     def network(self) -> dict[str, str]:

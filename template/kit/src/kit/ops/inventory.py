@@ -35,8 +35,8 @@ def _read(account: aws_account.Account, stage: Stage, task_definition: str) -> D
     alarms = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{prefix}-")
     limits = throttle.read(account, stage) or Throttle(REGION_RATE, REGION_BURST)
     dashboards = cloudwatch.list_dashboards(DashboardNamePrefix=prefix)["DashboardEntries"]
-    # A plan can't be told from CloudFront's API, nor from what it serves.
-    cdn = PAY_AS_YOU_GO if "ORIGIN_SECRET_PARAMETER" in web["Environment"]["Variables"] else NO_CDN
+    # Reading the plan needs another permission; --cdn free names it.
+    cdn = PAY_AS_YOU_GO if deployed.distribution(account, stage) else NO_CDN
     return DeployedResources(
         manifest=json.loads((PROJECT / "jobs.json").read_text(encoding="utf-8")),
         architecture=web["Architectures"][0],

@@ -31,7 +31,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the numbers, - to standard output instead of the table")
     for assumption in fields(Scenario):
         parser.add_argument(
-            _option(assumption.name),
+            cost.flag(assumption.name),
             type=_number,
             metavar="N",
             help=f"{assumption.metadata['help']} (default: {assumption.default:,.10g})".replace("%", "%%"),
@@ -115,10 +115,10 @@ no environment ends during the spike. Prices of {region}: make cost.
 Assumptions (change them with ARGS='--ramp 60 --cdn 1' …):"""
     for field in fields(scenario):
         value = getattr(scenario, field.name)
-        yield f"  {_option(field.name):<20}{value:>12,.10g}  {field.metadata['help']}"
+        yield f"  {cost.flag(field.name):<20}{value:>12,.10g}  {field.metadata['help']}"
     yield ""
     for name, text in sources.items():
-        yield f"{_option(name)}: {text}"
+        yield f"{cost.flag(name)}: {text}"
 
 
 def _json(result: forecast.Forecast) -> str:
@@ -130,10 +130,6 @@ def _write(file: str, content: str) -> None:
         Path(file).write_text(content, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"Can't write {file}: {error.strerror}") from None
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _number(text: str) -> float:

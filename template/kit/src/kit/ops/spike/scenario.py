@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, fields
 
 from kit.errors import UsageError
+from kit.ops.cost_model import BillableSettings, TrafficModel, option
 
 VISITORS, MINUTES, REQUESTS = 20_000_000, 240, 1_000
 """The largest scenario; longer ones are days, which `make cost` knows."""
-CACHES = 15
-"""CloudFront's, as if visitors came from everywhere. Source: https://aws.amazon.com/cloudfront/features/, seen 2026-11."""
 VCPU_MB = 1769
 """Memory at which a function has one vCPU; with less it has that share of one.
 
@@ -18,40 +16,36 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 """
 
 
-def _option(help: str, default: float) -> Any:
-    return field(default=default, metadata={"help": help})
-
-
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
     """Assumptions; each field is an option of `make spike`. Times of the app are those on Lambda."""
 
-    visitors: float = _option("people who come", 10_000)
-    minutes: float = _option("minutes within which they come", 5)
-    requests: float = _option("requests of each", 4)
-    ramp: float = _option("seconds until they come at full rate, of the minutes at most", 10)
-    pause: float = _option("seconds between the requests of one person, on average", 5)
-    cold_ms: float = _option("ms of a cold start with its first response", 1_000)
-    warm_ms: float = _option("ms of a later response, median", 10)
-    spread: float = _option("99th percentile of a response's time ÷ median", 2)
-    network_ms: float = _option("ms between a visitor and the app, both ways, with the API", 40)
-    edge_ms: float = _option("ms until a visitor has a response of the CDN's", 20)
-    environments: float = _option("the account's quota: environments at once", 1_000)
-    environment_rate: float = _option("requests a second that Lambda gives an environment at most", 10)
-    scaling: float = _option("environments that Lambda adds to a function in 10 seconds", 1_000)
-    reserved: float = _option("environments reserved for the web function; -1: none", -1)
-    throttle_rate: float = _option("requests a second that the API accepts", 500)
-    throttle_burst: float = _option("requests that the API accepts at once", 1_000)
-    jobs: float = _option("jobs of each visitor", 0.1)
-    job_ms: float = _option("ms of a job", 300)
-    jobs_concurrency: float = _option("environments of the jobs' queue, at most", 10)
-    transactions: float = _option("transactions at once that the database carries", 70)
-    cdn: float = _option("1 with a CDN in front of the API", 0)
-    cacheable: float = _option("share of the requests that a CDN may answer from its cache", 0.9)
-    ttl: float = _option("seconds that it keeps a response: s-maxage", 1)
-    pages: float = _option("different pages among them", 2)
-    caches: float = _option("regional caches of the CDN that ask the app, each for itself", CACHES)
-    seed: float = _option("of the random numbers", 1)
+    visitors: float = option("people who come", 10_000)
+    minutes: float = option("minutes within which they come", 5)
+    requests: float = option("requests of each", 4)
+    ramp: float = option("seconds until they come at full rate, of the minutes at most", 10)
+    pause: float = option("seconds between the requests of one person, on average", 5)
+    cold_ms: float = option("ms of a cold start with its first response", 1_000)
+    warm_ms: float = option("ms of a later response, median", 10)
+    spread: float = option("99th percentile of a response's time ÷ median", 2)
+    network_ms: float = option("ms between a visitor and the app, both ways, with the API", 40)
+    edge_ms: float = option("ms until a visitor has a response of the CDN's", 20)
+    environments: float = option("the account's quota: environments at once", TrafficModel.environments)
+    environment_rate: float = option("requests a second that Lambda gives an environment at most", 10)
+    scaling: float = option("environments that Lambda adds to a function in 10 seconds", 1_000)
+    reserved: float = option("environments reserved for the web function; -1: none", -1)
+    throttle_rate: float = option("requests a second that the API accepts", BillableSettings.throttle_rate)
+    throttle_burst: float = option("requests that the API accepts at once", BillableSettings.throttle_burst)
+    jobs: float = option("jobs of each visitor", 0.1)
+    job_ms: float = option("ms of a job", 300)
+    jobs_concurrency: float = option("environments of the jobs' queue, at most", BillableSettings.jobs_concurrency)
+    transactions: float = option("transactions at once that the database carries", 70)
+    cdn: float = option("1 with a CDN in front of the API", 0)
+    cacheable: float = option("share of the requests that a CDN may answer from its cache", 0.9)
+    ttl: float = option("seconds that it keeps a response: s-maxage", 1)
+    pages: float = option("different pages among them", 2)
+    caches: float = option("regional caches of the CDN that ask the app, each for itself", TrafficModel.cdn_caches)
+    seed: float = option("of the random numbers", 1)
 
     def check(self) -> None:
         """Raise `UsageError`, with a line for each value that makes no sense."""
