@@ -210,6 +210,7 @@ _BURST = (
 _JOBS = (
     "The handler alone, batches of ten. The kit's time includes what Powertools leaves to the app: the time limit, the "
     "arguments checked against the signature, the job's and the request's id. Both remove what is done from the queue: "
-    "the kit one by one as they finish (so that a crash runs none again), Lambda after the batch; that is the queue's "
+    "the kit one by one as they finish (so that a crash runs none again), Lambda after the batch. The kit also hides a "
+    "batch in one call, so that a lost job is tried again soon. These calls are the queue's "
     "time, and in neither figure."
 )

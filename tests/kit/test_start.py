@@ -132,6 +132,22 @@ def test_a_source_that_is_gone_is_not_loaded_from_the_pack(own_packed: Path) -> 
     assert python(own_packed, "-c", code).strip() == "None"
 
 
+def test_of_an_installed_package_its_record_is_checked_and_not_each_source(own_packed: Path) -> None:
+    packages = own_packed / "packages"
+    record, source = packages / "extra-1.dist-info" / "RECORD", packages / "extra.py"
+    record.parent.mkdir(parents=True)
+    source.write_text("")
+    record.write_text("extra.py,,\nextra-1.dist-info/RECORD,,\n")
+    with own_packed.joinpath("app", "about.py").open("a") as file:
+        file.write("import extra\n")
+    path = os.pathsep.join([str(own_packed / "kit" / "src"), str(packages)])
+    python(own_packed, *BUILD, PYTHONPATH=path)
+    source.write_text("# changed by hand\n")
+    assert loaders(own_packed, "extra", "app.about", PYTHONPATH=path) == [PACK, PACK]
+    record.write_text(record.read_text() + "another.py,,\n")
+    assert loaders(own_packed, "extra", "app.about", PYTHONPATH=path) == [FILES, PACK]
+
+
 def test_a_pack_of_another_python_is_ignored(own_packed: Path) -> None:
     file = next(own_packed.joinpath("kit/src/kit/aws_lambda/__pycache__").glob("start.*.pack"))
     file.write_bytes(file.read_bytes().replace(sys.version[:6].encode(), b"2.7.18", 1))

@@ -86,6 +86,16 @@ def test_the_url_changes_with_the_content(folder: Path, static: StaticFiles) -> 
     assert static.url("app.css") != before
 
 
+def test_on_lambda_a_file_is_looked_up_once(folder: Path, static: StaticFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "web")
+    with pytest.raises(FileNotFoundError):
+        static.url("late.css")
+    folder.joinpath("late.css").write_text("")
+    before = static.url("late.css")
+    folder.joinpath("late.css").unlink()
+    assert static.url("late.css") == before
+
+
 @pytest.mark.parametrize("query", ["", "?v=", "?v=0123456789ab", "?other=1"])
 def test_any_other_url_of_a_file_is_revalidated(sites: Sites, query: str) -> None:
     assert sites.get(f"/static/app.css{query}").headers["cache-control"] == "no-cache"

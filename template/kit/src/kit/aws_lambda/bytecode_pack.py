@@ -1,8 +1,9 @@
 """The bytecode pack: the compiled modules of a cold start in one file, which the image's build writes.
 
 Without it, Python searches several folders for each of a start's 400 modules, and opens and checks two files each. A
-module is loaded from the pack only if its source still has the size and the modification time that it had when the
-pack was built, which is what Python checks of a `.pyc`. A pack that another Python has written is ignored.
+module is loaded from the pack only if a file that changes with it still has the size and the modification time that it
+had when the pack was built: for the app's modules their source, for those of an installed package its `RECORD`, which
+each installation writes. A pack that another Python has written is ignored.
 
 `BYTECODE_PACK=off` switches it off: while the image is built, none is written; at run time, none is used.
 
@@ -26,10 +27,12 @@ class Entry(NamedTuple):
     """A module in the pack."""
 
     source: str
+    checked: str
+    """The file that shows whether the module may have changed."""
     modified: int
-    """When the source was last modified, in seconds since 1970."""
+    """When that file was last modified, in seconds since 1970."""
     size: int
-    """The size of the source in bytes."""
+    """Its size in bytes."""
     is_package: bool
     offset: int
     """Where the code begins, in bytes after the header."""
@@ -56,18 +59,18 @@ def install() -> None:
 
 
 class _Finder:
-    def __init__(self, file: int, start: int, index: dict[str, tuple[str, int, int, bool, int, int]]) -> None:
+    def __init__(self, file: int, start: int, index: dict[str, tuple[str, str, int, int, bool, int, int]]) -> None:
         self._file, self._start, self._index = file, start, index
+        self._unchanged: dict[str, bool] = {}
+        """By the path of each file that was checked."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if (fields := self._index.get(name)) is None:
             return None
-        source, modified, size, is_package, offset, length = fields
-        try:
-            status = os.stat(source)
-        except OSError:
-            return None
-        if int(status.st_mtime) != modified or status.st_size != size:
+        source, checked, modified, size, is_package, offset, length = fields
+        if checked not in self._unchanged:
+            self._unchanged[checked] = _is_unchanged(checked, modified, size)
+        if not self._unchanged[checked]:
             return None
         loader_class = _LazyLoader if name in LAZY else _Loader
         loader = loader_class(name, source, self._file, self._start + offset, length)
@@ -76,6 +79,14 @@ class _Finder:
         if is_package:
             spec.submodule_search_locations = [os.path.dirname(source)]
         return spec
+
+
+def _is_unchanged(file: str, modified: int, size: int) -> bool:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return False
+    return int(status.st_mtime) == modified and status.st_size == size
 
 
 class _Loader(SourceFileLoader):

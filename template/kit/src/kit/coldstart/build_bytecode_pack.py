@@ -8,6 +8,8 @@ import importlib
 import marshal
 import os
 import sys
+import sysconfig
+from importlib import metadata
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType
@@ -45,16 +47,19 @@ def write() -> int:
     """Write all modules that are loaded now into the pack, and return their number."""
     entries: dict[str, bytecode_pack.Entry] = {}
     codes: list[bytes] = []
+    checked = _records()
     offset = 0
     for name, module in list(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
         if not (spec and spec.name == name and isinstance(spec.loader, SourceFileLoader) and spec.origin):
             continue
-        status = os.stat(spec.origin)
+        file = checked.get(spec.origin) or (os.__file__ if _is_standard(spec.origin) else spec.origin)
+        status = os.stat(file)
         stripped = name.partition(".")[0] in WITHOUT_DOCSTRINGS
         code = marshal.dumps(_without_docstrings(spec.origin) if stripped else spec.loader.get_code(name))
         entries[name] = bytecode_pack.Entry(
             source=spec.origin,
+            checked=file,
             modified=int(status.st_mtime),
             size=status.st_size,
             is_package=spec.submodule_search_locations is not None,
@@ -68,6 +73,28 @@ def write() -> int:
     with open(bytecode_pack.FILE, "wb") as file:
         file.write(len(header).to_bytes(4, "little") + header + b"".join(codes))
     return len(entries)
+
+
+def _records() -> dict[str, str]:
+    """Return the `RECORD` of each file that was installed with a package. An editable package's sources have none.
+
+    Source: packaging.python.org/en/latest/specifications/recording-installed-packages/
+    """
+    records: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        files = distribution.files or []
+        for record in files:
+            if record.match("*.dist-info/RECORD"):
+                path = str(distribution.locate_file(record))
+                records |= {str(distribution.locate_file(file)): path for file in files}
+    return records
+
+
+def _is_standard(source: str) -> bool:
+    """Whether a module belongs to Python itself, whose version the pack has."""
+    paths = sysconfig.get_paths()
+    installed = (f"{paths['purelib']}{os.sep}", f"{paths['platlib']}{os.sep}")
+    return source.startswith(f"{paths['stdlib']}{os.sep}") and not source.startswith(installed)
 
 
 def _without_docstrings(source: str) -> CodeType:

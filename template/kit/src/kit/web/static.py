@@ -10,12 +10,15 @@ routes=[…, Mount("/static", static)]
 
 import hashlib
 import os
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import parse_qs, quote
 
 from starlette import staticfiles
 from starlette.responses import Response
 from starlette.types import Scope
+
+from kit import settings
 
 __all__ = ["MAX_BYTES", "StaticFiles"]
 
@@ -42,12 +45,16 @@ class StaticFiles(staticfiles.StaticFiles):
         self.folder = folder
         self.prefix = prefix
         self._digests: dict[tuple[str, int, int], str] = {}
+        self._known_url = lru_cache(self._url)
 
     def url(self, path: str) -> str:
         """Return the URL of a file, with a digest of its content: `/static/app.css?v=1f8a0c3d5e7b`.
 
         Raises `FileNotFoundError` if there is no such file, and `ValueError` if it has more than `MAX_BYTES`.
         """
+        return self._known_url(path) if settings.on_lambda() else self._url(path)  # on Lambda, files never change
+
+    def _url(self, path: str) -> str:
         full_path, stat = self.lookup_path(os.path.normpath(path))
         if stat is None or not Path(full_path).is_file():
             raise FileNotFoundError(f"There is no file {path!r} in {self.folder}.")

@@ -8,7 +8,6 @@ first used, and again when its file changes.
 A template has a style or a script of the same folder by `{{ inline("page.css") }}` and `{{ inline("page.js") }}`.
 """
 
-import compileall
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -87,6 +86,8 @@ def _compile(folder: Path, environment: jinja2.Environment) -> None:
         except UnicodeDecodeError:
             return False
         return not name.startswith(f"{COMPILED}/")
+
+    import compileall  # here, because a cold start has no use for it
 
     target = folder / COMPILED
     environment.compile_templates(target, filter_func=is_template, zip=None)
