@@ -19,7 +19,9 @@ from typing import Any, NamedTuple
 
 FILE = os.path.join(os.path.dirname(__file__), "__pycache__", f"start.{sys.implementation.cache_tag}.pack")
 
-LAZY = {"html", "http.client", "http.cookies", "importlib.metadata", "ipaddress"}
+LAZY = {
+    "asyncio.sslproto", "bz2", "html", "http.client", "http.cookies", "importlib.metadata", "ipaddress", "locale", "lzma",
+}  # fmt: skip
 """Modules that our dependencies import and a cold start does not use: they are loaded when they are first used."""
 
 
