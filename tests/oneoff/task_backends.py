@@ -94,7 +94,8 @@ class Nowhere:
 class Counted:
     """Tasks are only records that end by themselves; `most` is how many have ever run at once.
 
-    A container starts once its task was described so many times: Fargate takes far longer than some requests.
+    A container starts once its task was described so many times since ECS's lists have it and older ones: Fargate takes
+    far longer than that and some requests.
     """
 
     def __init__(self, *, described: int = 0, running: float = 0.1, stopping: float = 0.0) -> None:
