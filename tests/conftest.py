@@ -53,6 +53,8 @@ LONGEST = (
 # A project under test isn't in a pipeline because its tests are. Workers inherit the other name.
 if "CI" in os.environ:
     os.environ["TESTS_IN_CI"] = os.environ.pop("CI")
+# Some images of Python set this; then each of the thousands of processes that the tests start compiles its packages again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # `make test` runs these below a make of its own; the projects' Makefiles under test must not notice that one.
 for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(inherited, None)
