@@ -10,6 +10,8 @@ TEXT := DATA DEMO DEST PORT VERSION
 $(foreach name,$(TEXT),$(eval override $(name) := $$(value $(name)))$(eval export ARG_$(name) := $$(value $(name))))
 # The generated app's script that runs uv, and downloads it where it is not installed.
 UV := python3 template/uvw
+# tests/conftest.py has the order in which the workers get the files.
+WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,7 +36,7 @@ demo: ## generate an app into $DEMO (build/demo), check it, and serve it on http
 	@$(MAKE) --no-print-directory -C "$$ARG_DEMO" dev PORT="$$ARG_PORT"
 
 test: ## run the template's tests
-	@$(UV) run --quiet pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(UV) run --quiet pytest $(WORKERS)
 
 # The usual test environment, with the kit's own dependencies replaced by the lowest versions that it allows. Without the
 # tests of jobs and those that need a MySQL server, which take minutes and depend on few features of libraries.
@@ -42,7 +44,7 @@ test-lowest: ## run most of the kit's tests with the lowest versions of its depe
 	@mkdir -p build
 	@$(UV) pip compile --quiet --resolution lowest-direct --all-extras --output-file build/lowest.txt template/kit/pyproject.toml
 	@$(UV) run --quiet --isolated --with-requirements build/lowest.txt python -m pytest -q tests/kit \
-		--ignore tests/kit/jobs -k "not mysql"
+		--ignore tests/kit/jobs -k "not mysql" $(WORKERS)
 
 check: ## check format, lint and types
 	@$(UV) run --quiet ruff format --check

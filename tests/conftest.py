@@ -16,12 +16,45 @@ import mysql
 import once
 from canary import CANARY
 from releases import commit, git
-from rendering import ROOT, render
+from rendering import ROOT, rendered
 from work_tree import copy_work_tree
+
+IMAGE = os.environ.setdefault("TESTS_IMAGE", f"spikeproof-test:{os.getpid()}")
+"""The tag of this run's image; workers inherit it."""
+
+LONGEST = (
+    "infra/test_rehearsal.py",
+    "test_update.py",
+    "test_update_matrix.py",
+    "test_make_update.py",
+    "infra/test_policies.py",
+    "infra/test_preview_rehearsal.py",
+    "infra/test_check.py",
+    "test_cookiecutter.py",
+    "test_own_update.py",
+    "oneoff/test_exec_endings.py",
+    "test_guides.py",
+    "test_files.py",
+    "infra/test_own.py",
+    "infra/test_settings.py",
+    "test_app.py",
+    "test_with_database.py",
+    "test_browser.py",
+    "infra/test_audit.py",
+    "oneoff/test_exec_run.py",
+    "infra/test_deploy.py",
+    "test_questions.py",
+    "test_laptops.py",
+    "test_hooks.py",
+    "infra/test_chosen.py",
+)
+"""The files that take longest, the longest first. They start first, so that the workers end at about the same time."""
 
 # A project under test isn't in a pipeline because its tests are. Workers inherit the other name.
 if "CI" in os.environ:
     os.environ["TESTS_IN_CI"] = os.environ.pop("CI")
+# Some images of Python set this; then each of the thousands of processes that the tests start compiles its packages again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # `make test` runs these below a make of its own; the projects' Makefiles under test must not notice that one.
 for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(inherited, None)
@@ -35,6 +68,19 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest files first; pytest-xdist hands out files in this order with --no-loadscope-reorder."""
+    places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_unconfigure() -> None:
+    """Remove the image once all workers have ended."""
+    if "PYTEST_XDIST_WORKER" not in os.environ and shutil.which("docker"):
+        containers.docker("image", "rm", "--force", IMAGE, check=False)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A folder that all of this run's workers share; a worker's own is in it."""
@@ -45,7 +91,7 @@ def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an app rendered with the default answers, from this work tree as it stands."""
-    return render(tmp_path_factory.mktemp("app") / "my-app")
+    return shutil.copytree(rendered(), tmp_path_factory.mktemp("app") / "my-app", symlinks=True)
 
 
 @pytest.fixture(scope="session")
@@ -59,19 +105,23 @@ def installed_app(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def image(installed_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The tag of the app's image, built by `make image` with secrets lying about that must not get in."""
+def image(installed_app: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tag of the app's image, which the workers share; `pytest_unconfigure` removes it."""
     containers.require_engine()
-    folder = tmp_path_factory.mktemp("image") / installed_app.name
+    return once.once("image", lambda: _build_image(installed_app, tmp_path_factory.mktemp("image")))
+
+
+def _build_image(installed_app: Path, parent: Path) -> str:
+    """Build it by `make image` with secrets lying about that must not get in."""
+    folder = parent / installed_app.name
     shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv", "data"))
     folder.joinpath(".env").write_text(f"LOG_LEVEL={CANARY}\nSTRIPE_KEY={CANARY}\n")
     containers.use_local_images(folder)
     folder.joinpath("data").mkdir()
     folder.joinpath("data/generated.env").write_text(f"SESSION_KEYS={CANARY}\n")
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
-    tag = f"spikeproof-test:{os.getpid()}"
     done = subprocess.run(
-        ["make", "image", f"IMAGE={tag}"],
+        ["make", "image", f"IMAGE={IMAGE}"],
         cwd=folder,
         env=os.environ | {"DATABASE_URL": f"mysql://app:{CANARY}@host/app", "STRIPE_KEY": CANARY},
         stdout=subprocess.PIPE,
@@ -79,8 +129,7 @@ def image(installed_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         text=True,
     )
     assert done.returncode == 0, done.stdout
-    yield tag
-    containers.docker("image", "rm", "--force", tag, check=False)
+    return IMAGE
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,9 @@ import pytest
 
 import serving
 import waiting
+from kit.cli import dev
+from kit.errors import UsageError
+from kit.settings import Settings, SettingsError
 
 
 def make(folder: Path, *arguments: str, env: dict[str, str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -33,11 +36,17 @@ def without_venv(**changes: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"} | changes
 
 
-def test_its_checks_pass_on_a_machine_with_only_python_git_and_make(
+def test_its_checks_pass_on_a_machine_with_only_python_git_and_make_and_leave_out_the_kit_and_compiled_templates(
     app: Path, bare: dict[str, str], tmp_path: Path
 ) -> None:
     folder = tmp_path / app.name
     shutil.copytree(app, folder)
+    with (folder / "kit/src/kit/web/forms.py").open("a") as module:
+        module.write("import sys, os\nMISTAKE : int = 'one'\n")
+    (folder / "kit" / "test_broken.py").write_text("def test_broken() -> None:\n    assert False\n")
+    compiled = folder / "app/pages/__pycache__/tmpl_0.py"
+    compiled.parent.mkdir(exist_ok=True)
+    compiled.write_text("if 0: yield None\n")
     home = tmp_path / "home"  # other tests have downloaded uv into the shared one
     home.mkdir()
     done = make(folder, "check", env=bare | {"HOME": str(home)}, timeout=180)
@@ -47,19 +56,6 @@ def test_its_checks_pass_on_a_machine_with_only_python_git_and_make(
     assert sorted(path.name for path in folder.iterdir() if path.name not in {file.name for file in app.iterdir()}) == [
         ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv", "uv.lock",
     ]  # fmt: skip
-
-
-def test_its_checks_leave_out_the_kit_and_compiled_templates(installed_app: Path, tmp_path: Path) -> None:
-    folder = tmp_path / installed_app.name
-    shutil.copytree(installed_app, folder, ignore=shutil.ignore_patterns(".venv"))
-    with (folder / "kit/src/kit/web/forms.py").open("a") as module:
-        module.write("import sys, os\nMISTAKE : int = 'one'\n")
-    (folder / "kit" / "test_broken.py").write_text("def test_broken() -> None:\n    assert False\n")
-    compiled = folder / "app/pages/__pycache__/tmpl_0.py"
-    compiled.parent.mkdir(exist_ok=True)
-    compiled.write_text("if 0: yield None\n")
-    done = make(folder, "check", env=without_venv(), timeout=180)
-    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -196,14 +192,26 @@ def test_a_taken_port_is_an_error(installed_app: Path, taken_port: int) -> None:
     assert_told(done, f"Port {taken_port} is in use", "make dev PORT=")
 
 
-@pytest.mark.parametrize("port", ["abc", "0", "70000", "-1", "8000; echo injected", ""])
+@pytest.mark.parametrize("port", ["abc", "0", "70000", "-1"])
+def test_only_a_number_from_1_to_65535_is_a_port(port: str) -> None:
+    with pytest.raises(UsageError, match=f"Invalid PORT '{port}'"):
+        dev.free_port(port)
+
+
+@pytest.mark.parametrize("port", ["8000; echo injected", ""])
 def test_an_invalid_port_is_an_error(installed_app: Path, port: str) -> None:
     assert_told(
         make(installed_app, "dev", f"PORT={port}", env=without_venv()), f"Invalid PORT {port!r}", "make dev PORT=8001"
     )
 
 
-@pytest.mark.parametrize("host", ["nonsense", "example.com", "256.0.0.1", ""])
+@pytest.mark.parametrize("host", ["nonsense", "256.0.0.1"])
+def test_only_an_address_is_a_host(host: str) -> None:
+    with pytest.raises(UsageError, match=f"Invalid HOST '{host}'"):
+        dev.parse_host(host)
+
+
+@pytest.mark.parametrize("host", ["example.com", ""])
 def test_an_invalid_host_is_an_error(installed_app: Path, host: str) -> None:
     done = make(installed_app, "dev", f"HOST={host}", env=without_venv())
     assert_told(done, f"Invalid HOST {host!r}", "make dev HOST=0.0.0.0")
@@ -230,15 +238,16 @@ def test_other_devices_reach_the_app_where_it_listens_on_every_address(installed
 
 
 @pytest.mark.parametrize(
-    "url",
-    [
-        "nonsense",
-        "postgres://app:hush-hush@host/app",
-        "mysql://app:hush-hush@/app",
-        "mysql://app:hush-hush@host:port/app",
-    ],
+    "url", ["nonsense", "postgres://app:hush-hush@host/app", "mysql://app:hush-hush@host:port/app"]
 )
-def test_an_invalid_database_url_is_an_error(installed_app: Path, url: str) -> None:
+def test_only_the_url_of_mysql_or_sqlite_is_a_database_url(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"DATABASE_URL.*mysql://user:password@host/database") as failure:
+        Settings.load({"DATABASE_URL": url})
+    assert "hush-hush" not in str(failure.value)
+
+
+def test_an_invalid_database_url_is_an_error(installed_app: Path) -> None:
+    url = "mysql://app:hush-hush@/app"
     done = make(installed_app, "dev", f"PORT={waiting.free_port()}", env=without_venv(DATABASE_URL=url))
     assert_told(done, "DATABASE_URL", "mysql://user:password@host/database")
     assert "hush-hush" not in done.stdout

@@ -30,6 +30,10 @@ TEXTS = [
     "two\nlines",
     "<script>alert(1)</script><b>bold</b>",
 ]
+POLLS_OFTEN = """
+const { setTimeout } = window;
+window.setTimeout = (action, pause) => setTimeout(action, pause / 10);
+"""
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +114,7 @@ def test_a_message_of_another_client_arrives_without_a_reload(visitor: Callable[
 
 
 def test_markup_that_arrives_without_a_reload_is_text_too(visitor: Callable[..., Page]) -> None:
-    looking, writing = visitor(), visitor()
+    looking, writing = visitor(script=POLLS_OFTEN), visitor()
     text = "<img src=x onerror=alert(2)><script>alert(3)</script>"
     post(writing, text)
     expect(looking.locator("article p").first).to_have_text(text, timeout=10_000)
@@ -198,10 +202,6 @@ def test_what_the_browser_blocks_is_printed_by_make_dev(browser: Browser, instal
 
 # --- behind a CDN
 
-POLLS_OFTEN = """
-const { setTimeout } = window;
-window.setTimeout = (action, pause) => setTimeout(action, pause / 10);
-"""
 MISSING = """
 window.missing = 0;
 new MutationObserver(() => { window.missing += !document.body.innerText.includes("my own") })

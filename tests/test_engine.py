@@ -13,7 +13,6 @@ from kit.ops import engine
 from kit.ops.engine import Engine
 from programs import program
 from recorders import make, with_recorders
-from rendering import render
 
 
 @pytest.fixture
@@ -81,10 +80,12 @@ def test_an_engine_that_does_not_run_is_reported_in_its_own_words(path: Path, sc
         engine.require()
 
 
-def test_deploy_builds_with_the_options_of_make_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deploy_builds_with_the_options_of_make_image(
+    app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images = {"BASE_IMAGE": "company.example/python:3.13", "UV_IMAGE": "company.example/uv:0.13"}
-    app = with_recorders(render(tmp_path / "my-app"))
-    *_, (recorded, _) = make(app, "image", **images)
+    project = with_recorders(shutil.copytree(app, tmp_path / "my-app"))
+    *_, (recorded, _) = make(project, "image", **images)
     for name, value in images.items():
         monkeypatch.setenv(name, value)
     assert recorded == ["docker", "build", *engine.build_options(), "--tag", "my-app", "."]

@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     with Collector() as server:
-        Thread(target=server.serve_forever).start()
+        Thread(target=server.serve_forever, args=[0.01]).start()
         yield server
         server.shutdown()
 

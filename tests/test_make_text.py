@@ -7,6 +7,7 @@ tests with another make, put it first on the PATH.
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from programs import path_without
 from recorders import make, with_recorders
-from rendering import ROOT, TEMPLATE, render
+from rendering import ROOT, TEMPLATE, rendered
 
 TOOLS = ("cdk", "sam", "terraform")
 TYPED = (
@@ -130,7 +131,10 @@ WORDS = {"ARGS": ("cost", "{}"), "DATA": ("update", "--data={}")}
 @pytest.fixture(scope="module")
 def apps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An app for each tool; its `uvw` and the programs in `bin` beside it record their arguments."""
-    return {iac: with_recorders(render(tmp_path_factory.mktemp(iac) / "my-app", iac=iac)) for iac in TOOLS}
+    return {
+        iac: with_recorders(shutil.copytree(rendered(iac), tmp_path_factory.mktemp(iac) / "my-app", symlinks=True))
+        for iac in TOOLS
+    }
 
 
 def nothing_ran(folder: Path) -> bool:

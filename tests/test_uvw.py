@@ -90,7 +90,7 @@ def serve() -> Iterator[Callable[..., Index]]:
 
     def start(*versions: str, damaged: bool = False, credentials: str = "") -> Index:
         index = Index(*versions, damaged=damaged, credentials=credentials)
-        threading.Thread(target=index.server.serve_forever, daemon=True).start()
+        threading.Thread(target=index.server.serve_forever, args=[0.01], daemon=True).start()
         started.append(index)
         return index
 

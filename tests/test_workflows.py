@@ -2,13 +2,14 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 import parts
-from rendering import ROOT, render
+from rendering import ROOT, rendered
 from workflows import jobs, steps, workflows
 
 RULES = ROOT / "template/kit/tools/zizmor.yml"
@@ -26,9 +27,9 @@ LONGER = {"preview.comment", "update.update"}
 """Jobs whose shell has logic of its own: test_workflow_steps.py runs it."""
 
 
-def rendered(folder: Path, iac: str) -> Path:
+def copied(folder: Path, iac: str) -> Path:
     """A new app, as the repository that it will be."""
-    app = render(folder / "my-app", iac=iac)
+    app = shutil.copytree(rendered(iac), folder / "my-app", symlinks=True)
     subprocess.run(["git", "init", "--quiet"], cwd=app, check=True)
     return app
 
@@ -37,7 +38,7 @@ def rendered(folder: Path, iac: str) -> Path:
 def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with workflows: a new app's, and this one."""
     which: str = request.param
-    return ROOT if which == "template" else rendered(tmp_path_factory.mktemp(which), which)
+    return ROOT if which == "template" else copied(tmp_path_factory.mktemp(which), which)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_linters_find_nothing(repository: Path, command: list[str]) -> None:
 
 
 def test_the_linters_would_find_something(tmp_path: Path) -> None:
-    folder = rendered(tmp_path, "sam")
+    folder = copied(tmp_path, "sam")
     broken = folder / ".github/workflows/check.yml"
     bad = "run: echo ${{ github.event.pull_request.title }}; echo $UNQUOTED"
     broken.write_text(broken.read_text().replace("run: make check", bad))
@@ -148,8 +149,8 @@ def test_every_step_calls_make_or_passes_on_its_output(app: Path) -> None:
 
 
 @pytest.mark.parametrize("iac", ["cdk", "sam", "terraform"])
-def test_every_make_target_that_is_called_exists(tmp_path: Path, iac: str) -> None:
-    folder = render(tmp_path / "my-app", iac=iac)
+def test_every_make_target_that_is_called_exists(iac: str) -> None:
+    folder = rendered(iac)
     called = set(re.findall(r"\bmake ([a-z-]+)", "\n".join(one.get("run", "") for _, one in steps(folder))))
     assert called >= {"check", "fuzz", "image", "infra-check", "deploy", "rollback", "preview", "preview-end", "update"}
     listed = subprocess.run(["make"], cwd=folder, capture_output=True, text=True, check=True).stdout
@@ -277,8 +278,8 @@ def test_who_may_take_productions_role(app: Path, claims: dict[str, str], taken:
 
 
 @pytest.mark.parametrize("iac", ["cdk", "sam", "terraform"])
-def test_nothing_that_a_pipeline_runs_may_change_between_two_runs_of_a_commit(tmp_path: Path, iac: str) -> None:
-    folder = render(tmp_path / "my-app", iac=iac)
+def test_nothing_that_a_pipeline_runs_may_change_between_two_runs_of_a_commit(iac: str) -> None:
+    folder = rendered(iac)
     written = [folder / "Makefile", *folder.glob("infra/*/infra.mk"), *folder.glob("infra/cdk/cdk.json")]
     text = "\n".join(file.read_text(encoding="utf-8") for file in [*written, *folder.glob(".github/**/*.yml")])
     assert not re.findall(

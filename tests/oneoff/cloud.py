@@ -55,10 +55,12 @@ class Task:
 
     arn: str
     request: dict[str, Any]
+    created: float = field(default_factory=time.time)
     begun: float = field(default_factory=time.monotonic)
     stopped: dict[str, str] = field(default_factory=dict)
     error: str = ""
     described: int = 0
+    """How often it was described alone since tasks that are as old are listed."""
     begun_or_failed: threading.Event = field(default_factory=threading.Event)
     runtime: str = field(default_factory=lambda: f"{uuid.uuid4().hex}-{uuid.uuid4().int % 10**10}")
 
@@ -206,7 +208,7 @@ class Cloud:
             "overrides": task.request["overrides"],
             "startedBy": task.request["startedBy"],
             "tags": task.request.get("tags", []),
-            "createdAt": time.time() - (time.monotonic() - task.begun),
+            "createdAt": task.created,
             "enableExecuteCommand": task.request["enableExecuteCommand"],
         }
         if status == "STOPPED":
@@ -222,7 +224,7 @@ class Cloud:
         failures = [{"arn": name, "reason": "MISSING"} for name in request["tasks"] if name not in seen]
         for name in request["tasks"]:
             if len(request["tasks"]) == 1 and name in known:
-                known[name].described += 1
+                known[name].described += time.monotonic() - known[name].begun >= self.unlisted
         return {"tasks": [self.describe(task) for task in tasks], "failures": failures}
 
     def ListTasks(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -310,7 +312,7 @@ def serving(cloud: Cloud) -> Iterator[dict[str, str]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
     thread.start()
     try:
         yield {

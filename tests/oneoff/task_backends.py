@@ -28,19 +28,18 @@ class Containers:
         except AssertionError as error:
             raise RuntimeError(f"CannotStartContainerError: {error}") from None
         self.started.add(task.id)
+        threading.Thread(target=self._wait, args=[task], daemon=True).start()
 
-    def _state(self, task: Task) -> list[str]:
-        return containers.docker("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", task.id).split()
+    def _wait(self, task: Task) -> None:
+        """Keep the exit code as soon as there is one: to ask for it costs a process each time."""
+        done = subprocess.run(["docker", "wait", task.id], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        if done.returncode == 0:
+            self.codes[task.id] = int(done.stdout)
 
     def running(self, task: Task) -> bool:
-        return task.id in self.started and self._state(task)[0] == "running"
+        return task.id in self.started and task.id not in self.codes
 
     def exit_code(self, task: Task) -> int | None:
-        if task.id in self.started and task.id not in self.codes:
-            status, code = self._state(task)
-            if status != "exited":
-                return None
-            self.codes[task.id] = int(code)
         return self.codes.get(task.id)
 
     def lines(self, task: Task) -> list[str]:
@@ -94,7 +93,8 @@ class Nowhere:
 class Counted:
     """Tasks are only records that end by themselves; `most` is how many have ever run at once.
 
-    A container starts once its task was described so many times: Fargate takes far longer than some requests.
+    A container starts once its task was described so many times since ECS's lists have it and older ones: Fargate takes
+    far longer than that and some requests.
     """
 
     def __init__(self, *, described: int = 0, running: float = 0.1, stopping: float = 0.0) -> None:

@@ -7,7 +7,7 @@ from exec_client import Exec
 import containers
 from waiting import until
 
-COUNT = "import time\nfor n in range(3): print('line', n, flush=True); time.sleep(2)"
+COUNT = "import time\nfor pause in (3, 0.1, 0): print('line', pause, flush=True); time.sleep(pause)"
 
 
 def test_the_output_comes_while_the_command_runs(aws: Exec) -> None:
@@ -16,10 +16,10 @@ def test_the_output_comes_while_the_command_runs(aws: Exec) -> None:
         assert client.stdout
         for line in client.stdout:
             lines.append(line.rstrip())
-            if line.startswith("line 0"):
+            if line.startswith("line 3"):
                 assert aws.cloud.alive(), "the first line is there before the command has ended"
     assert client.returncode == 0
-    assert lines[-3:] == ["line 0", "line 1", "line 2"]
+    assert lines[-3:] == ["line 3", "line 0.1", "line 0"]
 
 
 def test_the_exit_code_is_the_commands(aws: Exec) -> None:
@@ -75,7 +75,7 @@ def test_a_detached_command_is_followed_to_its_end(aws: Exec) -> None:
 
 
 def test_a_network_failure_is_retried(aws: Exec) -> None:
-    with aws.begin("--run", "--", "sh", "-c", "echo begun; sleep 4; echo done; exit 3") as client:
+    with aws.begin("--run", "--", "sh", "-c", "echo begun; sleep 2; echo done; exit 3") as client:
         assert client.stdout
         until(lambda: "begun" in client.stdout.readline(), what="the command")
         aws.cloud.drops.append(lambda *_: True)

@@ -174,7 +174,10 @@ def swallow_in_a_finalizer() -> None:
         swallow_in_a_finalizer,
     ],
 )
-def test_a_job_that_swallows_the_interruption_is_interrupted_until_it_ends(job: Any) -> None:
+def test_a_job_that_swallows_the_interruption_is_interrupted_until_it_ends(
+    job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeouts, "REPEAT", 0.1)
     with pytest.raises(OutOfTime):
         timeouts.call(job, {}, 0.05)
     gc.collect()
