@@ -1,11 +1,12 @@
 """What the tests share, made once a session and named for what it gives."""
 
+import functools
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import history
 import mysql
 import once
 from canary import CANARY
-from releases import commit, git
+from releases import commit, copy, git
 from rendering import ROOT, render
 from work_tree import copy_work_tree
 
@@ -46,6 +47,18 @@ def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an app rendered with the default answers, from this work tree as it stands."""
     return render(tmp_path_factory.mktemp("app") / "my-app")
+
+
+@pytest.fixture(scope="session")
+def app_with(app: Path) -> Callable[[str], Path]:
+    """The folder of the same app with an infrastructure tool, by the tool's name; not to be changed."""
+
+    def rendered(iac: str) -> Path:
+        if iac == "sam":
+            return app
+        return once.folder(f"app-{iac}", lambda folder: render(folder / app.name, iac=iac)) / app.name
+
+    return rendered
 
 
 @pytest.fixture(scope="session")
@@ -142,3 +155,17 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         if re.search(r"_PROXY$|SSL|CERT|INDEX_URL|^LANG$", name, re.IGNORECASE)
     }
     return kept | {"PATH": str(programs), "HOME": str(home), "UV_CACHE_DIR": str(cache)}
+
+
+@pytest.fixture(scope="session")
+def generate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`releases.copy`, which renders what is the same only once."""
+
+    @functools.cache
+    def rendered(template: Path, version: str, **answers: str) -> Path:
+        return copy(template, tmp_path_factory.mktemp("generated") / "app", version, **answers)
+
+    def generated(template: Path, folder: Path, version: str, **answers: str) -> Path:
+        return shutil.copytree(rendered(template, version, **answers), folder, symlinks=True)
+
+    return generated
