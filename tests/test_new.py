@@ -13,11 +13,17 @@ from releases import git
 from rendering import QUESTIONS, ROOT
 
 
-@pytest.fixture
-def clone(template: Path, tmp_path: Path) -> Path:
-    """A clone of the template, as a user makes one."""
-    git(tmp_path, "clone", "--quiet", str(template), "clone")
-    return tmp_path / "clone"
+def clone(template: Path) -> Path:
+    """Clone the template beside it, as a user does; give the clone's folder."""
+    git(template.parent, "clone", "--quiet", str(template), "clone")
+    return template.parent / "clone"
+
+
+@pytest.fixture(scope="module")
+def small_clone(small_template: Path) -> Path:
+    """A clone with few of the template's files, for tests after which it is as it was."""
+    (small_template.parent / "clone.txt").write_text("")
+    return clone(small_template)
 
 
 def new(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -34,11 +40,13 @@ def new(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_two_commands_bring_an_app_with_only_python_git_and_make(
-    clone: Path, template: Path, bare: dict[str, str], tmp_path: Path
+    template: Path, bare: dict[str, str], tmp_path: Path
 ) -> None:
     usual = path_without(tmp_path / "bin", "copier", "docker", "pip", "pipx", "podman", "python", "uv", "uvx")
     bare = bare | {"PATH": usual}  # `git submodule` is a shell script, which needs more than Git alone
-    with pexpect.spawn("make", ["new", "DEST=../photo-wall"], cwd=clone, env=bare, encoding="utf-8") as process:
+    with pexpect.spawn(
+        "make", ["new", "DEST=../photo-wall"], cwd=clone(template), env=bare, encoding="utf-8"
+    ) as process:
         for question in QUESTIONS.values():
             process.expect_exact(question["help"], timeout=300)
             process.send("\r")
@@ -64,20 +72,18 @@ def test_two_commands_bring_an_app_with_only_python_git_and_make(
         (["../photo-wall", "--data=iac=pulumi"], "iac: Use a tool such as “sam”: the others are cdk and terraform."),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_sentence(
-    clone: Path, tmp_path: Path, arguments: list[str], problem: str
-) -> None:
-    tmp_path.joinpath("clone.txt").write_text("")
-    done = new(clone, *arguments)
+def test_what_cannot_be_done_is_said_in_one_sentence(small_clone: Path, arguments: list[str], problem: str) -> None:
+    done = new(small_clone, *arguments)
     assert done.returncode == 1
     assert problem in done.stdout
     assert "Traceback" not in done.stdout
-    assert not (tmp_path / "photo-wall").exists()
+    assert not (small_clone.parent / "photo-wall").exists()
 
 
-def test_without_a_network_it_names_the_address(clone: Path, tmp_path: Path) -> None:
-    git(clone, "remote", "set-url", "origin", "https://127.0.0.1:9/template.git")
-    done = new(clone, "--defaults", "../photo-wall")
+def test_without_a_network_it_names_the_address(small_copy: Path, tmp_path: Path) -> None:
+    folder = clone(small_copy)
+    git(folder, "remote", "set-url", "origin", "https://127.0.0.1:9/template.git")
+    done = new(folder, "--defaults", "../photo-wall")
     assert done.returncode == 1
     assert "The template at https://127.0.0.1:9/template.git cannot be read" in done.stdout
     assert "Traceback" not in done.stdout
