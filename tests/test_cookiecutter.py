@@ -187,8 +187,10 @@ def test_a_path_that_begins_where_one_stands_is_found(small_copy: Path, tmp_path
         ("project_name=kit", "project_name: Use one such as “photo-wall”: kit is taken by Python or the app."),
     ],
 )
-def test_a_bad_answer_is_refused_by_one_sentence_and_leaves_nothing(tmp_path: Path, answer: str, sentence: str) -> None:
-    done = run_cookiecutter(ROOT, tmp_path, "_checks=no", answer)
+def test_a_bad_answer_is_refused_by_one_sentence_and_leaves_nothing(
+    small_template: Path, tmp_path: Path, answer: str, sentence: str
+) -> None:
+    done = run_cookiecutter(small_template, tmp_path, "_checks=no", answer)
     assert done.returncode != 0
     assert done.stdout.strip().splitlines() in ([sentence, "Aborted!"], [sentence, "", "Aborted!"])
     assert list(tmp_path.iterdir()) == []
