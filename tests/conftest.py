@@ -41,24 +41,13 @@ def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A folder that all of this run's workers share; a worker's own is in it."""
     base = tmp_path_factory.getbasetemp()
     os.environ[once.FOLDER] = str(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+    os.environ["MYPY_CACHE_DIR"] = str(base / "mypy")  # projects under test differ little, and mypy compares contents
 
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an app rendered with the default answers, from this work tree as it stands."""
     return render(tmp_path_factory.mktemp("app") / "my-app")
-
-
-@pytest.fixture(scope="session")
-def app_with(app: Path) -> Callable[[str], Path]:
-    """The folder of the same app with an infrastructure tool, by the tool's name; not to be changed."""
-
-    def rendered(iac: str) -> Path:
-        if iac == "sam":
-            return app
-        return once.folder(f"app-{iac}", lambda folder: render(folder / app.name, iac=iac)) / app.name
-
-    return rendered
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ import copier
 import yaml
 from copier.errors import DirtyLocalWarning
 
+import once
+
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "template"
 CONFIG = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
@@ -37,3 +39,8 @@ def render(folder: Path, *, template: Path = ROOT, **answers: str) -> Path:
         answers = {"project_name": "my-app", **answers}  # which would follow from the folder
         copier.run_copy(str(template), folder, answers, defaults=True, vcs_ref="HEAD", skip_tasks=True, quiet=True)
     return folder
+
+
+def rendered(iac: str = CONFIG["iac"]["default"]) -> Path:
+    """Return a new app with that tool, rendered once for all workers and not to be changed."""
+    return once.folder(f"app-{iac}", lambda folder: render(folder, iac=iac))

@@ -6,14 +6,13 @@ docker/lib/dependabot/docker/file_parser.rb, FROM_LINE, and issue 2057.
 
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from rendering import ROOT, TEMPLATE
+from rendering import ROOT, TEMPLATE, rendered
 
 CHECKER = "check-jsonschema==0.39.0"
 """Brings the schema that SchemaStore keeps of GitHub's documentation."""
@@ -24,10 +23,10 @@ TOOLS = ("cdk", "sam", "terraform")
 
 
 @pytest.fixture(params=[*TOOLS, "template"])
-def repository(request: pytest.FixtureRequest, app_with: Callable[[str], Path]) -> Path:
+def repository(request: pytest.FixtureRequest) -> Path:
     """A repository with a Dependabot configuration: a new app's, and this one."""
     which: str = request.param
-    return ROOT if which == "template" else app_with(which)
+    return ROOT if which == "template" else rendered(which)
 
 
 def updates(repository: Path) -> dict[str, dict[str, Any]]:
@@ -43,8 +42,8 @@ def check(*files: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([TEMPLATE / "uvw", *command, *files], capture_output=True, text=True)
 
 
-def test_it_has_the_documented_shape(app_with: Callable[[str], Path]) -> None:
-    done = check(*(folder / ".github" / "dependabot.yml" for folder in (ROOT, *map(app_with, TOOLS))))
+def test_it_has_the_documented_shape() -> None:
+    done = check(*(folder / ".github" / "dependabot.yml" for folder in (ROOT, *map(rendered, TOOLS))))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -54,9 +53,9 @@ def test_the_schema_would_find_something(tmp_path: Path) -> None:
     assert "fortnightly" in check(tmp_path / "dependabot.yml").stdout
 
 
-def test_an_app_gets_what_it_is_made_of_updated(app_with: Callable[[str], Path]) -> None:
+def test_an_app_gets_what_it_is_made_of_updated() -> None:
     for iac in TOOLS:
-        found = updates(app_with(iac)).keys()
+        found = updates(rendered(iac)).keys()
         assert found == {"uv", "docker", "github-actions"} | ({"terraform"} if iac == "terraform" else set())
 
 

@@ -2,13 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
 import render as rendered
+import rendering
 from rendering import ODD, QUESTIONS, TEMPLATE, render
 
 
@@ -52,8 +52,8 @@ def test_plain_files_are_rendered_as_they_stand(app: Path) -> None:
 
 
 @pytest.mark.parametrize("tool", QUESTIONS["iac"]["choices"].values())
-def test_every_path_is_legal_on_windows(app_with: Callable[[str], Path], tool: str) -> None:
-    names = [name for name, _ in rendered.files(app_with(tool))]
+def test_every_path_is_legal_on_windows(tool: str) -> None:
+    names = [name for name, _ in rendered.files(rendering.rendered(tool))]
     reserved = re.compile(r"(^|/)(con|prn|aux|nul|com\d|lpt\d)(\.|/|$)", re.IGNORECASE)
     assert not [name for name in names if re.search(r'[<>:"\\|?*\x00-\x1f]|[ .](/|$)', name) or reserved.search(name)]
     assert len({name.lower() for name in names}) == len(names)
@@ -70,10 +70,10 @@ def test_every_setting_is_documented(app: Path) -> None:
 
 
 @pytest.mark.parametrize("iac", ["sam", "cdk", "terraform"])
-def test_what_a_user_sees_outside_the_kit_stays_small(app_with: Callable[[str], Path], iac: str) -> None:
+def test_what_a_user_sees_outside_the_kit_stays_small(iac: str) -> None:
     seen = [
         path
-        for name, path in rendered.files(app_with(iac))
+        for name, path in rendered.files(rendering.rendered(iac))
         if name.partition("/")[0] != "kit" and path.name != "uv.lock"
     ]
     texts = [path.read_bytes() for path in seen]  # locks are generated, and nobody reads them
