@@ -1,11 +1,12 @@
 """What the tests share, made once a session and named for what it gives."""
 
+import functools
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import history
 import mysql
 import once
 from canary import CANARY
-from releases import commit, git
+from releases import commit, copy, git
 from rendering import ROOT, rendered
 from work_tree import copy_work_tree
 
@@ -86,6 +87,7 @@ def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A folder that all of this run's workers share; a worker's own is in it."""
     base = tmp_path_factory.getbasetemp()
     os.environ[once.FOLDER] = str(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+    os.environ["MYPY_CACHE_DIR"] = str(base / "mypy")  # projects under test differ little, and mypy compares contents
 
 
 @pytest.fixture(scope="session")
@@ -191,3 +193,17 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         if re.search(r"_PROXY$|SSL|CERT|INDEX_URL|^LANG$", name, re.IGNORECASE)
     }
     return kept | {"PATH": str(programs), "HOME": str(home), "UV_CACHE_DIR": str(cache)}
+
+
+@pytest.fixture(scope="session")
+def generate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`releases.copy`, which renders what is the same only once."""
+
+    @functools.cache
+    def rendered(template: Path, version: str, **answers: str) -> Path:
+        return copy(template, tmp_path_factory.mktemp("generated") / "app", version, **answers)
+
+    def generated(template: Path, folder: Path, version: str, **answers: str) -> Path:
+        return shutil.copytree(rendered(template, version, **answers), folder, symlinks=True)
+
+    return generated

@@ -102,6 +102,8 @@ def take_away(folder: Path) -> None:
     # A module less, and files that have gone since.
     (template / "kit/src/kit/db/bulk.py").unlink()
     (template / "kit/src/kit/gone.py").write_text('"""Of an older version."""\n')
+    for own in (template / "infra").glob("*/own.*"):
+        own.unlink()
     for tool in ("cdk", "sam", "terraform"):
         (template / "infra" / tool / "gone.txt").write_text("Of an older version.\n")
         without(f"template/infra/{tool}/README.md", r"\A.*", "# Older")

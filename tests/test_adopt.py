@@ -2,11 +2,12 @@
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import parts
-from rendering import ROOT, render
+from rendering import ROOT
 
 GUIDE = (ROOT / "docs" / "adopt.md").read_text(encoding="utf-8")
 MAIN = """
@@ -77,8 +78,8 @@ def sh(folder: Path, shell: str) -> None:
     assert done.returncode == 0, f"{shell}\n{done.stdout}"
 
 
-def test_the_guide_leads_to_an_app_that_passes_its_checks(tmp_path: Path) -> None:
-    folder = render(tmp_path / "shop")
+def test_the_guide_leads_to_an_app_that_passes_its_checks(app: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(app, tmp_path / "shop")
     sh(folder, "git init -q && git add -A && git -c user.name=T -c user.email=t@example.com commit -qm new")
     sh(folder, block("git rm -r app/web.py"))
     files = {
@@ -105,8 +106,8 @@ def test_the_guide_leads_to_an_app_that_passes_its_checks(tmp_path: Path) -> Non
     sh(folder, "make check")
 
 
-def test_code_that_asks_for_a_newer_python_asks_nothing_of_the_templates(tmp_path: Path) -> None:
-    folder = render(tmp_path / "shop")
+def test_code_that_asks_for_a_newer_python_asks_nothing_of_the_templates(app: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(app, tmp_path / "shop")
     project = folder.joinpath("pyproject.toml")
     text = project.read_text(encoding="utf-8")
     project.write_text(text.replace('requires-python = ">=3.11"', 'requires-python = ">=3.14"'), encoding="utf-8")

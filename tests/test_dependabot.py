@@ -12,18 +12,21 @@ from typing import Any
 import pytest
 import yaml
 
-from rendering import ROOT, TEMPLATE, render
+from rendering import ROOT, TEMPLATE, rendered
 
 CHECKER = "check-jsonschema==0.39.0"
 """Brings the schema that SchemaStore keeps of GitHub's documentation."""
 IMAGE = re.compile(r"(?P<name>[\w.-]+(?:/[\w.-]+)*):(?P<tag>\d+\.\d+[\w.-]*)@sha256:[0-9a-f]{64}")
 
 
-@pytest.fixture(scope="module", params=["cdk", "sam", "terraform", "template"])
-def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+TOOLS = ("cdk", "sam", "terraform")
+
+
+@pytest.fixture(params=[*TOOLS, "template"])
+def repository(request: pytest.FixtureRequest) -> Path:
     """A repository with a Dependabot configuration: a new app's, and this one."""
     which: str = request.param
-    return ROOT if which == "template" else render(tmp_path_factory.mktemp(which) / "my-app", iac=which)
+    return ROOT if which == "template" else rendered(which)
 
 
 def updates(repository: Path) -> dict[str, dict[str, Any]]:
@@ -39,8 +42,8 @@ def check(*files: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([TEMPLATE / "uvw", *command, *files], capture_output=True, text=True)
 
 
-def test_it_has_the_documented_shape(repository: Path) -> None:
-    done = check(repository / ".github" / "dependabot.yml")
+def test_it_has_the_documented_shape() -> None:
+    done = check(*(folder / ".github" / "dependabot.yml" for folder in (ROOT, *map(rendered, TOOLS))))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -50,9 +53,9 @@ def test_the_schema_would_find_something(tmp_path: Path) -> None:
     assert "fortnightly" in check(tmp_path / "dependabot.yml").stdout
 
 
-def test_an_app_gets_what_it_is_made_of_updated(tmp_path: Path) -> None:
-    for iac in ("cdk", "sam", "terraform"):
-        found = updates(render(tmp_path / iac, iac=iac)).keys()
+def test_an_app_gets_what_it_is_made_of_updated() -> None:
+    for iac in TOOLS:
+        found = updates(rendered(iac)).keys()
         assert found == {"uv", "docker", "github-actions"} | ({"terraform"} if iac == "terraform" else set())
 
 

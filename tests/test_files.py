@@ -6,6 +6,7 @@ tries every way to write into it.
 
 import functools
 import os
+import shutil
 import stat
 import subprocess
 import warnings
@@ -21,7 +22,7 @@ from cookiecutter.main import cookiecutter
 
 from recorders import make, with_recorders
 from releases import commit, committed, copy, git
-from rendering import ROOT, render
+from rendering import ROOT, rendered
 
 
 class Link(NamedTuple):
@@ -288,7 +289,7 @@ def test_an_update_keeps_what_git_ignores(small_copy: Path, tmp_path: Path, capf
 @pytest.mark.parametrize("iac", ["cdk", "sam", "terraform"])
 def test_no_target_of_the_apps_makefile_touches_a_file_itself(iac: str, tmp_path: Path) -> None:
     """What the programs do that it calls is their own tests' business."""
-    app = with_recorders(render(tmp_path / "my-app", iac=iac))
+    app = with_recorders(shutil.copytree(rendered(iac), tmp_path / "my-app"))
     people = (".env", "data/app.db", f"infra/{iac}/build/mine.txt", f"infra/{iac}/test.tfvars", "uv.lock", ".venv/mine")
     for name in people:
         app.joinpath(name).parent.mkdir(parents=True, exist_ok=True)

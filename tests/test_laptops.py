@@ -90,13 +90,17 @@ def without_modes(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pa
 
 @pytest.mark.usefixtures("someone")
 def test_a_project_on_a_file_system_without_modes_is_checked_committed_and_updated(
-    without_modes: Path, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    without_modes: Path,
+    small_copy: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")  # nothing is installed: it is about files
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     project = without_modes / "my-app"
-    done = copier("copy", "--quiet", "--trust", "--defaults", template, project)
+    done = copier("copy", "--quiet", "--trust", "--defaults", small_copy, project)
     assert "Traceback" not in done.stdout
     if "0644" in request.node.name:
         assert "Every file in" in done.stdout
@@ -107,10 +111,10 @@ def test_a_project_on_a_file_system_without_modes_is_checked_committed_and_updat
     assert programs(project) == PROGRAMS
     assert git(project, "status", "--porcelain") == ""
 
-    program(template / "template" / "tool", "#!/bin/sh\necho a new script\n")
-    with (template / "template" / "uvw").open("a") as file:
+    program(small_copy / "template" / "tool", "#!/bin/sh\necho a new script\n")
+    with (small_copy / "template" / "uvw").open("a") as file:
         file.write("# changed\n")
-    commit(template, "v1.0.1")
+    commit(small_copy, "v1.0.1")
     kit = {"PYTHONPATH": str(TEMPLATE / "kit" / "src")}
     updated = run("python3", "-m", "kit", "update", cwd=project, PATH=venv_first(), **kit)
     assert updated.returncode == 0, updated.stdout

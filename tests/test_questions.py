@@ -3,11 +3,13 @@
 import keyword
 import os
 import re
-import subprocess
+import runpy
+import shutil
 import sys
 import tempfile
 import tomllib
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -49,6 +51,18 @@ BAD = {
 }
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What asks the questions of this template, with the only files that show the answers; in no repository."""
+    folder = tmp_path_factory.mktemp("questions")
+    shutil.copytree(ROOT / "hooks", folder / "hooks", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "copier.yml", folder)
+    folder.joinpath(TEMPLATE.name).mkdir()
+    for name in ("{{ _copier_conf.answers_file }}.jinja", "pyproject.toml.jinja"):
+        shutil.copy(TEMPLATE / name, folder / TEMPLATE.name)
+    return folder
+
+
 def cases(answers: dict[str, list[str]]) -> list[tuple[str, str]]:
     return [(question, answer) for question, each in answers.items() for answer in each]
 
@@ -64,43 +78,50 @@ def test_every_question_has_help_a_default_and_a_validator(name: str) -> None:
     assert QUESTIONS[name].get("validator") or QUESTIONS[name]["choices"]
 
 
-@pytest.mark.parametrize(("question", "answer"), cases(GOOD))
-def test_a_good_answer_is_kept_as_it_was_given(
-    small_template: Path, tmp_path: Path, question: str, answer: str
-) -> None:
-    app = render(tmp_path / "app", template=small_template, **{question: answer})
-    assert yaml.safe_load((app / ".copier-answers.yml").read_text(encoding="utf-8"))[question] == answer
+@pytest.mark.parametrize("number", range(max(map(len, GOOD.values()))))
+def test_good_answers_are_kept_as_they_were_given(template: Path, tmp_path: Path, number: int) -> None:
+    given = {question: answers[number % len(answers)] for question, answers in GOOD.items()}
+    app = render(tmp_path / "app", template=template, **given)
+    kept = yaml.safe_load((app / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert {question: kept[question] for question in given} == given
 
 
 @pytest.mark.parametrize(("question", "answer"), cases(BAD))
 def test_a_bad_answer_is_refused_with_an_example_and_nothing_is_written(
-    small_template: Path, tmp_path: Path, question: str, answer: str
+    template: Path, tmp_path: Path, question: str, answer: str
 ) -> None:
     with pytest.raises(UserMessageError, match=f"{question}: .* such as “") as refusal:
-        render(tmp_path / "app", template=small_template, **{question: answer})
+        render(tmp_path / "app", template=template, **{question: answer})
     assert not (tmp_path / "app").exists()
     sentence = re.fullmatch(rf"'None' has no attribute '{question}: (.* such as “(.+?)”): (.+)'", refusal.value.message)
     assert sentence
-    accepted(small_template, question, sentence[2])
+    accepted(template, question, sentence[2])
     # On a terminal, where Copier shows a validator's sentence in the last line, and cuts it there.
     assert len(f"Validation error for question '{question}': {sentence[1]}") <= 80
     assert len(f"{sentence[1]}: {sentence[3]}") <= 80
 
 
-def copied(template: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Copier's command line."""
-    call = [sys.executable, "-m", "copier", "copy", "--vcs-ref", "HEAD", "--defaults", "--skip-tasks", *arguments]
-    environ = os.environ | {"PYTHONWARNINGS": "ignore"}
-    return subprocess.run([*call, template, folder], env=environ, capture_output=True, text=True)
+@pytest.fixture
+def refused(template: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run Copier's command line, in this process, to a refusal; return the line that it prints."""
+
+    def run(folder: Path, *arguments: str) -> str:
+        call = ["copier", "copy", "--defaults", "--skip-tasks", *arguments, str(template), str(folder)]
+        monkeypatch.setattr(sys, "argv", call)
+        with pytest.raises(SystemExit) as exit_:
+            runpy.run_module("copier", run_name="__main__")
+        assert exit_.value.code == 1
+        (line,) = capfd.readouterr().err.strip().splitlines()
+        return line
+
+    return run
 
 
 @pytest.mark.parametrize(("question", "answers"), BAD.items())
 def test_a_bad_answer_on_the_command_line_is_refused_in_one_line(
-    small_template: Path, tmp_path: Path, question: str, answers: list[str]
+    refused: Callable[..., str], tmp_path: Path, question: str, answers: list[str]
 ) -> None:
-    done = copied(small_template, tmp_path / "app", f"--data={question}={answers[-1]}")
-    assert done.returncode == 1
-    (line,) = done.stderr.strip().splitlines()
+    line = refused(tmp_path / "app", f"--data={question}={answers[-1]}")
     assert re.search(rf"{question}: .* such as “.+”: ", line)
 
 
@@ -110,8 +131,8 @@ def test_every_question_is_whole_on_a_terminal_of_80_columns() -> None:
         assert all(len(f"   » {label}") < 80 for label in question.get("choices", ()))
 
 
-def test_a_bad_answer_on_a_terminal_is_refused_at_once_with_an_example(small_template: Path, tmp_path: Path) -> None:
-    call = ["-m", "copier", "copy", "--vcs-ref", "HEAD", "--skip-tasks", str(small_template), str(tmp_path / "app")]
+def test_a_bad_answer_on_a_terminal_is_refused_at_once_with_an_example(template: Path, tmp_path: Path) -> None:
+    call = ["-m", "copier", "copy", "--vcs-ref", "HEAD", "--skip-tasks", str(template), str(tmp_path / "app")]
     environ = os.environ | {"PYTHONWARNINGS": "ignore", "TERM": "xterm"}
     with pexpect.spawn(sys.executable, call, env=environ, dimensions=(24, 80), encoding="utf-8", timeout=30) as copier:
         copier.expect_exact("Name of the project")
@@ -146,19 +167,16 @@ def test_no_name_is_taken_twice(app: Path, installed_app: Path) -> None:
     assert {package["name"] for package in packages} - {"my-app"} | folders | keywords <= taken
 
 
-def test_a_folder_with_something_in_it_is_left_alone(small_template: Path, tmp_path: Path) -> None:
+def test_a_folder_with_something_in_it_is_left_alone(refused: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    done = copied(small_template, tmp_path)
-    assert done.returncode == 1
-    (line,) = done.stderr.strip().splitlines()
-    assert re.search(r"is not empty: it has .*notes\.txt\. Choose another folder", line)
+    assert re.search(r"is not empty: it has .*notes\.txt\. Choose another folder", refused(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_a_folder_with_a_fresh_repository_is_taken(small_template: Path, tmp_path: Path) -> None:
+def test_a_folder_with_a_fresh_repository_is_taken(template: Path, tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
-    assert (render(tmp_path, template=small_template) / "Makefile").is_file()
+    assert (render(tmp_path, template=template) / "pyproject.toml").is_file()
 
 
 def test_the_template_is_where_copier_looks() -> None:
@@ -187,14 +205,14 @@ def name_in(template: Path, folder: Path) -> str:
     ],
 )
 def test_the_name_that_is_offered_is_the_folders_if_it_is_valid(
-    small_template: Path, tmp_path: Path, folder: str, expected: str
+    template: Path, tmp_path: Path, folder: str, expected: str
 ) -> None:
-    assert name_in(small_template, tmp_path / folder) == expected
+    assert name_in(template, tmp_path / folder) == expected
 
 
 def test_the_name_of_the_current_folder_is_offered(
-    small_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.joinpath("photo-wall").mkdir()
     monkeypatch.chdir(tmp_path / "photo-wall")
-    assert name_in(small_template, Path()) == "photo-wall"
+    assert name_in(template, Path()) == "photo-wall"

@@ -4,6 +4,7 @@ import functools
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -47,37 +48,36 @@ def not_own(files: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in files.items() if name not in own(files)}
 
 
-@pytest.mark.parametrize("tool", TOOLS)
-@pytest.mark.parametrize("version", history.versions())
-def test_an_update_keeps_the_users_changes_and_brings_the_rest(
-    released: Path, fresh, tmp_path: Path, version: str, tool: str
-) -> None:
-    project = copy(released, tmp_path / "photo-wall", version, iac=tool)
-    user_edits.customize(project)
-    before = contents(project)
-    update(project, iac=tool)
-    after, newest = contents(project), fresh(released, iac=tool)
-
+def check_update(project: Path, before: dict[str, str], newest: dict[str, str]) -> None:
+    """Check that what a user had changed `before` an update is kept, and that the rest is the newest version's."""
+    after = contents(project)
     assert git(project, "ls-files", "--unmerged") == ""
     assert not [name for name in after if name.endswith(".rej")]
     assert not [name for name, text in after.items() if re.search("^(<<<<<<<|>>>>>>>) ", text, re.MULTILINE)]
     assert own(after) == own(before)
     kept = newest.keys() - {*user_edits.DELETED, *user_edits.RENAMED}
-    assert not_own(after).keys() == kept | {"env.sample"}
+    assert not_own(after).keys() == kept | {"env.sample"} | before.keys() & {"uv.lock"}
     edits = {name: edit for name, edit in user_edits.EDITS.items() if name in before}
     for name in kept:
         assert after[name] == (edits[name](newest[name]) if name in edits else newest[name]), name
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_an_untouched_project_is_a_fresh_one_afterwards(small_template: Path, fresh, tmp_path: Path, tool: str) -> None:
-    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac=tool))
-    update(project)
-    assert not_own(contents(project)) == fresh(small_template, iac=tool)
+@pytest.mark.parametrize("version", history.versions())
+def test_an_update_keeps_the_users_changes_and_brings_the_rest(
+    request: pytest.FixtureRequest, fresh, tmp_path: Path, version: str, tool: str
+) -> None:
+    # What the constructed version lacks is in the small template; the next test has all the other files.
+    template = request.getfixturevalue("small_template" if version == history.CONSTRUCTED else "released")
+    project = copy(template, tmp_path / "photo-wall", version, iac=tool)
+    user_edits.customize(project)
+    before = contents(project)
+    update(project, iac=tool)
+    check_update(project, before, fresh(template, iac=tool))
 
 
-def test_what_an_update_leaves_passes_its_own_check_with_the_versions_that_were_locked(
-    released: Path, tmp_path: Path
+def test_the_whole_template_passes_its_own_check_after_an_update_with_the_versions_that_were_locked(
+    released: Path, fresh, tmp_path: Path
 ) -> None:
     project = copy(released, tmp_path / "photo-wall", history.CONSTRUCTED, iac="cdk")
     environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
@@ -87,8 +87,10 @@ def test_what_an_update_leaves_passes_its_own_check_with_the_versions_that_were_
     )
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "Lock")
-    update(project)
+    before = contents(project)
+    update(project, iac="cdk")
 
+    check_update(project, before, fresh(released, iac="cdk"))
     packages = tomllib.loads((project / "uv.lock").read_text(encoding="utf-8"))["package"]
     locked = {package["name"]: package["version"] for package in packages}
     assert locked["idna"] == "3.10"
@@ -107,56 +109,31 @@ def test_a_project_of_a_template_beside_it_finds_it_again(
     assert (project / "kit/src/kit/db/bulk.py").is_file()
 
 
-def test_an_update_to_the_same_version_changes_nothing(small_template: Path, tmp_path: Path) -> None:
-    project = copy(small_template, tmp_path / "photo-wall", history.NEWEST)
+def test_an_update_to_the_same_version_changes_nothing(small_template: Path, generate, tmp_path: Path) -> None:
+    project = generate(small_template, tmp_path / "photo-wall", history.NEWEST)
     user_edits.customize(project)
     update(project)
     assert git(project, "status", "--porcelain") == ""
 
 
-def test_another_tool_for_the_infrastructure_brings_its_files_alone(
-    small_template: Path, fresh, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def test_other_answers_bring_their_files_alone_and_the_users_files_that_contain_an_earlier_one_are_named(
+    small_template: Path, generate, fresh, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    project = committed(copy(small_template, tmp_path / "photo-wall", history.NEWEST, iac="terraform"))
+    project = committed(generate(small_template, tmp_path / "photo-wall", history.NEWEST, iac="terraform"))
     state = project / "infra" / "terraform" / "terraform.tfstate"
     state.write_text("secret")
-    update(project, iac="sam", aws_region="eu-west-1")
+    answers = {"iac": "sam", "aws_region": "eu-west-1", "project_description": "A place for pictures"}
+    update(project, **answers)
     assert state.read_text() == "secret"
     assert "tfstate" not in git(project, "status", "--porcelain", "--untracked-files=all")
     state.unlink()
-    assert not_own(contents(project)) == fresh(small_template, iac="sam", aws_region="eu-west-1")
+    assert not_own(contents(project)) == fresh(small_template, **answers)
+    assert git(project, "diff", "--name-only", "--", *user_edits.OWN) == ""
     report = capfd.readouterr().err
     assert "iac: terraform → sam" in report
     assert "aws_region: eu-central-1 → eu-west-1" in report
     assert "What is deployed does not" in report
-
-
-def test_the_users_files_that_contain_an_earlier_answer_are_named(
-    small_template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    project = committed(copy(small_template, tmp_path / "photo-wall", history.NEWEST))
-    update(project, project_description="A place for pictures")
-    assert (
-        "Where people post → A place for pictures; for you to change: README.md, app/about.py\n"
-        in capfd.readouterr().err
-    )
-    assert git(project, "diff", "--name-only", "--", *user_edits.OWN) == ""
-
-
-def test_a_line_that_both_changed_is_the_only_conflict(
-    small_template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
-    user_edits.change(
-        project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC")
-    )
-    git(project, "commit", "--all", "--quiet", "--message", "Another time zone")
-    update(project)
-    assert re.findall(r"\d\t(.+)", git(project, "ls-files", "--unmerged")) == ["Dockerfile"] * 3
-    assert "You and the template changed the same lines:\n\n    Dockerfile\n" in capfd.readouterr().err
-    assert "bulk" in {path.stem for path in (project / "kit/src/kit/db").iterdir()}
-    git(project, "checkout", "--ours", "Dockerfile")
-    assert "PYTHONUNBUFFERED=1 TZ=UTC" in (project / "Dockerfile").read_text()
+    assert "Where people post → A place for pictures; for you to change: README.md, app/about.py\n" in report
 
 
 def test_a_step_of_a_version_runs_once_and_its_note_is_reported(
@@ -189,8 +166,10 @@ def test_a_step_of_a_version_runs_once_and_its_note_is_reported(
     assert "by hand" not in capfd.readouterr().err
 
 
-def test_what_the_merge_broke_is_named(small_template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+def test_what_the_merge_broke_is_named(
+    small_template: Path, generate, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    project = committed(generate(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
     user_edits.change(project / "pyproject.toml", lambda text: text.replace("[project]", "[project"))
     git(project, "commit", "--all", "--quiet", "--message", "A slip")
     with pytest.raises(copier.errors.TaskError):
@@ -198,51 +177,63 @@ def test_what_the_merge_broke_is_named(small_template: Path, tmp_path: Path, cap
     assert re.search(r"FAIL +files parse[^$]*pyproject\.toml", capfd.readouterr().err)
 
 
-@pytest.mark.parametrize("text", ["# Photo wall\nOurs.\n", None])
-def test_a_rewritten_or_deleted_readme_stays_as_it_is(small_template: Path, tmp_path: Path, text: str | None) -> None:
-    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
-    readme = project / "README.md"
-    readme.write_text(text) if text else readme.unlink()
-    git(project, "commit", "--all", "--quiet", "--message", "Our own words")
-    update(project)
-    assert git(project, "ls-files", "--unmerged") == ""
-    assert (readme.read_text() if readme.exists() else None) == text
+GUIDE = ".github/workflows/README.md"
 
 
-def test_a_rewritten_file_of_the_templates_is_a_conflict_and_git_keeps_both_sides(
-    small_template: Path, tmp_path: Path
-) -> None:
-    guide = ".github/workflows/README.md"
-    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
-    (project / guide).write_text("# Our pipelines\nOurs.\n")
-    git(project, "commit", "--all", "--quiet", "--message", "Our own words")
-    update(project)
-    assert re.findall(r"\d\t(.+)", git(project, "ls-files", "--unmerged")) == [guide] * 3
-    git(project, "checkout", "--ours", guide)
-    assert (project / guide).read_text() == "# Our pipelines\nOurs.\n"
-
-
-def test_a_file_that_both_added_is_a_conflict_in_which_neither_is_lost(small_template: Path, tmp_path: Path) -> None:
-    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
+@pytest.fixture(scope="module")
+def disputed(small_template: Path, generate, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A project after an update that meets changes of the same lines and files, and what that printed."""
+    project = committed(generate(small_template, tmp_path_factory.mktemp("disputed") / "app", history.CONSTRUCTED))
+    user_edits.change(
+        project / "Dockerfile", lambda text: text.replace("PYTHONUNBUFFERED=1", "PYTHONUNBUFFERED=1 TZ=UTC")
+    )
+    (project / GUIDE).write_text("# Our pipelines\nOurs.\n")
     (project / "kit/src/kit/db/bulk.py").write_text('"""My own batches."""\n')
+    user_edits.change(project / "kit/src/kit/gone.py", user_edits.adds("MINE = 1\n"))
+    (project / "README.md").unlink()
     git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--message", "My own")
-    update(project)
-    text = (project / "kit/src/kit/db/bulk.py").read_text()
+    git(project, "commit", "--quiet", "--message", "As we like it")
+    process = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "copier", "update", "--trust", "--defaults", "--quiet", project],
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr
+    return project, process.stderr
+
+
+def test_lines_and_files_that_both_changed_are_the_only_conflicts(disputed: tuple[Path, str]) -> None:
+    project, report = disputed
+    conflicts = [GUIDE, "Dockerfile", "kit/src/kit/db/bulk.py"]
+    unmerged = re.findall(r"\d\t(.+)", git(project, "ls-files", "--unmerged"))
+    assert sorted(set(unmerged)) == conflicts
+    listed = "".join(f"    {name}\n" for name in conflicts)
+    assert f"You and the template changed the same lines:\n\n{listed}" in report
+
+
+def test_git_keeps_both_sides_of_a_conflict(disputed: tuple[Path, str]) -> None:
+    project, _ = disputed
+    assert "TZ=UTC" in git(project, "show", ":2:Dockerfile")
+    assert "DATABASE_LIMITS=warn" in git(project, "show", ":3:Dockerfile")
+    assert git(project, "show", f":2:{GUIDE}") == "# Our pipelines\nOurs."
+    assert "Older pipelines" not in git(project, "show", f":3:{GUIDE}")
+
+
+def test_a_file_that_both_added_is_a_conflict_in_which_neither_is_lost(disputed: tuple[Path, str]) -> None:
+    text = (disputed[0] / "kit/src/kit/db/bulk.py").read_text()
     assert '<<<<<<< before updating\n"""My own batches."""\n=======\n' in text
     assert "def backfill(" in text
 
 
-def test_a_changed_file_that_the_template_removed_is_deleted_and_named(
-    small_template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    project = committed(copy(small_template, tmp_path / "photo-wall", history.CONSTRUCTED, iac="sam"))
-    user_edits.change(project / "kit/src/kit/gone.py", user_edits.adds("MINE = 1\n"))
-    git(project, "commit", "--all", "--quiet", "--message", "Mine")
-    update(project)
+def test_a_changed_file_that_the_template_removed_is_deleted_and_named(disputed: tuple[Path, str]) -> None:
+    project, report = disputed
     assert not (project / "kit/src/kit/gone.py").exists()
     assert (
         "You had changed these files, which the template no longer has:\n\n    git show HEAD:./kit/src/kit/gone.py\n"
-        in capfd.readouterr().err
+        in report
     )
     assert "MINE = 1" in git(project, "show", "HEAD:kit/src/kit/gone.py")
+
+
+def test_a_deleted_readme_stays_deleted(disputed: tuple[Path, str]) -> None:
+    assert not (disputed[0] / "README.md").exists()

@@ -1,4 +1,7 @@
-"""A handful of the updates of `update_matrix`; UPDATE_MATRIX=200 plays that many, which takes half an hour on two cores."""
+"""A handful of the updates of `update_matrix`, with few of the template's files.
+
+UPDATE_MATRIX=200 plays that many with all its files, which takes half an hour on two cores.
+"""
 
 import os
 from dataclasses import replace
@@ -21,7 +24,7 @@ COUNT = int(os.environ.get("UPDATE_MATRIX", "0"))
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the template and all its versions."""
     folder = tmp_path_factory.mktemp("updates")
-    make_template(folder / "template")
+    make_template(folder / "template", small=not COUNT)
     (folder / "bases").mkdir()
     return folder
 

@@ -26,9 +26,12 @@ def run(project: Path) -> None:
 '''
 
 
-def make_template(folder: Path) -> Path:
-    """Make the repository of the template, with all its versions; give its folder."""
-    history.make(folder)
+def make_template(folder: Path, *, small: bool = False) -> Path:
+    """Make the repository of the template, with all its versions; give its folder.
+
+    small: with few of its files, of which each version has the same changes.
+    """
+    history.make(folder, small=small)
     template = folder / "template"
     (template / "LOGDAYS.txt").write_text("The days for which logs are kept.\n30\n")
     (template / "notes").mkdir()
