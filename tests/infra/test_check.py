@@ -6,11 +6,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from apps import render
 from cases import CASES, build_case
 from tools import TOOLS_CACHE, WITH_EVENTS, environment, require_provider, turn_cdn_on
 
 import parts
-from rendering import TEMPLATE, render
+from rendering import TEMPLATE
 
 
 def check(app: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 import yaml
+from apps import render
 from cases import OWN
 from tools import TOOLS_CACHE, environment, require_provider
 
 import parts
 from kit.ops import bucket_names
-from rendering import TEMPLATE, render
+from rendering import TEMPLATE
 
 PROGRAMS = {"cdk": "npx", "sam": "make", "terraform": "terraform"}
 

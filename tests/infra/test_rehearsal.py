@@ -21,6 +21,7 @@ import httpx2 as httpx
 import ministack
 import pytest
 import recording
+from apps import render
 from cases import CDK
 
 import command_lines
@@ -29,7 +30,6 @@ import mysql
 import parts
 import waiting
 from canary import CANARY
-from rendering import render
 
 CANARIES = [CANARY, mysql.PASSWORD, unquote(mysql.PASSWORD)]
 SETTINGS = '''"""The app's settings."""
