@@ -25,6 +25,8 @@ if "CI" in os.environ:
 # `make test` runs these below a make of its own; the projects' Makefiles under test must not notice that one.
 for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(inherited, None)
+# moto's EC2 would make 500 images of machines for each account and region of each test.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 
 
 @pytest.hookimpl(wrapper=True)
