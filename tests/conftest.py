@@ -25,29 +25,29 @@ IMAGE = os.environ.setdefault("TESTS_IMAGE", f"spikeproof-test:{os.getpid()}")
 
 LONGEST = (
     "infra/test_rehearsal.py",
-    "test_update.py",
-    "test_update_matrix.py",
-    "test_make_update.py",
-    "infra/test_policies.py",
-    "infra/test_preview_rehearsal.py",
     "infra/test_check.py",
-    "test_cookiecutter.py",
-    "test_own_update.py",
-    "oneoff/test_exec_endings.py",
     "test_guides.py",
+    "infra/test_preview_rehearsal.py",
+    "test_update.py",
     "test_files.py",
-    "infra/test_own.py",
-    "infra/test_settings.py",
+    "test_make_update.py",
     "test_app.py",
+    "oneoff/test_exec_endings.py",
     "test_with_database.py",
     "test_browser.py",
     "infra/test_audit.py",
+    "test_cookiecutter.py",
     "oneoff/test_exec_run.py",
+    "test_update_matrix.py",
+    "infra/test_reduction.py",
     "infra/test_deploy.py",
-    "test_questions.py",
-    "test_laptops.py",
+    "oneoff/test_exec_prerequisites.py",
+    "oneoff/test_exec_session.py",
+    "test_adopt.py",
+    "kit/test_start.py",
+    "kit/test_database_tls.py",
+    "kit/test_transactions_mysql.py",
     "test_hooks.py",
-    "infra/test_chosen.py",
 )
 """The files that take longest, the longest first. They start first, so that the workers end at about the same time."""
 
@@ -59,6 +59,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # `make test` runs these below a make of its own; the projects' Makefiles under test must not notice that one.
 for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(inherited, None)
+# moto's EC2 would make 500 images of machines for each account and region of each test.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 
 
 @pytest.hookimpl(wrapper=True)

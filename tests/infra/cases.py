@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import cloudformation
 import terraform
+from apps import render
 from normalize import ACCOUNT, AwsNames
 from tools import MANIFEST, TOOLS_CACHE, WITH_EVENTS, environment, require_provider
 
@@ -18,7 +19,7 @@ import guides
 import parts
 from canary import CANARY
 from once import once
-from rendering import TEMPLATE, render
+from rendering import TEMPLATE
 
 CDK = "aws-cdk@2.1148.1"
 SAM = ("run", "--quiet", "--locked", "--script", str(TEMPLATE / "kit/tools/sam.py"), "python")

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 import boto3
@@ -51,7 +52,7 @@ def quota(monkeypatch: pytest.MonkeyPatch, environments: int | None, *, unreserv
     status = AWSResponse("https://lambda", 200 if environments else 403, {}, None)
 
     def client(self: boto3.Session, name: str, *arguments: Any, **options: Any) -> Any:
-        created = CREATE_CLIENT(self, name, *arguments, **options)
+        created = CREATE_CLIENT(_session(self.region_name), name, *arguments, **options)
         if name == "lambda":
             created.meta.events.register_first("before-call.lambda.GetAccountSettings", lambda **_: (status, answer))
         if name == "apigatewayv2":
@@ -59,6 +60,12 @@ def quota(monkeypatch: pytest.MonkeyPatch, environments: int | None, *, unreserv
         return created
 
     monkeypatch.setattr(boto3.Session, "client", client)
+
+
+@cache
+def _session(region: str) -> boto3.Session:
+    """One session for all stages, as each reads the descriptions of services anew, which takes longer than the tests."""
+    return boto3.Session(region_name=region)
 
 
 def _update_stage(params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]]:

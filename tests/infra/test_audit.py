@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from apps import render
 from cases import OWN
 from tools import TOOLS_CACHE, WITH_EVENTS, environment, turn_cdn_on
 
 import parts
-from rendering import TEMPLATE, render
+from rendering import TEMPLATE
 
 INFRA = TEMPLATE / "infra"
 BUCKET = {

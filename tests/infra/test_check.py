@@ -1,16 +1,19 @@
 """`make infra-check` with each tool, without AWS and without credentials."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import own_table
 import pytest
-from cases import CASES, build_case
+from apps import render
+from cases import CASES, OWN, Case, build_case, produced
 from tools import TOOLS_CACHE, WITH_EVENTS, environment, require_provider, turn_cdn_on
 
 import parts
-from rendering import TEMPLATE, render
+from rendering import TEMPLATE
 
 
 def check(app: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -27,15 +30,36 @@ def check(app: Path, *arguments: str, **changes: str) -> subprocess.CompletedPro
     return done
 
 
+def uncommented(path: Path) -> None:
+    """Use the examples: lines with a single # lose it."""
+    text = path.read_text(encoding="utf-8")
+    examples, times = re.subn(r"^( *)# ?(?!#)", r"\1", text, flags=re.MULTILINE)
+    assert times > 15
+    path.write_text(examples, encoding="utf-8")
+
+
 @pytest.mark.parametrize(("iac", "program"), [("cdk", "npx"), ("sam", "make"), ("terraform", "terraform")])
 def test_what_is_rendered_passes_the_check_of_its_tool(tmp_path: Path, iac: str, program: str) -> None:
+    """With every kind of event, a CDN, and the examples of the user's own file in use."""
     parts.program(program)
     app = render(tmp_path / "my-app", iac=iac)
-    app.joinpath("jobs.json").write_text(json.dumps(WITH_EVENTS), encoding="utf-8")
+    app.joinpath("jobs.json").write_text(
+        json.dumps(own_table.manifest() if iac == "cdk" else WITH_EVENTS), encoding="utf-8"
+    )
     turn_cdn_on(app, iac)
+    uncommented(app / OWN[iac])
+    if iac == "cdk":
+        with app.joinpath(OWN[iac]).open("a", encoding="utf-8") as own:
+            own.write(f'    stack.events.streams["orders"] = "{own_table.ARN}"\n')
     shared = {"UV_PROJECT_ENVIRONMENT": str(TOOLS_CACHE / "cdk")} if iac == "cdk" else {}
     done = check(app, **shared)
     assert done.returncode == 0, done.stdout
+    if iac == "cdk":
+        templates = [json.loads(file.read_text()) for file in app.glob("infra/cdk/cdk.out/*.template.json")]
+        for template in templates:  # a description knows the template's own functions alone
+            named = template["Resources"].items()
+            template["Resources"] = {name: one for name, one in named if not name.startswith("Thumbnails")}
+        own_table.require_read(produced(iac, Case("default"), templates).describe(), own_table.ARN)
 
 
 @pytest.mark.parametrize("iac", ["cdk", "sam"])

@@ -5,9 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from apps import render
 
 import render as rendered
-from rendering import TEMPLATE, render
+from rendering import TEMPLATE
 
 WORDS = {
     "cdk": r"\bcdk\b|\bnpx\b|node\.?js|jsii",

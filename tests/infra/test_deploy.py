@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
+from apps import render
 from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
@@ -36,7 +37,6 @@ from kit.ops.queues import Counts, Undeclared
 from kit.ops.releases import Release
 from kit.ops.stage import Stage
 from programs import path_without, program
-from rendering import render
 
 STAGE = Stage("my-app", "prod")
 PUSHED = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-prod@sha256:" + "1" * 64

@@ -6,6 +6,7 @@ from pathlib import Path
 import boto3
 import moto_stage
 import pytest
+from apps import render
 from cases import build_case
 
 from kit.errors import UsageError
@@ -13,7 +14,6 @@ from kit.ops import deployed_by
 from kit.ops import iac as tool
 from kit.ops.aws_account import Account
 from kit.ops.stage import Stage
-from rendering import render
 
 STAGE = Stage("my-app", "prod")
 STACK = {"aws:cloudformation:stack-name": "my-app-prod"}

@@ -14,6 +14,7 @@ import boto3
 import moto_stage
 import pytest
 import recording
+from apps import render
 from cases import CASES, build_case, describe_case
 from normalize import many
 from tools import BACKEND, environment
@@ -22,7 +23,7 @@ from kit import ops
 from kit.cli import main as command
 from kit.errors import UsageError
 from kit.ops import policy, tool_state
-from rendering import TEMPLATE, render
+from rendering import TEMPLATE
 
 OURS = Path(__file__).resolve().parent
 OPS = Path(ops.__file__).parent

@@ -12,12 +12,12 @@ from urllib.parse import unquote
 import httpx2 as httpx
 import ministack
 import recording
+from apps import render
 
 import containers
 import mysql
 from planetscale_http import pscale, serve
 from planetscale_server import PlanetScale
-from rendering import render
 
 HERE = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 

@@ -8,13 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from apps import render
 from tools import environment, require_provider
 
 import parts
 from kit.errors import UsageError
 from kit.ops import iac as tool
 from kit.ops.stage import Stage
-from rendering import render
 
 NEEDS = {"sam": "make", "cdk": "make", "terraform": "terraform"}
 CONTEXT = {

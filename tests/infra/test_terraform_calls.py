@@ -12,12 +12,12 @@ from pathlib import Path
 import boto3
 import pytest
 import recording
+from apps import render
 from moto.server import ThreadedMotoServer
 from tools import WITH_EVENTS, environment
 
 import parts
 import waiting
-from rendering import render
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app-prod@sha256:"
 BACKEND = """
