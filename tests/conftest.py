@@ -56,6 +56,8 @@ if "CI" in os.environ:
     os.environ["TESTS_IN_CI"] = os.environ.pop("CI")
 # Some images of Python set this; then each of the thousands of processes that the tests start compiles its packages again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Not this process: its tests rewrite modules within a second, at the same size, which bytecode does not notice.
+sys.dont_write_bytecode = True
 # `make test` runs these below a make of its own; the projects' Makefiles under test must not notice that one.
 for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(inherited, None)
@@ -69,6 +71,11 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
     return report
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, because a third of the tests' time is waiting for containers and servers."""
+    return len(os.sched_getaffinity(0)) + 1 if sys.platform == "linux" else (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(trylast=True)
