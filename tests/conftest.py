@@ -56,8 +56,6 @@ if "CI" in os.environ:
     os.environ["TESTS_IN_CI"] = os.environ.pop("CI")
 # Some images of Python set this; then each of the thousands of processes that the tests start compiles its packages again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# Not this process: its tests rewrite modules within a second, at the same size, which bytecode does not notice.
-sys.dont_write_bytecode = True
 # `make test` runs these below a make of its own; the projects' Makefiles under test must not notice that one.
 for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(inherited, None)

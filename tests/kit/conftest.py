@@ -1,6 +1,7 @@
 """What the tests of the kit's database share."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,14 @@ import pytest
 from sqlalchemy import Column, MetaData, String, Table, Text
 
 import mysql
+
+
+@pytest.fixture(autouse=True)
+def _no_bytecode() -> Iterator[None]:
+    """A test may rewrite a module within a second, at the same size, which bytecode wouldn't notice."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    yield
+    sys.dont_write_bytecode = before
 
 
 @pytest.fixture(scope="session")

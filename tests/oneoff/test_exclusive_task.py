@@ -72,7 +72,7 @@ def test_the_check_is_what_keeps_them_apart(deployed: Deployed, account: Any, mo
 def test_what_a_lost_deployment_has_left_is_waited_for(
     deployed: Deployed, account: Any, capsys: pytest.CaptureFixture[str], stopped: bool
 ) -> None:
-    backend = Counted(running=1.0, stopping=0.5)
+    backend = Counted(running=3600, stopping=3600)
     aws = Cloud(backend)
     with serving(aws) as served:
         logged_in = account(served)
@@ -85,6 +85,7 @@ def test_what_a_lost_deployment_has_left_is_waited_for(
         aws.faults.clear()
         if stopped:
             lost.stop("Its client ended.")
+        backend.ends[lost.id], backend.lasting = time.monotonic() + 1.5, 0.1
         assert exclusive_task.run(logged_in, deployed, SPEC, MIGRATE) == 0
     assert backend.most == 1
     output = capsys.readouterr()
