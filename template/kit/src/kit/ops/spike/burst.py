@@ -33,7 +33,8 @@ class Environment:
         self.milliseconds: list[float] = []
         self.failed: list[str] = []
         self.lost: list[str] = []
-        self.ended = 0.0
+        self.begun = self.ended = 0.0
+        """When the first request was sent and the last one answered, by `time.monotonic`."""
         emulator = [
             *(str(HERE / "emulator"), "--runtime-interface-emulator-address", f"127.0.0.1:{self.port}"),
             *("--runtime-api-address", f"127.0.0.1:{self.port + 1}"),
@@ -56,6 +57,7 @@ class Environment:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=max(1, deadline - time.monotonic()))
         connection.connect()
         start.wait()
+        self.begun = time.monotonic()
         for _ in range(requests):
             begun = time.monotonic()
             try:
@@ -126,7 +128,6 @@ def _measure(environments: list[Environment], requests: int, deadline: float) ->
     for thread in threads:
         thread.start()
     start.wait()
-    begun = time.monotonic()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     answered = [environment for environment in environments if environment.milliseconds]
@@ -136,7 +137,8 @@ def _measure(environments: list[Environment], requests: int, deadline: float) ->
         "failed": [text for environment in environments for text in environment.failed],
         "lost": [text for environment in environments for text in environment.lost]
         + ["no answer in time"] * sum(thread.is_alive() for thread in threads),
-        "seconds": max((environment.ended for environment in environments), default=begun) - begun,
+        # By the requests' own clocks: this thread may run seconds after those that it has let go.
+        "seconds": max(each.ended for each in answered) - min(each.begun for each in answered) if answered else 0.0,
         "memory": [environment.memory() for environment in environments],
     }
 
