@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kit import clock
@@ -212,6 +212,7 @@ def play_history(world: World, seed: int, length: int) -> dict[str, int]:
 
 
 @settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@example(seed=838655264, length=52)
 @given(seed=st.integers(0, 2**32), length=st.integers(10, 60))
 def test_no_history_goes_wrong_unseen(new_world: Any, seed: int, length: int) -> None:
     world = new_world()

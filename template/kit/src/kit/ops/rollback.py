@@ -25,6 +25,7 @@ def run(arguments: argparse.Namespace) -> None:
     releases = Releases(account, stage)
     record = releases.history()
     if not releases.is_consistent():
+        print(f"  version    {releases.answering()} → {record[0].web}", file=sys.stderr)
         with step("finish the interrupted switch"):
             releases.activate(record)
         if not arguments.to:
