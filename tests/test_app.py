@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
+import parts
 import serving
 import waiting
 from kit.cli import dev
@@ -267,6 +268,7 @@ def test_make_image_without_docker_is_an_error(installed_app: Path, bare: dict[s
 
 
 def test_make_image_without_a_running_docker_engine_is_an_error(installed_app: Path) -> None:
+    parts.program("docker", "podman")
     nowhere = f"tcp://127.0.0.1:{waiting.free_port()}"
     done = make(installed_app, "image", env=without_venv(DOCKER_HOST=nowhere))
     assert re.search("cannot connect to the Docker daemon", done.stdout, re.IGNORECASE), done.stdout

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from terminals import Terminal
 
+import parts
 from kit.ops.engine import Engine
 from kit.ops.exec.local import run_command
 from programs import path_without, program
@@ -50,6 +51,7 @@ def test_its_time_is_limited_there_too(installed_app: Path, image: str) -> None:
 
 
 def test_without_an_image_it_runs_in_the_projects_environment(installed_app: Path) -> None:
+    parts.program("docker", "podman")
     done = local(installed_app, "python", "-c", "import app.models, os; print(os.getcwd())", IMAGE="no-such-image")
     assert (done.returncode, done.stdout.strip()) == (0, str(installed_app))
     assert "there is no image no-such-image yet: make image" in done.stderr
