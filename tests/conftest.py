@@ -73,7 +73,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores, because a third of the tests' time is waiting for containers and servers."""
-    return len(os.sched_getaffinity(0)) + 1 if sys.platform == "linux" else (os.cpu_count() or 1)
+    return (len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,5 +1,7 @@
 """Rendering the template through copier's own API."""
 
+import hashlib
+import json
 import warnings
 from pathlib import Path
 
@@ -41,6 +43,8 @@ def render(folder: Path, *, template: Path = ROOT, **answers: str) -> Path:
     return folder
 
 
-def rendered(iac: str = CONFIG["iac"]["default"]) -> Path:
-    """Return a new app with that tool, rendered once for all workers and not to be changed."""
-    return once.folder(f"app-{iac}", lambda folder: render(folder, iac=iac))
+def rendered(iac: str = CONFIG["iac"]["default"], **answers: str) -> Path:
+    """Return a new app with these answers, rendered once for all workers and not to be changed."""
+    answers = {name: text for name, text in {"iac": iac, **answers}.items() if text != QUESTIONS[name].get("default")}
+    key = hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()[:12]
+    return once.folder(f"app-{key}", lambda folder: render(folder, **answers))

@@ -1,4 +1,4 @@
-"""What the tests of the kit's database share."""
+"""What the tests of the kit share."""
 
 import shutil
 import sys

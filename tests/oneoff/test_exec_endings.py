@@ -182,7 +182,7 @@ def outcomes(image: str, installed_app: Path) -> dict[str, str]:
             try:
                 way(aws)
                 aws.gone()
-            except Exception as error:  # noqa: BLE001 - it is told by the test of that way
+            except Exception as error:  # noqa: BLE001 - the test of that way reports it
                 return f"{type(error).__name__}: {error}"
             if len(aws.cloud.tasks) != 1:
                 return f"{len(aws.cloud.tasks)} tasks were started"

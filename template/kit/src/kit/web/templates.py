@@ -80,14 +80,14 @@ def compile_all() -> None:
 
 
 def _compile(folder: Path, environment: jinja2.Environment) -> None:
+    import compileall  # here, because a cold start has no use for it
+
     def is_template(name: str) -> bool:
         try:
             (folder / name).read_text(encoding="utf-8")
         except UnicodeDecodeError:
             return False
         return not name.startswith(f"{COMPILED}/")
-
-    import compileall  # here, because a cold start has no use for it
 
     target = folder / COMPILED
     environment.compile_templates(target, filter_func=is_template, zip=None)

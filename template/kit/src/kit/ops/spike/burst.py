@@ -33,7 +33,7 @@ class Environment:
         self.milliseconds: list[float] = []
         self.failed: list[str] = []
         self.lost: list[str] = []
-        self.begun = self.ended = 0.0
+        self.started = self.ended = 0.0
         """When the first request was sent and the last one answered, by `time.monotonic`."""
         emulator = [
             *(str(HERE / "emulator"), "--runtime-interface-emulator-address", f"127.0.0.1:{self.port}"),
@@ -57,7 +57,7 @@ class Environment:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=max(1, deadline - time.monotonic()))
         connection.connect()
         start.wait()
-        self.begun = time.monotonic()
+        self.started = time.monotonic()
         for _ in range(requests):
             begun = time.monotonic()
             try:
@@ -138,7 +138,7 @@ def _measure(environments: list[Environment], requests: int, deadline: float) ->
         "lost": [text for environment in environments for text in environment.lost]
         + ["no answer in time"] * sum(thread.is_alive() for thread in threads),
         # By the requests' own clocks: this thread may run seconds after those that it has let go.
-        "seconds": max(each.ended for each in answered) - min(each.begun for each in answered) if answered else 0.0,
+        "seconds": max(each.ended for each in answered) - min(each.started for each in answered) if answered else 0.0,
         "memory": [environment.memory() for environment in environments],
     }
 
